@@ -1,0 +1,86 @@
+"""The Directory: who may go where, as one immutable snapshot.
+
+Today it holds the providers.  A gateway swaps the whole value when the registry
+changed; nothing in it is ever changed in place.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ProviderType(StrEnum):
+    """Which family of APIs a provider speaks; it decides the dialects and the form of errors."""
+
+    OPENAI = "openai-compatible"
+    ANTHROPIC = "anthropic"
+    GEMINI = "gemini"
+    OLLAMA = "ollama"
+
+
+class AuthType(StrEnum):
+    """What happens to the client's credential on the way to the upstream."""
+
+    PRESERVE = "preserve"
+    NONE = "none"
+    BEARER = "bearer"
+    X_API_KEY = "x-api-key"
+
+
+class OnDisconnect(StrEnum):
+    """What happens to the upstream call when the client has left."""
+
+    CANCEL = "cancel"
+    DRAIN = "drain"
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """How requests to a provider are authenticated."""
+
+    type: AuthType = AuthType.PRESERVE
+    value: str | None = field(default=None, repr=False)
+    """The secret itself, already read from wherever the configuration pointed."""
+    header: str | None = None
+    """Another header name than the type's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A configured API behind the gateway."""
+
+    id: str
+    type: ProviderType
+    base_url: str
+    """http(s), without a trailing slash; may carry a path, which comes before the request's."""
+    paths: tuple[str, ...] = ()
+    """Request paths it serves; empty: every path."""
+    upstream_path: str | None = None
+    """Replaces the request path."""
+    models: tuple[str, ...] = ()
+    """A model matches if it is equal to an entry or begins with it; empty: any."""
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Added to (or replacing those of) the upstream request."""
+    auth: Auth = Auth()
+    strip_provider_field: bool = False
+    """Remove the JSON field `provider` from the body before it is forwarded."""
+    ask_stream_usage: bool = False
+    """Add `stream_options.include_usage` to chat streams that lack it, and hide the extra chunk."""
+    on_disconnect: OnDisconnect = OnDisconnect.CANCEL
+    drain_s: float | None = None
+    """With `DRAIN`: how long at most; `None` means to the end."""
+    variant: str | None = None
+    """A variation of the dialect (`deepseek`, `xai`, `groq`, `mistral`, `openrouter`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Everything a gateway needs to know to serve a call."""
+
+    providers: tuple[Provider, ...] = ()
+    """In order of precedence: an operator's own before the built-in ones."""
+    sole: Provider | None = None
+    """With `--upstream URL`: the one provider that takes every path."""
+
+    def by_id(self, id: str) -> Provider | None:  # noqa: A002
+        """The provider of that name."""
+        return next((p for p in self.providers if p.id == id), None)

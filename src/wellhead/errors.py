@@ -1,0 +1,74 @@
+"""Our errors, sorted by whose fault they are; plain values inside.
+
+HTTP statuses and bodies are made of them only in `gateway/replies.py` and
+`control/`.  `code` is stable: clients, dashboards and tests may rely on it.
+"""
+
+from dataclasses import dataclass
+
+
+class WellheadError(Exception):
+    """The root of all errors that this program raises on purpose."""
+
+
+class CallerError(WellheadError):
+    """The client asked for something that cannot be done; `status` and `code` say what."""
+
+    def __init__(self, code: str, status: int, message: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.message = message
+        self.retry_after_s = retry_after_s
+
+
+class UpstreamError(WellheadError):
+    """The upstream could not be reached or broke off; the message is safe to show (no URL, no secret)."""
+
+    code = "bad_gateway"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class UpstreamUnreachable(UpstreamError):
+    """No connection came about (DNS, refused, TLS): no byte of the request reached the upstream."""
+
+
+class UpstreamTimeout(UpstreamError):
+    """The upstream took longer than a configured limit."""
+
+    code = "upstream_timeout"
+
+
+class UpstreamBroke(UpstreamError):
+    """The connection ended before the response was complete, or what came was not HTTP."""
+
+    code = "stream_error"
+
+
+class BooksUnavailable(WellheadError):
+    """The ledger cannot take an opening now (database locked, full or gone, or its queue is full)."""
+
+    code = "books_unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in the configuration."""
+
+    path: str
+    """The setting, as `gateway.bind` or `providers[0].auth.type`."""
+    message: str
+    """What is wrong with its value and what is allowed."""
+
+
+class ConfigError(WellheadError):
+    """The operator's settings cannot be used; every mistake is in `problems`."""
+
+    code = "CONFIG_INVALID"
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("; ".join(f"{p.path}: {p.message}" for p in problems))
+        self.problems = problems

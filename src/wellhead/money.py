@@ -1,0 +1,27 @@
+"""Money: whole nano-dollars (1 USD = 1,000,000,000), never a float.
+
+The only module that turns what providers write about money into integers.
+"""
+
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+NANOUSD_PER_USD = 1_000_000_000
+COST_NANOUSD_MAX = 10**15
+"""A single call above one million dollars is not believed."""
+
+
+def nanousd(usd: int | float | str | Decimal) -> int | None:
+    """Dollars as a provider wrote them, in nano-dollars, half rounded up.
+
+    A float is read by its shortest decimal form, which is what stood in the JSON.
+    `None` for what is not a finite amount between 0 and `COST_NANOUSD_MAX`.
+    """
+    if isinstance(usd, bool):
+        return None
+    try:
+        amount = Decimal(repr(usd) if isinstance(usd, float) else usd) * NANOUSD_PER_USD
+        if not amount.is_finite() or not 0 <= amount <= COST_NANOUSD_MAX:
+            return None
+        return int(amount.to_integral_value(rounding=ROUND_HALF_UP))
+    except (InvalidOperation, ValueError):
+        return None

@@ -1,0 +1,103 @@
+"""The ports: where the program ends and something else begins.
+
+Each has at least two implementations (the real one and the tests' fake), and
+one contract suite that runs against all of them.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from wellhead.call import Opening, Settlement
+
+Headers = list[tuple[bytes, bytes]]
+"""Header lines in the order they came; names in lower case, values as raw bytes."""
+
+
+class Books(Protocol):
+    """The ledger as a gateway sees it."""
+
+    def next_id(self) -> int:
+        """A new call id: unique over all workers, ordered by time.  Never waits."""
+        ...
+
+    async def open(self, opening: Opening) -> None:
+        """Book a call as `pending`; returns once the row is committed.
+
+        Raises `BooksUnavailable` when it cannot be booked now: the request must not leave.
+        A cancelled `open` may or may not have been booked; settle it all the same.
+        """
+        ...
+
+    def settle(self, opening: Opening, settlement: Settlement) -> None:
+        """Book the end of a call.  Never raises and never waits; a second settlement of a call is a no-op.
+
+        A call that was never opened (or whose opening failed) is left alone.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class UpstreamRequest:
+    """One request as it is to go over the wire."""
+
+    method: str
+    base_url: str
+    """Scheme, host and port (a path in it is part of `target` already)."""
+    target: bytes
+    """Path and query exactly as they are to be sent."""
+    headers: Headers
+    """All of them but `host`, `connection`, `content-length` and `transfer-encoding`, which the client of this port never sets."""
+    body: bytes | AsyncIterator[bytes] | None = None
+    """Whole, or as it comes in."""
+    body_size: int | None = None
+    """Announced length of a body that comes in pieces; `None` sends it chunked."""
+    host: bytes | None = None
+    """The `host` header; `None` takes the one of `base_url`."""
+
+
+class UpstreamResponse(Protocol):
+    """A response whose head has arrived."""
+
+    status: int
+    headers: Headers
+
+    async def read(self) -> bytes:
+        """The next bytes of the body, as they came, at once; `b""` when the body is complete.
+
+        Raises `UpstreamBroke` when it ended before it was complete.  Whoever does not call it
+        slows the upstream down; at most 256 KiB wait here.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go: a response read to its end frees its connection, any other one cuts it.  Never raises."""
+        ...
+
+
+class Upstream(Protocol):
+    """The way to upstreams."""
+
+    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+        """Send and wait for the response head (interim 1xx are absorbed, redirects not followed).
+
+        Raises `UpstreamUnreachable` (nothing was sent), `UpstreamBroke` or `UpstreamTimeout`.
+        Cancelling it, or the body's own error, cuts the connection.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close every connection."""
+        ...
+
+
+class Reports(Protocol):
+    """What the control plane may ask of the books (blocking: call it in a thread)."""
+
+    def qs_metrics(self, since_us: int | None, until_us: int | None, model: str | None) -> Mapping[str, Any]:
+        """System A's `/_qs/metrics`: totals, by model, hourly series, over calls that ended in [since, until)."""
+        ...
+
+    def check(self) -> None:
+        """A query that proves the database answers; raises `BooksUnavailable` if not."""
+        ...

@@ -1,0 +1,96 @@
+"""What a response said it used, in one form for all providers.
+
+Three figures are whole: `input_tokens` counts every token the model read,
+cached or not, `output_tokens` every token it wrote, thought or spoken, and
+`total_tokens` is the provider's own total where it states one and their sum
+where it does not.  All the others are *parts* of one of these, never extra::
+
+    input_tokens  = plain + cache_read_tokens + cache_write_tokens
+    cache_write_tokens >= cache_write_1h_tokens
+    output_tokens = plain + reasoning_tokens
+
+`None` means that the provider did not say.  It is not zero.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+COUNT_MAX = 2**53
+"""The largest count that is believed; above it JSON numbers stop being exact."""
+
+
+class UsageSource(StrEnum):
+    """Where a call's counts come from."""
+
+    REPORTED = "reported"
+    ESTIMATED = "estimated"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Counts of one call; the field names are also the columns of `calls`."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_image_tokens: int | None = None
+    total_tokens: int | None = None
+    audio_ms: int | None = None
+    """Length of the audio that was billed by duration."""
+    web_searches: int | None = None
+    """Server-side searches that are billed per request."""
+
+
+NO_USAGE = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the meter says about one response."""
+
+    usage: Usage = NO_USAGE
+    usage_source: UsageSource = UsageSource.ABSENT
+    usage_extra: str | None = None
+    """JSON text of parts of the usage that are kept as they came (Anthropic's `iterations`, ...)."""
+    cost_nanousd: int | None = None
+    """What the provider itself says the call cost."""
+    model_served: str | None = None
+    finish_reason: str | None = None
+    upstream_request_id: str | None = None
+    service_tier: str | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    ended: bool = False
+    """The dialect's end marker was seen, or the one JSON document was whole."""
+    trouble: tuple[str, ...] = ()
+    """What could not be read, each said once, in stable short words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the meter says about one request body."""
+
+    is_json: bool = False
+    model: str | None = None
+    streamed: bool | None = None
+    """What the body said; `None` where it did not say (Ollama streams by default)."""
+    include_usage: bool = False
+    """`stream_options.include_usage` was true."""
+    max_output_tokens: int | None = None
+    message_count: int | None = None
+    user: str | None = None
+    """`user`, `safety_identifier` or `metadata.user_id`."""
+    session: str | None = None
+    """`prompt_cache_key`, a session inside the user metadata, or a conversation id."""
+    provider: str | None = None
+    """The JSON field `provider` when it is a string (it selects a provider)."""
+
+
+NOTHING_ASKED = Asked()

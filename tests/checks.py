@@ -1,0 +1,40 @@
+"""Runs every check of the project, one after the other, and closes with one summary.
+
+Used by `make check` and `make test`.  Each check is a command of its own, so a
+person can run just that one.  All of them run even when one fails: a newcomer
+wants the whole list at once.
+"""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+
+CHECKS = (
+    ("format", ("ruff", "format", "--check", "--quiet", ".")),
+    ("lint", ("ruff", "check", "--quiet", ".")),
+    ("types", ("mypy",)),
+    ("layers", ("lint-imports", "--no-cache")),
+    ("tests", ("pytest", "-m", "not soak", "-n", "2", "--dist", "loadgroup")),
+)
+
+
+def main() -> int:
+    failed = []
+    lines = []
+    for name, command in CHECKS:
+        print(f"== {name}: {' '.join(command)}", flush=True)
+        started = time.monotonic()
+        code = subprocess.run([str(BIN / command[0]), *command[1:]], check=False).returncode
+        lines.append(f"  {name:<8} {'ok' if code == 0 else 'FAILED':<7} {time.monotonic() - started:6.1f} s")
+        if code != 0:
+            failed.append(name)
+    print("\n".join(["", "summary", *lines]))
+    print("all checks passed" if not failed else f"failed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
