@@ -1,0 +1,15 @@
+"""The data plane: one request in, one request out, and the books on the side.
+
+::
+
+    client.py    the downstream side of a call: read the body, answer, notice that the client left
+    app.py       the whole path of a call on one screen
+    relay.py     response bytes on their way: client first, meter second
+    upstream.py  the upstream side of a call: one request over the wire, on a pool of connections
+    headers.py   which header lines go on and which end here
+    hiding.py    the chunk of a stream that the client did not ask for
+    replies.py   our own answers, in the caller's dialect
+    server.py    what the server library must do differently for a proxy
+
+A gateway process imports neither the web framework nor anything of control.
+"""

@@ -1,0 +1,105 @@
+"""What the books are told of a call: its opening from the request, its settlement from what happened."""
+
+from dataclasses import dataclass
+
+from wellhead.call import CallState, Opening, Settlement
+from wellhead.gateway.client import Client
+from wellhead.gateway.headers import credential_hash
+from wellhead.gateway.relay import Relay
+from wellhead.policy.routing import Place
+from wellhead.usage import Asked, Reading
+
+# Dialects that stream unless the body says otherwise.
+STREAMS_BY_DEFAULT = frozenset(("ollama_chat", "ollama_generate"))
+STATUS_CLIENT_LEFT = 499
+"""Booked where the client left before it was told anything; never sent."""
+PATH_MAX = 512
+"""Characters of a path that are booked."""
+MESSAGE_MAX = 500
+"""Characters of an error message that are booked."""
+NO_READING = Reading()
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a call ended, as far as the gateway knows."""
+
+    state: CallState
+    error_code: str | None = None
+    error_message: str | None = None
+    status: int | None = None
+    """What the client is about to be told instead of the upstream's status."""
+
+
+COMPLETED = End(CallState.COMPLETED)
+CLIENT_LEFT = End(CallState.ABORTED, "aborted", "the client closed its connection")
+SHUTDOWN = End(CallState.ABORTED, "shutdown", "cut by a shutdown")
+
+
+def opening(
+    call_id: int, started_us: int, client: Client, place: Place, asked: Asked, booked_as: tuple[str, str]
+) -> Opening:
+    """The call as it is known before it leaves; `booked_as` is its provider and its dialect."""
+    provider, dialect = booked_as
+    streams = place.streamed if place.streamed is not None else asked.streamed
+    return Opening(
+        id=call_id,
+        started_us=started_us,
+        provider=provider,
+        dialect=dialect,
+        method=client.method,
+        path=client.path[:PATH_MAX],
+        model=place.model or asked.model,
+        streamed=dialect in STREAMS_BY_DEFAULT if streams is None else streams,
+        session=asked.session,
+        message_id=client.text(b"x-request-id") or client.text(b"x-client-request-id"),
+        user_agent=client.text(b"user-agent"),
+        origin=client.text(b"origin"),
+        client_address=client.address,
+        credential_hash=credential_hash(client.fields, client.query),
+        request_bytes=client.body_bytes if client.body_is_whole else None,
+        message_count=asked.message_count,
+        max_output_tokens=asked.max_output_tokens,
+    )
+
+
+def settlement(opened: Opening, relay: Relay, client: Client, end: End) -> Settlement:
+    """The call as it is known at its end."""
+    finished_us = relay.now_us()
+    meter = relay.meter
+    reading = meter.finish() if meter is not None else NO_READING
+    state, code, message = end.state, end.error_code, end.error_message
+    if state is CallState.COMPLETED and (
+        (relay.status or 0) >= 400 or reading.error_type or reading.error_message
+    ):
+        # An error event inside a 200 stream is a failure just as a status above 400 is.
+        state, code = CallState.FAILED, "upstream_error"
+        message = reading.error_message or reading.error_type or f"the upstream answered {relay.status}"
+    status = end.status or client.told
+    if status is None and state is CallState.ABORTED:
+        status = STATUS_CLIENT_LEFT
+    started_us = opened.started_us
+    return Settlement(
+        state=state,
+        finished_us=finished_us,
+        status_code=status,
+        error_code=code,
+        error_message=message[:MESSAGE_MAX] if message else None,
+        finish_reason=reading.finish_reason,
+        upstream_request_id=reading.upstream_request_id,
+        model_served=reading.model_served,
+        service_tier=reading.service_tier,
+        streamed=meter.streamed if meter is not None else opened.streamed,
+        usage=reading.usage,
+        usage_source=reading.usage_source,
+        usage_extra=reading.usage_extra,
+        cost_nanousd=reading.cost_nanousd,
+        latency_us=finished_us - started_us,
+        upstream_latency_us=None if relay.head_us is None else relay.head_us - started_us,
+        ttft_us=None if relay.first_byte_us is None else relay.first_byte_us - started_us,
+        request_bytes=client.body_bytes,
+        response_bytes=relay.response_bytes,
+        attempts=relay.attempts,
+        incomplete=meter is not None and not reading.ended,
+        trouble=reading.trouble,
+    )

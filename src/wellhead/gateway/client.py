@@ -1,0 +1,175 @@
+"""The downstream side of a call: read its body, answer it, notice that it left.
+
+The server's `receive` has one reader at a time: first the body, then the watch
+for the disconnect.  The watch begins only after a moment, because most calls
+are over by then and need no second task.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from wellhead.errors import CallerError
+from wellhead.gateway.server import ClientLeft
+from wellhead.ports import Headers
+
+Scope = dict[str, Any]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+WATCH_AFTER_S = 0.02
+"""How long a call runs before a task watches for its client leaving."""
+
+# Bodies of these types are never JSON: they stream through without being held.
+STREAMED_TYPES = (
+    b"multipart/",
+    b"audio/",
+    b"image/",
+    b"video/",
+    b"application/octet-stream",
+    b"application/x-tar",
+)
+
+
+class Client:
+    """One request of a client, and the way to answer it."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.raw_path: bytes = scope["raw_path"]
+        self.query: bytes = scope["query_string"]
+        self.headers: Headers = scope["headers"]
+        self.fields: dict[bytes, bytes] = dict(self.headers)
+        """For headers that occur once; the last one wins."""
+        self.address: str | None = scope["client"][0] if scope.get("client") else None
+        self.told: int | None = None
+        """The status that the client was sent."""
+        self.body_bytes = 0
+        """How many bytes of the request's body have come in."""
+        self.body_is_whole = True
+        """All of the body was read before the request leaves (or it has none)."""
+        self._receive = receive
+        self._send = send
+        self._watch: asyncio.Task[None] | None = None
+        self._watch_timer: asyncio.TimerHandle | None = None
+        self._on_leaving: Callable[[], None] | None = None
+        self._reading = False
+
+    def text(self, name: bytes, size_max: int = 256) -> str | None:
+        """A header for the books: printable, bounded."""
+        value = self.fields.get(name)
+        return value.decode("utf-8", "replace")[:size_max] if value else None
+
+    # -- the body -----------------------------------------------------------
+
+    async def body(self, size_max: int) -> bytes | AsyncIterator[bytes] | None:
+        """The request's body: whole where it may be JSON, else as it comes; `None` where there is none.
+
+        Raises `CallerError` (413) when it is larger than `size_max` bytes, `ClientLeft` when it breaks off.
+        """
+        announced = self.size
+        if announced is None and b"transfer-encoding" not in self.fields:
+            return None
+        if announced is not None and announced > size_max:
+            raise too_large(size_max)
+        if self.fields.get(b"content-type", b"").lower().startswith(STREAMED_TYPES):
+            self.body_is_whole = False
+            return self._pieces(size_max)
+        first, more = await self._next(size_max)
+        if not more:
+            return first
+        pieces = [first]
+        while more:
+            piece, more = await self._next(size_max)
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    @property
+    def size(self) -> int | None:
+        """The announced length of the body."""
+        value = self.fields.get(b"content-length")
+        return int(value) if value is not None else None
+
+    async def _pieces(self, size_max: int) -> AsyncIterator[bytes]:
+        self._reading = True
+        try:
+            more = True
+            while more:
+                piece, more = await self._next(size_max)
+                if piece:
+                    yield piece
+        except ClientLeft:
+            self._left()
+            raise
+        finally:
+            self._reading = False
+        if self._on_leaving is not None:
+            self._start_watch()
+
+    async def _next(self, size_max: int) -> tuple[bytes, bool]:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        piece: bytes = message.get("body", b"")
+        self.body_bytes += len(piece)
+        if self.body_bytes > size_max:
+            raise too_large(size_max)
+        return piece, message.get("more_body", False)
+
+    # -- leaving --------------------------------------------------------------
+
+    def watch(self, on_leaving: Callable[[], None]) -> None:
+        """Call `on_leaving` once the client has left, from now until `unwatch`."""
+        self._on_leaving = on_leaving
+        self._watch_timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start_watch)
+
+    def unwatch(self) -> None:
+        self._on_leaving = None
+        if self._watch_timer is not None:
+            self._watch_timer.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+
+    def _start_watch(self) -> None:
+        # While the body is still being read, its reader notices a disconnect by itself.
+        if self._watch is None and not self._reading:
+            self._watch = asyncio.get_running_loop().create_task(self._until_left())
+
+    async def _until_left(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._left()
+
+    def _left(self) -> None:
+        if self._on_leaving is not None:
+            on_leaving, self._on_leaving = self._on_leaving, None
+            on_leaving()
+
+    # -- the answer -------------------------------------------------------------
+
+    async def head(self, status: int, headers: Headers) -> None:
+        """Send the response head."""
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        self.told = status
+
+    async def send(self, chunk: bytes) -> None:
+        """Send some of the body; returns when there is room for more."""
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    async def end(self, chunk: bytes = b"") -> None:
+        """Send the last of the body."""
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": False})
+
+    async def answer(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole response."""
+        await self.head(status, headers)
+        await self.end(body)
+
+
+def too_large(size_max: int) -> CallerError:
+    """413: the request's body is larger than `gateway.max_request_body`."""
+    return CallerError(
+        "request_too_large", 413, f"The request body is larger than the limit of {size_max} bytes"
+    )

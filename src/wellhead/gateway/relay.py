@@ -1,0 +1,142 @@
+"""Response bytes on their way: client first, meter second.
+
+One `Relay` carries one response.  It holds nothing back, adds nothing, and lets
+the slower side set the pace: it asks the upstream for more only when the client
+had room for what came before.  What happened is left in its fields, whatever way
+it ended; the exception tells which way that was::
+
+    returns           the client has the whole response
+    UpstreamError     the upstream gave no head, or broke off
+    ClientLeft        the client went away (and the upstream call was given up or drained)
+    CancelledError    somebody cut the call
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from wellhead.directory import OnDisconnect, Provider
+from wellhead.gateway.client import Client
+from wellhead.gateway.headers import end_to_end
+from wellhead.gateway.hiding import Hiding
+from wellhead.gateway.server import ClientLeft
+from wellhead.meter.dialect import Dialect
+from wellhead.meter.meter import Meter
+from wellhead.ports import Headers, Upstream, UpstreamRequest, UpstreamResponse
+
+CALL_HEADER = b"x-wellhead-call"
+
+
+class Relay:
+    """One response, from the upstream to the client."""
+
+    def __init__(self, client: Client, provider: Provider, call_id: int, now_us: Callable[[], int]) -> None:
+        self.meter: Meter | None = None
+        self.status: int | None = None
+        """The upstream's."""
+        self.head_us: int | None = None
+        """When the upstream's response head was there."""
+        self.first_byte_us: int | None = None
+        self.response_bytes = 0
+        self.attempts = 0
+        self._client = client
+        self._provider = provider
+        self._call_header = (CALL_HEADER, b"%d" % call_id)
+        self.now_us = now_us
+        self._task = asyncio.current_task()
+        self._gone = False
+        self._drain_timer: asyncio.TimerHandle | None = None
+
+    async def run(
+        self, upstream: Upstream, request: UpstreamRequest, dialect: Dialect | None, *, hide_usage: bool
+    ) -> None:
+        """Send the request and carry the response; see the module for how it ends."""
+        client = self._client
+        client.watch(self._client_left)
+        try:
+            self.attempts += 1
+            response = await upstream.send(request)
+            try:
+                self.head_us = self.now_us()
+                self.status = response.status
+                await self._carry(response, dialect, Hiding() if hide_usage else None)
+            finally:
+                response.close()
+        except asyncio.CancelledError:
+            if self._gone and self._task is not None and self._task.uncancel() == 0:
+                raise ClientLeft from None
+            raise
+        finally:
+            client.unwatch()
+            if self._drain_timer is not None:
+                self._drain_timer.cancel()
+        if self._gone:
+            raise ClientLeft
+
+    async def _carry(
+        self, response: UpstreamResponse, dialect: Dialect | None, hiding: Hiding | None
+    ) -> None:
+        client = self._client
+        headers = end_to_end(response.headers)
+        hiding = hiding if hiding is not None and _is_event_stream(headers) else None
+        if dialect is not None:
+            self.meter = _meter_for(dialect, response, self._provider)
+        await self._tell(client.head(response.status, self._head(headers, hidden=hiding is not None)))
+        meter = self.meter
+        while chunk := await response.read():
+            if self.first_byte_us is None:
+                self.first_byte_us = self.now_us()
+            self.response_bytes += len(chunk)
+            passed = chunk if hiding is None else hiding.feed(chunk)
+            if passed and not self._gone:
+                await self._tell(client.send(passed))
+            if meter is not None:
+                meter.feed(chunk)
+        if not self._gone:
+            await self._tell(client.end(b"" if hiding is None else hiding.finish()))
+
+    def _head(self, headers: Headers, *, hidden: bool) -> Headers:
+        if hidden:  # the body is shorter than the upstream announced
+            headers = [line for line in headers if line[0] != b"content-length"]
+        headers.append(self._call_header)
+        return headers
+
+    async def _tell(self, sending: "asyncio.Future[None] | object") -> None:
+        try:
+            await sending  # type: ignore[misc]
+        except ClientLeft:
+            if not self._gone:
+                self._client_left()
+            if self._provider.on_disconnect is OnDisconnect.CANCEL:
+                raise
+
+    def _client_left(self) -> None:
+        """The client is gone: give the upstream call up, or read it to its end, as the provider says."""
+        self._gone = True
+        if self._task is None:
+            return
+        if self._provider.on_disconnect is OnDisconnect.CANCEL:
+            if asyncio.current_task() is not self._task:
+                self._task.cancel()
+        elif self._provider.drain_s is not None:
+            loop = asyncio.get_running_loop()
+            self._drain_timer = loop.call_later(self._provider.drain_s, self._task.cancel)
+
+
+def _meter_for(dialect: Dialect, response: UpstreamResponse, provider: Provider) -> Meter:
+    fields = dict(response.headers)
+    return Meter(
+        dialect,
+        status=response.status,
+        content_type=fields.get(b"content-type", b"").decode("latin-1"),
+        content_encoding=fields.get(b"content-encoding", b"").decode("latin-1"),
+        variant=provider.variant,
+        headers=response.headers,
+    )
+
+
+def _is_event_stream(headers: Headers) -> bool:
+    fields = dict(headers)
+    return (
+        fields.get(b"content-type", b"").lower().startswith(b"text/event-stream")
+        and fields.get(b"content-encoding", b"identity") == b"identity"
+    )

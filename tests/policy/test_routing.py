@@ -1,0 +1,152 @@
+"""Which provider serves a request, and which dialect it speaks."""
+
+import pytest
+
+from wellhead.directory import Directory, Provider, ProviderType
+from wellhead.errors import CallerError
+from wellhead.policy.routing import Place, choose, place, target
+
+OPENAI = Provider("openai", ProviderType.OPENAI, "https://api.openai.com")
+ANTHROPIC = Provider("anthropic", ProviderType.ANTHROPIC, "https://api.anthropic.com")
+GEMINI = Provider("gemini", ProviderType.GEMINI, "https://generativelanguage.googleapis.com")
+OLLAMA = Provider("ollama", ProviderType.OLLAMA, "http://127.0.0.1:11434")
+GROQ = Provider("groq", ProviderType.OPENAI, "https://api.groq.com/openai")
+VLLM = Provider("vllm", ProviderType.OPENAI, "http://gpu-1:8000", models=("llama", "qwen"))
+BUILT_IN = (OPENAI, ANTHROPIC, GEMINI, OLLAMA, GROQ)
+DIRECTORY = Directory((VLLM, *BUILT_IN))
+
+
+def at(path: str, method: str = "POST", selected: str | None = None) -> Place:
+    found = place(DIRECTORY, method, path, selected)
+    assert found is not None
+    return found
+
+
+def provider_of(path: str, model: str | None = None, named: str | None = None) -> str:
+    return choose(DIRECTORY, at(path), model, named).id
+
+
+@pytest.mark.parametrize(
+    ("path", "provider", "dialect"),
+    [
+        ("/v1/chat/completions", "openai", "openai_chat"),
+        ("/v1/completions", "openai", "openai_completions"),
+        ("/v1/responses", "openai", "openai_responses"),
+        ("/v1/embeddings", "openai", "openai_embeddings"),
+        ("/v1/images/generations", "openai", "openai_images"),
+        ("/v1/audio/transcriptions", "openai", "openai_transcription"),
+        ("/v1/messages", "anthropic", "anthropic_messages"),
+        ("/v1beta/models/gemini-2.5-flash:generateContent", "gemini", "gemini"),
+        ("/v1/models/gemini-2.5-flash:streamGenerateContent", "gemini", "gemini"),
+        ("/v1beta/models/text-embedding-004:embedContent", "gemini", "gemini_embed"),
+        ("/models/gemini-2.5-flash:generateContent", "gemini", "gemini"),
+        ("/api/chat", "ollama", "ollama_chat"),
+        ("/api/generate", "ollama", "ollama_generate"),
+        ("/api/embed", "ollama", "ollama_embed"),
+        ("/groq/v1/chat/completions", "groq", "openai_chat"),
+        ("/vllm/v1/messages", "vllm", "anthropic_messages"),
+    ],
+)
+def test_the_path_tells_the_provider_and_the_dialect(path: str, provider: str, dialect: str) -> None:
+    assert provider_of(path, "gpt-5") == provider
+    assert at(path).dialect == dialect
+    assert at(path).generates is True
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/messages/count_tokens", "/api/show", "/api/pull", "/v1beta/models/g:countTokens"]
+)
+def test_naming_a_model_without_generating_leaves_no_row(path: str) -> None:
+    assert at(path).generates is False
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/files", "/v1/chat/completions"])
+def test_only_a_post_generates(path: str) -> None:
+    assert at(path, "GET").generates is False
+
+
+def test_an_unknown_post_generates_if_its_body_names_a_model() -> None:
+    assert at("/v1/rerank").generates is None
+    assert at("/v1/rerank").dialect is None
+
+
+def test_gemini_names_model_and_streaming_in_the_path() -> None:
+    found = at("/v1beta/models/gemini-2.5-pro:streamGenerateContent")
+    assert (found.model, found.streamed) == ("gemini-2.5-pro", True)
+    assert at("/v1beta/tunedModels/mine:generateContent").model == "mine"
+    assert at("/v1/models/a:b:generateContent").model == "a:b"
+    assert at("/v1/projects/p/locations/l/publishers/google/models/g:generateContent").model == "g"
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/admin/usage", "/_qs/metrics", "/v1", "/nowhere/v1/x"])
+def test_everything_else_is_not_served(path: str) -> None:
+    assert place(DIRECTORY, "GET", path, None) is None
+
+
+def test_a_model_list_takes_what_equals_or_begins_with_an_entry() -> None:
+    assert provider_of("/v1/chat/completions", "llama-3-70b") == "vllm"
+    assert provider_of("/v1/chat/completions", "gpt-5") == "openai"
+
+
+def test_the_header_wins_over_path_and_body() -> None:
+    found = at("/v1/chat/completions", selected="groq")
+    assert choose(DIRECTORY, found, "llama-3", "openai").id == "groq"
+    assert found.prefix_size == 0
+
+
+def test_an_unknown_provider_in_the_header_is_the_callers_mistake() -> None:
+    with pytest.raises(CallerError) as caught:
+        place(DIRECTORY, "POST", "/v1/chat/completions", "grok")
+    assert (caught.value.code, caught.value.status) == ("unknown_provider", 400)
+    assert "groq" in caught.value.message
+
+
+def test_the_body_names_a_provider_that_serves_the_path_and_takes_the_model() -> None:
+    assert provider_of("/v1/chat/completions", "gpt-5", "groq") == "groq"
+    assert provider_of("/v1/chat/completions", "gpt-5", "vllm") == "openai"
+    assert provider_of("/v1/chat/completions", "gpt-5", "unheard-of") == "openai"
+
+
+def test_exact_paths_decide_whatever_the_family() -> None:
+    odd = Provider("odd", ProviderType.OPENAI, "http://odd", paths=("/v1/messages",))
+    directory = Directory((odd, *BUILT_IN))
+    found = place(directory, "POST", "/v1/messages", None)
+    assert found is not None
+    assert choose(directory, found, "claude", None) is odd
+
+
+def test_no_provider_for_a_path_is_said() -> None:
+    directory = Directory((OLLAMA,))
+    found = place(directory, "POST", "/v1/messages", None)
+    assert found is not None
+    with pytest.raises(CallerError, match="no configured provider"):
+        choose(directory, found, "claude", None)
+
+
+def test_a_sole_upstream_takes_every_path() -> None:
+    sole = Provider("upstream", ProviderType.OPENAI, "http://127.0.0.1:11434")
+    directory = Directory(BUILT_IN, sole=sole)
+    for path in ("/", "/v1/messages", "/groq/v1/x", "/api/tags"):
+        found = place(directory, "GET", path, "groq")
+        assert found is not None
+        assert choose(directory, found, None, None) is sole
+
+
+@pytest.mark.parametrize(
+    ("base_url", "raw_path", "query", "sent"),
+    [
+        ("http://u", b"/v1/chat/completions", b"", b"/v1/chat/completions"),
+        ("http://u/api", b"/v1/messages", b"beta=true", b"/api/v1/messages?beta=true"),
+        ("http://u/v1", b"/v1/chat/completions", b"", b"/v1/chat/completions"),
+        ("http://u/openai/v1", b"/v1/models", b"a=%2F&b", b"/openai/v1/models?a=%2F&b"),
+        ("http://u/v1", b"/v1beta/models", b"", b"/v1/v1beta/models"),
+        ("http://u", b"//x/../%7euser/", b"", b"//x/../%7euser/"),
+    ],
+)
+def test_the_target_is_sent_byte_for_byte(base_url: str, raw_path: bytes, query: bytes, sent: bytes) -> None:
+    assert target(Provider("u", ProviderType.OPENAI, base_url), raw_path, query) == sent
+
+
+def test_an_upstream_path_replaces_the_requests() -> None:
+    provider = Provider("u", ProviderType.OPENAI, "http://u/x", upstream_path="/chat")
+    assert target(provider, b"/v1/chat/completions", b"q=1") == b"/x/chat?q=1"
