@@ -1,0 +1,127 @@
+"""The names that the source systems' settings had, and what they are here.
+
+A is the QuantumSpring metrics fork of CLIProxyAPI, B is agent-cli-proxy, C is
+the LLM Metrics Proxy.  The table is also a page of the manual (a test compares).
+A name of our own wins over an alias in the same place (environment or file).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from wellhead.config import values
+
+
+class Where(StrEnum):
+    """Where a source system read a name from."""
+
+    ENVIRONMENT = "environment"
+    FILE = "wellhead.yaml"
+
+
+class Meaning(StrEnum):
+    """What its value is."""
+
+    VALUE = "the value"
+    HOST = "the host part"
+    PORT = "the port part"
+    ALWAYS_ON = "always on here"
+    NEVER = "not here"
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """One name of a source system."""
+
+    name: str
+    systems: str
+    where: Where
+    setting: str
+    """The setting it is here; with `ALWAYS_ON` and `NEVER` what to tell who wants it otherwise."""
+    meaning: Meaning = Meaning.VALUE
+
+
+ENV, FILE = Where.ENVIRONMENT, Where.FILE
+BOOKS = "Wellhead always keeps its books"
+STDOUT = "Wellhead logs to stdout and stderr; redirect them to a file"
+
+ALIASES = (
+    Alias("METRICS_ENABLED", "A", ENV, BOOKS, Meaning.ALWAYS_ON),
+    Alias("METRICS_STORAGE_PATH", "A", ENV, "database"),
+    Alias("METRICS_BIND_ADDRESS", "A", ENV, "control.bind"),
+    Alias("METRICS_BASIC_AUTH_USER", "A", ENV, "control.basic_user"),
+    Alias("METRICS_BASIC_AUTH_PASS", "A", ENV, "control.basic_password"),
+    Alias("host", "A", FILE, "gateway.bind", Meaning.HOST),
+    Alias("port", "A", FILE, "gateway.bind", Meaning.PORT),
+    Alias("metrics_enabled", "A", FILE, BOOKS, Meaning.ALWAYS_ON),
+    Alias("metrics_storage_path", "A", FILE, "database"),
+    Alias("metrics_bind_address", "A", FILE, "control.bind"),
+    Alias("metrics_basic_auth_user", "A", FILE, "control.basic_user"),
+    Alias("metrics_basic_auth_pass", "A", FILE, "control.basic_password"),
+    Alias("usage_statistics_enabled", "A", FILE, BOOKS, Meaning.ALWAYS_ON),
+    Alias("logging_to_file", "A", FILE, STDOUT, Meaning.NEVER),
+    Alias("PROXY_HOST", "B", ENV, "gateway.bind", Meaning.HOST),
+    Alias("PROXY_PORT", "B, C", ENV, "gateway.bind", Meaning.PORT),
+    Alias("MAX_REQUEST_BODY_BYTES", "B", ENV, "gateway.max_request_body"),
+    Alias("CLI_PROXY_API_URL", "B", ENV, "upstream"),
+    Alias("DB_PATH", "B, C", ENV, "database"),
+    Alias("LOG_LEVEL", "B", ENV, "log.level"),
+    Alias("LOG_FORMAT", "B", ENV, "log.format"),
+    Alias("PROVIDERS_JSON", "B", ENV, "providers"),
+    Alias("PROVIDERS_CONFIG_PATH", "B", ENV, "providers"),
+    Alias("BACKEND_HOST", "C", ENV, "upstream", Meaning.HOST),
+    Alias("BACKEND_PORT", "C", ENV, "upstream", Meaning.PORT),
+)
+
+# What the parts add up to when only one of them is given: C's own default, and ours.
+PART_DEFAULTS = {
+    "gateway.bind": ("127.0.0.1", "8080", "{}:{}"),
+    "upstream": ("ollama", "11434", "http://{}:{}"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A raw value and where it came from."""
+
+    raw: object
+    origin: str
+
+
+def translate(names: Mapping[str, object], where: Where) -> tuple[dict[str, Given], list[str]]:
+    """Settings (but `providers`) from a source system's names, and warnings for what has no effect."""
+    given: dict[str, Given] = {}
+    parts: dict[str, dict[Meaning, Given]] = {}
+    warnings = []
+    for alias in ALIASES:
+        raw = names.get(alias.name)
+        if alias.where is not where or raw is None or raw == "" or alias.setting == "providers":
+            continue
+        match alias.meaning:
+            case Meaning.VALUE:
+                given[alias.setting] = Given(raw, alias.name)
+            case Meaning.HOST | Meaning.PORT:
+                parts.setdefault(alias.setting, {})[alias.meaning] = Given(raw, alias.name)
+            case Meaning.ALWAYS_ON | Meaning.NEVER:
+                if _is_on(raw) is (alias.meaning is Meaning.NEVER):
+                    warnings.append(f"{alias.name} has no effect: {alias.setting}")
+    for setting, found in parts.items():
+        given.setdefault(setting, _joined(setting, found))
+    return given, warnings
+
+
+def _joined(setting: str, found: Mapping[Meaning, Given]) -> Given:
+    host, port, form = PART_DEFAULTS[setting]
+    if Meaning.HOST in found:
+        host = str(found[Meaning.HOST].raw)
+        host = f"[{host}]" if ":" in host else host
+    if Meaning.PORT in found:
+        port = str(found[Meaning.PORT].raw)
+    return Given(form.format(host, port), ", ".join(g.origin for g in found.values()))
+
+
+def _is_on(raw: object) -> bool | None:
+    try:
+        return values.flag(raw)
+    except ValueError:
+        return None

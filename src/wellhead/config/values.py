@@ -1,0 +1,183 @@
+"""Readers: one raw value, from YAML or from text, to the typed value of a setting.
+
+A reader raises `ValueError` with what is allowed; who calls it adds where the
+value came from.  Environment variables and flags are text, so every reader
+takes text, too.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from wellhead.directory import OnDisconnect
+
+SIZE_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+TIME_UNITS_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+TRUE = frozenset({"true", "1", "yes", "on"})
+FALSE = frozenset({"false", "0", "no", "off"})
+QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)")
+DRAIN_MAX_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a listener is bound."""
+
+    host: str
+    port: int
+    """0 takes any free port."""
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Only processes on this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What happens to the upstream call when the client has left."""
+
+    what: OnDisconnect = OnDisconnect.CANCEL
+    drain_s: float | None = None
+    """With `DRAIN`: how long at most; `None` means to the end."""
+
+    def __str__(self) -> str:
+        return self.what.value if self.drain_s is None else f"{self.what.value} {self.drain_s:g}s"
+
+
+def text(raw: object) -> str:
+    if not isinstance(raw, str) or not raw.strip():
+        raise ValueError("must be a non-empty string")
+    return raw
+
+
+def flag(raw: object) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    word = str(raw).strip().lower()
+    if word in TRUE or word in FALSE:
+        return word in TRUE
+    raise ValueError("must be true or false")
+
+
+def whole(lowest: int, highest: int) -> Callable[[object], int]:
+    def read(raw: object) -> int:
+        number = _quantity(raw, {"": 1})
+        if number is None or not number.is_integer() or not lowest <= number <= highest:
+            raise ValueError(f"must be a whole number from {lowest} to {highest}")
+        return int(number)
+
+    return read
+
+
+def size(lowest: int, highest: int) -> Callable[[object], int]:
+    """Bytes, as a number or with a unit: `25MB` is 25,000,000 and `25MiB` is 26,214,400."""
+
+    def read(raw: object) -> int:
+        number = _quantity(raw, SIZE_UNITS)
+        if number is None or not number.is_integer() or not lowest <= number <= highest:
+            raise ValueError(f"must be a size such as 25MB or 25MiB, from {lowest} to {highest} bytes")
+        return int(number)
+
+    return read
+
+
+def seconds(lowest: float, highest: float) -> Callable[[object], float]:
+    def read(raw: object) -> float:
+        number = _quantity(raw, TIME_UNITS_S)
+        if number is None or not lowest <= number <= highest:
+            raise ValueError(f"must be seconds, such as 30 or 1.5s, from {lowest:g} to {highest:g}")
+        return number
+
+    return read
+
+
+def choice(*names: str, synonyms: Mapping[str, str] | None = None) -> Callable[[object], str]:
+    def read(raw: object) -> str:
+        word = str(raw).strip().lower()
+        word = (synonyms or {}).get(word, word)
+        if word not in names:
+            raise ValueError(f"must be one of {', '.join(names)}")
+        return word
+
+    return read
+
+
+def address(raw: object) -> Address:
+    problem = ValueError("must be host:port, such as 127.0.0.1:8080 or [::1]:8080")
+    host, colon, port = raw.rpartition(":") if isinstance(raw, str) else ("", "", "")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not host or not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise problem
+    if (":" in host) != bracketed or any(c.isspace() for c in host):
+        raise problem
+    return Address(host.strip("[]"), int(port))
+
+
+def leaving(raw: object) -> Leaving:
+    problem = ValueError("must be cancel, drain, or drain with a limit such as `drain 30s` (at most 1 h)")
+    words = raw.split() if isinstance(raw, str) else []
+    match words:
+        case ["cancel"]:
+            return Leaving()
+        case ["drain"]:
+            return Leaving(OnDisconnect.DRAIN)
+        case ["drain", limit]:
+            try:
+                return Leaving(OnDisconnect.DRAIN, seconds(0, DRAIN_MAX_S)(limit))
+            except ValueError:
+                raise problem from None
+    raise problem
+
+
+def url(raw: object) -> str:
+    """An upstream's base URL, without trailing slashes."""
+    try:
+        parts = urlsplit(raw.strip()) if isinstance(raw, str) else None
+        usable = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
+        _ = parts.port if parts is not None else None
+    except ValueError:
+        usable = False
+    if parts is None or not usable or any(c.isspace() for c in parts.geturl()):
+        raise ValueError("must be a parseable http(s) URL")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not carry a user or password; use `auth` or `headers`")
+    if parts.query or parts.fragment:
+        raise ValueError("must not carry a query or fragment")
+    return parts.geturl().rstrip("/")
+
+
+def database(raw: object) -> str:
+    """A database URL; `~` is expanded, and a bare path is taken for SQLite."""
+    problem = ValueError("must be sqlite:///PATH or a path to the file (PostgreSQL is not supported yet)")
+    if not isinstance(raw, str) or not raw.strip():
+        raise problem
+    scheme, separator, rest = raw.partition("://")
+    if not separator:
+        path = raw
+    elif scheme == "sqlite" and len(rest) > 1 and rest.startswith("/"):
+        path = rest[1:]
+    else:
+        raise problem
+    return f"sqlite:///{Path(path).expanduser()}"
+
+
+def _quantity(raw: object, units: Mapping[str, float]) -> float | None:
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        return None
+    found = QUANTITY.fullmatch(str(raw).strip())
+    if found is None or found[2].lower() not in units:
+        return None
+    # Decimals of a unit may leave a trace of binary fractions behind (0.1 MB).
+    return round(float(found[1]) * units[found[2].lower()], 6)
