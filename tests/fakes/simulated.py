@@ -65,11 +65,6 @@ def simulated_thread(timing: Timing = AT_ONCE) -> Iterator[Simulated]:
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:
-        # The socket takes connections only once the server listens on it.
-        deadline = monotonic() + 10
-        while not running.started:
-            assert monotonic() < deadline, "the simulated upstream did not start"
-            sleep(0.005)
         yield Simulated(address(listening))
     finally:
         running.should_exit = True

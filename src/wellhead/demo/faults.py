@@ -4,11 +4,14 @@ A fault is asked for by the model's name (`{"model": "cut"}`) or, for any model,
 the header `x-sim-fault`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from wellhead.demo.answer import Answer, Ask, document, event
+from wellhead.demo.encoding import encoded
 
 
 class Fault(StrEnum):
@@ -46,6 +49,7 @@ class Family(StrEnum):
 
 
 RETRY_AFTER_S = 2
+CHUNKS_BEFORE_FAULT = 3
 GARBAGE_BYTES = b'data: {"usage": {"prompt_tokens": -1, "completion_\xff\xfe\x00 tokens": "many"\n\n{"usage":'
 _KINDS = {
     # status: OpenAI's type and code, Anthropic's type, Gemini's status, what is said
@@ -100,6 +104,17 @@ def trouble(ask: Ask) -> Trouble:
     if name.startswith("fail-") and status.isdecimal() and 400 <= int(status) <= 599:
         return Trouble(status=int(status))
     return Trouble(Fault(name)) if name in set(Fault) else Trouble()
+
+
+def spoilt(answer: Answer, family: Family, wrong: Trouble) -> Answer:
+    """The answer as the fault that was asked for leaves it; what happens below HTTP is `wire.py`'s."""
+    chunks: Iterable[bytes] = answer.chunks
+    if wrong.fault is Fault.GARBAGE:
+        chunks = [GARBAGE_BYTES]
+    elif wrong.fault is Fault.ERROR_EVENT and answer.streamed:
+        chunks = [*islice(answer.chunks, CHUNKS_BEFORE_FAULT), error_chunk(family, answer)]
+    encoding = answer.headers.get("content-encoding")
+    return replace(answer, chunks=encoded(chunks, encoding) if encoding else chunks)
 
 
 def refusal(family: Family, status: int) -> Answer:
