@@ -1,0 +1,1 @@
+"""Provider APIs, one table per file."""

@@ -1,0 +1,118 @@
+"""An outline: the few parts of a JSON document that a dialect names, as plain values.
+
+The rest (text, tool calls, images, vectors) is skipped by the decoder and never
+becomes a Python object, so a body of 64 MiB costs no more memory than its bytes.
+What is named is decoded apart from the rest: a part of an unexpected form is
+missing from the outline and spoils nothing else.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+VALUE_MAX = 64 * 1024
+"""Bytes: a named value longer than this is left out (an id, a usage object or an error is far shorter)."""
+LIST_MAX = 4 * 1024 * 1024
+"""Bytes: a list of which only some fields are named is left out above this."""
+
+TOO_LONG = "value_too_long"
+ODD_FORM = "value_of_odd_form"
+
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What decoding raises: not JSON, not UTF-8, numbers out of range, nested too deeply."""
+
+Steps = tuple[str, ...]
+Trouble = dict[str, None]
+"""What could not be read, each said once, in order."""
+Reader = Callable[[Any, Trouble], Any]
+
+
+def steps(path: str) -> Steps:
+    """The steps of a dotted path; `.` is the document itself."""
+    return tuple(path.split(".")) if path != "." else ()
+
+
+def reach(value: Any, path: Steps) -> Iterator[Any]:
+    """All values that are there (and not null) at a path, in order."""
+    for n, step in enumerate(path):
+        if step == "*":
+            if isinstance(value, list):
+                for element in value:
+                    yield from reach(element, path[n + 1 :])
+            return
+        if not isinstance(value, dict):
+            return
+        value = value.get(step)
+    if value is not None:
+        yield value
+
+
+class Outline:
+    """Decodes the named paths of JSON objects."""
+
+    def __init__(self, paths: Iterable[Steps]) -> None:
+        rests: dict[str, list[Steps]] = {}
+        for first, *rest in paths:
+            rests.setdefault(first, []).append(tuple(rest))
+        # A path that ends here wants the whole value, and that holds whatever deeper paths want.
+        self._readers: list[tuple[str, Reader]] = [
+            (name, _value if () in below else _List(below) if below[0][0] == "*" else Outline(below).nested)
+            for name, below in rests.items()
+        ]
+        self.parts: Any = msgspec.defstruct("Parts", [(name, msgspec.Raw, None) for name in rests])
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self.parts)
+        self._nested_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self.parts | None)
+
+    def read(self, document: Any, trouble: Trouble) -> dict[str, Any]:
+        """The named parts of a document (bytes-like); what had to be left out is said in `trouble`.
+
+        Raises one of `UNREADABLE` for what is no JSON object.
+        """
+        return self.gather(self._decoder.decode(document), trouble)
+
+    def nested(self, raw: Any, trouble: Trouble) -> dict[str, Any] | None:
+        """The same for an object inside another, which may be null."""
+        parts = self._nested_decoder.decode(raw)
+        return None if parts is None else self.gather(parts, trouble)
+
+    def gather(self, parts: Any, trouble: Trouble) -> dict[str, Any]:
+        """The values of decoded parts."""
+        outline: dict[str, Any] = {}
+        for name, reader in self._readers:
+            raw = getattr(parts, name)
+            if raw is None:
+                continue
+            try:
+                value = reader(raw, trouble)
+            except UNREADABLE:
+                trouble.setdefault(ODD_FORM)
+                continue
+            if value is not None:
+                outline[name] = value
+        return outline
+
+
+class _List:
+    """Decodes the named paths of each object in a list."""
+
+    def __init__(self, paths: list[Steps]) -> None:
+        self._element = Outline([tuple(rest) for _, *rest in paths])
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[self._element.parts] | None)
+
+    def __call__(self, raw: Any, trouble: Trouble) -> list[dict[str, Any]] | None:
+        if len(raw) > LIST_MAX:
+            trouble.setdefault(TOO_LONG)
+            return None
+        elements = self._decoder.decode(raw)
+        return elements and [self._element.gather(parts, trouble) for parts in elements]
+
+
+_any: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+
+
+def _value(raw: Any, trouble: Trouble) -> Any:
+    if len(raw) > VALUE_MAX:
+        trouble.setdefault(TOO_LONG)
+        return None
+    return _any.decode(raw)

@@ -1,0 +1,124 @@
+"""What a request asks for, read from its JSON body by a partial decode.
+
+Only the named members become Python values; of the messages only their number
+is taken.  The body is read once, from front to back, since JSON allows no sound
+short cut: where a list ends can only be known by having read it.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from wellhead.meter.dialect import Dialect
+from wellhead.meter.outline import UNREADABLE, reach, steps
+from wellhead.usage import COUNT_MAX, NOTHING_ASKED, Asked
+
+MEMBER_MAX = 64 * 1024
+"""Bytes: a longer member (save the messages) is passed over."""
+TEXT_MAX = 512
+"""Characters kept of a model name, user or session."""
+
+MAX_OUTPUT_AT = (
+    "max_completion_tokens",
+    "max_tokens",
+    "max_output_tokens",
+    "max_tokens_to_sample",
+    "generationConfig.maxOutputTokens",
+    "generation_config.max_output_tokens",
+    "options.num_predict",
+)
+"""All names for the ceiling of the answer's length."""
+
+SMALL = (
+    "model", "stream", "stream_options", "user", "safety_identifier", "metadata", "prompt_cache_key",
+    "conversation", "provider", *dict.fromkeys(path.partition(".")[0] for path in MAX_OUTPUT_AT),
+)  # fmt: skip
+LISTS = ("messages", "contents", "input")
+
+_small = [(name, msgspec.Raw, None) for name in SMALL]
+_Members = msgspec.defstruct("Members", [*_small, *((name, list[msgspec.Raw] | str | None, None) for name in LISTS)])
+_SmallMembers = msgspec.defstruct("SmallMembers", _small)
+
+_members: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Members)
+_small_members: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_SmallMembers)
+_value: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+
+
+def read_request(body: bytes, dialect: Dialect | None) -> Asked:
+    """Read a request body; never raises.  `Asked(is_json=False)` for what is no JSON object."""
+    try:
+        members = _members.decode(body)
+    except msgspec.ValidationError:
+        # A list of messages that is no list: the rest is still worth reading.
+        try:
+            members = _small_members.decode(body)
+        except UNREADABLE:
+            return NOTHING_ASKED
+    except UNREADABLE:
+        return NOTHING_ASKED
+    asked = dict(_decoded(members))
+    user_id = _text(asked, "metadata.user_id")
+    return Asked(
+        is_json=True,
+        model=_text(asked, "model"),
+        streamed={True: True, "true": True, False: False, "false": False}.get(_scalar(asked.get("stream"))),
+        include_usage=True in reach(asked, ("stream_options", "include_usage")),
+        max_output_tokens=_max_output(asked, dialect),
+        message_count=_message_count(members, dialect),
+        user=_text(asked, "user", "safety_identifier") or user_id,
+        session=_session(user_id) or _text(asked, "prompt_cache_key", "conversation", "conversation.id"),
+        provider=_text(asked, "provider"),
+    )
+
+
+def _decoded(members: Any) -> Iterator[tuple[str, Any]]:
+    for name in SMALL:
+        raw = getattr(members, name)
+        if raw is not None and len(raw) <= MEMBER_MAX:
+            try:
+                yield name, _value.decode(raw)
+            except UNREADABLE:
+                continue
+
+
+def _scalar(value: Any) -> Any:
+    return value if isinstance(value, bool | str) else None
+
+
+def _text(asked: dict[str, Any], *paths: str) -> str | None:
+    for path in paths:
+        for value in reach(asked, steps(path)):
+            if isinstance(value, str) and value:
+                return value[:TEXT_MAX]
+    return None
+
+
+def _max_output(asked: dict[str, Any], dialect: Dialect | None) -> int | None:
+    for path in dialect.max_output_at if dialect else MAX_OUTPUT_AT:
+        for value in reach(asked, steps(path)):
+            if type(value) is int and 0 <= value <= COUNT_MAX:
+                return value
+    return None
+
+
+def _message_count(members: Any, dialect: Dialect | None) -> int | None:
+    for name in (dialect.messages_at,) if dialect else LISTS:
+        messages = getattr(members, name, None)
+        if isinstance(messages, list):
+            return len(messages)
+    return None
+
+
+def _session(user_id: str | None) -> str | None:
+    """The session in Claude Code's `metadata.user_id`: JSON text, or (older) `..._session_<uuid>`."""
+    if not user_id:
+        return None
+    if user_id.startswith("{"):
+        try:
+            session = _value.decode(user_id).get("session_id")
+        except UNREADABLE:
+            return None
+        return session if isinstance(session, str) and session else None
+    _, found, session = user_id.rpartition("_session_")
+    return session if found and session else None
