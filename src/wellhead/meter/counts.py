@@ -59,9 +59,10 @@ class Counts:
             self._trouble.setdefault("usage_of_odd_form")
             return
         self._walk(self._tree, usage)
-        for figure, path in self._dialect.durations_s.items():
-            for seconds in reach(usage, steps(path)):
-                self._take_seconds(figure, seconds)
+        for figure, paths in self._dialect.durations_s.items():
+            for path in paths:
+                for seconds in reach(usage, steps(path)):
+                    self._take_seconds(figure, seconds)
 
     def _walk(self, tree: Tree, usage: Mapping[str, Any]) -> None:
         for key, value in usage.items():

@@ -57,10 +57,10 @@ class Dialect:
     counts: Counts = field(default_factory=dict)
     total_at: tuple[str, ...] = ("total_tokens",)
     """The provider's own total, inside the usage object."""
-    durations_s: Mapping[str, str] = field(default_factory=dict)
+    durations_s: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Figures in milliseconds that the usage object states in seconds, maybe as a fraction."""
-    items: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Figure -> (list, type): how many of the list's elements have that `type`."""
+    items: Mapping[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
+    """Figure -> (lists, type): how many of a list's elements have that `type`."""
     never_falls: bool = False
     """Figures are running totals: a later, smaller one is not believed (A-4.4)."""
     omits_zeros: bool = False
@@ -84,7 +84,8 @@ class Dialect:
     error_type_at: tuple[str, ...] = ("error.type", "error.code", "error.status")
     error_message_at: tuple[str, ...] = ("error.message", "error")
     bare_error_at: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-    """Likewise type and message, but only in a response with an error status or a document of type `error`."""
+    """Type and message without an object around them: for responses with an error status, and for
+    documents of type `error`."""
 
     end_data: bytes | None = None
     """An event whose data is this ends the stream."""

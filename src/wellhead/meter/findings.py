@@ -47,7 +47,7 @@ class Plan:
 def plan_of(dialect: Dialect, variant: str | None) -> Plan:
     """The plan of a dialect and variation; made once for each."""
     d = varied(dialect, variant)
-    lists = [f"{list_at}.*.type" for list_at, _ in d.items.values()]
+    lists = [f"{list_at}.*.type" for lists_at, _ in d.items.values() for list_at in lists_at]
     flags = [d.end_flag] if d.end_flag else []
     wanted = {
         *d.usage_at, *d.model_at, *d.id_at, *d.tier_at, *d.finish_at, *lists, *flags,
@@ -55,7 +55,7 @@ def plan_of(dialect: Dialect, variant: str | None) -> Plan:
     }  # fmt: skip
     if "." in d.usage_at:
         # The figures stand in the document itself.
-        wanted |= {path for path in (*_top(tree_of(d)), *d.durations_s.values(), *d.keep)}
+        wanted.update(tree_of(d), d.keep)
     wanted.discard(".")
     return Plan(
         dialect=d,
@@ -72,10 +72,6 @@ def plan_of(dialect: Dialect, variant: str | None) -> Plan:
 
 def _all(paths: tuple[str, ...]) -> tuple[Steps, ...]:
     return tuple(steps(path) for path in paths)
-
-
-def _top(tree: Tree) -> list[str]:
-    return list(tree)
 
 
 class Findings:
@@ -111,7 +107,7 @@ class Findings:
         except UNREADABLE:
             return False
         plan, dialect = self._plan, self._plan.dialect
-        kind = outline.get("type") or event
+        kind = outline.get("type", event)
         for path in plan.usage:
             for usage in reach(outline, path):
                 self._read_usage(usage)
@@ -124,7 +120,9 @@ class Findings:
                 if isinstance(reason, str) and reason and reason not in dialect.unfinished:
                     self.finish = reason[:NAME_MAX]
                     self.ended = self.ended or dialect.finish_ends
-        if kind in dialect.end_types or (plan.end_flag and True in reach(outline, plan.end_flag)):
+        if (isinstance(kind, str) and kind in dialect.end_types) or (
+            plan.end_flag and True in reach(outline, plan.end_flag)
+        ):
             self.ended = True
         self._read_items(outline)
         self._read_error(outline, bare=self._status >= 400 or kind == "error")
@@ -148,10 +146,12 @@ class Findings:
             break
 
     def _read_items(self, outline: Any) -> None:
-        for figure, (list_at, kind) in self._plan.dialect.items.items():
-            kinds = list(reach(outline, steps(f"{list_at}.*.type")))
-            if kind in kinds:
-                self._counts.set(figure, kinds.count(kind))
+        for figure, (lists_at, kind) in self._plan.dialect.items.items():
+            found = [k for list_at in lists_at for k in reach(outline, steps(f"{list_at}.*.type"))].count(
+                kind
+            )
+            if found:
+                self._counts.set(figure, found)
 
     def _read_error(self, outline: Any, *, bare: bool) -> None:
         for types, messages in (self._plan.error, self._plan.bare_error) if bare else (self._plan.error,):

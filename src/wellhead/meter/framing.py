@@ -77,7 +77,10 @@ class Framing:
 
 
 def choose(label: Label, head: bytes, findings: Findings, *, final: bool) -> Framing | None:
-    """The framing of a body that begins with `head` (white space aside); `None` while that is too little to tell."""
+    """The framing of a body that begins with `head`, white space aside.
+
+    `None` while that is too little to tell.
+    """
     first = head[:1]
     if label is Label.OPAQUE or not first:
         return Opaque(findings) if first else None

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 import zstandard
 
 STEP_MAX = 1024 * 1024
@@ -72,7 +72,10 @@ class Gzip:
 
 
 class Deflate:
-    """deflate, which should have a zlib header but comes without one from some servers (RFC 9110, 8.4.1.2)."""
+    """deflate, which should have a zlib header but comes without one from some servers (RFC 9110, 8.4.1.2).
+
+    A raw stream that looks like a header would begin with a stored block with odd padding; none does.
+    """
 
     def __init__(self) -> None:
         self._head = b""

@@ -57,7 +57,7 @@ class Meter:
 
     @property
     def streamed(self) -> bool:
-        """The response is a stream of events, by its framing (before its first bytes: by its Content-Type)."""
+        """The response is a stream of events, by its framing (until bytes came: by its Content-Type)."""
         if self._framing is None:
             return self._label in (Label.EVENTS, Label.LINES)
         return self._framing.streamed

@@ -98,7 +98,8 @@ class _List:
 
     def __init__(self, paths: list[Steps]) -> None:
         self._element = Outline([tuple(rest) for _, *rest in paths])
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[self._element.parts] | None)
+        parts: Any = self._element.parts
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[parts] | None)
 
     def __call__(self, raw: Any, trouble: Trouble) -> list[dict[str, Any]] | None:
         if len(raw) > LIST_MAX:

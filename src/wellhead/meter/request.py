@@ -16,6 +16,10 @@ from wellhead.usage import COUNT_MAX, NOTHING_ASKED, Asked
 
 MEMBER_MAX = 64 * 1024
 """Bytes: a longer member (save the messages) is passed over."""
+COUNTED_MAX = 1024 * 1024
+"""Bytes: in a longer body..."""
+COMMAS_MAX = 200_000
+"""...with more commas than this the messages are not counted: each costs an object for a moment."""
 TEXT_MAX = 512
 """Characters kept of a model name, user or session."""
 
@@ -37,7 +41,9 @@ SMALL = (
 LISTS = ("messages", "contents", "input")
 
 _small = [(name, msgspec.Raw, None) for name in SMALL]
-_Members = msgspec.defstruct("Members", [*_small, *((name, list[msgspec.Raw] | str | None, None) for name in LISTS)])
+_Members = msgspec.defstruct(
+    "Members", [*_small, *((name, list[msgspec.Raw] | str | None, None) for name in LISTS)]
+)
 _SmallMembers = msgspec.defstruct("SmallMembers", _small)
 
 _members: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Members)
@@ -48,13 +54,7 @@ _value: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 def read_request(body: bytes, dialect: Dialect | None) -> Asked:
     """Read a request body; never raises.  `Asked(is_json=False)` for what is no JSON object."""
     try:
-        members = _members.decode(body)
-    except msgspec.ValidationError:
-        # A list of messages that is no list: the rest is still worth reading.
-        try:
-            members = _small_members.decode(body)
-        except UNREADABLE:
-            return NOTHING_ASKED
+        members = _read_members(body)
     except UNREADABLE:
         return NOTHING_ASKED
     asked = dict(_decoded(members))
@@ -70,6 +70,15 @@ def read_request(body: bytes, dialect: Dialect | None) -> Asked:
         session=_session(user_id) or _text(asked, "prompt_cache_key", "conversation", "conversation.id"),
         provider=_text(asked, "provider"),
     )
+
+
+def _read_members(body: bytes) -> Any:
+    if len(body) <= COUNTED_MAX or body.count(b",") <= COMMAS_MAX:
+        try:
+            return _members.decode(body)
+        except msgspec.ValidationError:
+            pass  # Messages that are no list; the rest is still worth reading.
+    return _small_members.decode(body)
 
 
 def _decoded(members: Any) -> Iterator[tuple[str, Any]]:

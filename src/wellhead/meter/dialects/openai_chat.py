@@ -35,11 +35,14 @@ CHAT_COUNTS = {
     "web_searches": at("server_tool_use.web_search_requests"),
 }
 
+REASONING_BESIDE = (Count("completion_tokens", plus=("reasoning_tokens",)),)
+BYOK_COST = Cost("cost", plus="cost_details.upstream_inference_cost", plus_if="is_byok")
+
 OPENAI_CHAT = Dialect(
     name="openai_chat",
     usage_at=("usage", "x_groq.usage", "choices.*.usage"),
     counts=CHAT_COUNTS,
-    durations_s={"audio_ms": "prompt_audio_seconds"},
+    durations_s={"audio_ms": ("prompt_audio_seconds",)},
     costs=(Cost("cost_in_usd_ticks", units_per_usd=10**10), Cost("cost")),
     keep=("cost_details",),
     count_headers={b"fireworks-cached-prompt-tokens": "cache_read_tokens"},

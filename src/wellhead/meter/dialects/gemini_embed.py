@@ -1,0 +1,16 @@
+"""Gemini's `embedContent` and `batchEmbedContents`; AI Studio reports no usage here, Vertex does."""
+
+from wellhead.meter.dialect import Dialect, at
+
+GEMINI_EMBED = Dialect(
+    name="gemini_embed",
+    usage_at=("usageMetadata",),
+    counts={"input_tokens": at("promptTokenCount")},
+    total_at=("totalTokenCount",),
+    omits_zeros=True,
+    model_at=("modelVersion",),
+    id_at=("responseId",),
+    error_type_at=("error.status", "error.code"),
+    messages_at="contents",
+    max_output_at=(),
+)
