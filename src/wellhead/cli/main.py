@@ -1,0 +1,68 @@
+"""The commands, put together, and how their errors are told."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from wellhead.cli import about, database, serving
+from wellhead.errors import ConfigError, WellheadError
+
+FAILED = 1
+WRONG_USE = 2
+
+commands = typer.Typer(
+    name="wellhead",
+    help="The meter and the valve at the source of an organisation's LLM traffic.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+commands.add_typer(database.commands, name="db")
+for command in (serving.serve, serving.gateway, serving.control, serving.demo, about.paths, about.version):
+    commands.command()(command)
+
+
+@commands.callback()
+def wellhead(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    if show_version:
+        about.version()
+        raise typer.Exit
+
+
+def app(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process."""
+    try:
+        code = commands(arguments, prog_name="wellhead", standalone_mode=False) or 0
+    except ConfigError as error:
+        for problem in error.problems:
+            _complain(f"{problem.path}: {problem.message}")
+        code = WRONG_USE
+    except WellheadError as error:
+        _complain(str(error))
+        code = FAILED
+    except typer.TyperException as error:
+        code = _explain(error)
+    except typer.Abort:
+        code = FAILED
+    sys.exit(code)
+
+
+def _explain(error: typer.TyperException) -> int:
+    """Say what was wrong with the command line itself."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "wellhead"
+    text = error.format_message()
+    if text.startswith("Usage:"):  # a group without a command
+        sys.stderr.write(text + "\n")
+    else:
+        _complain(f"{text.rstrip('.')} (see {path} --help)")
+    return error.exit_code
+
+
+def _complain(message: str) -> None:
+    sys.stderr.write(f"wellhead: {message}\n")

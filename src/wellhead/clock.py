@@ -1,0 +1,49 @@
+"""The clock: moments that never go backwards, near the wall clock's.
+
+Call ids are ordered by time and latencies are differences of moments, so a wall
+clock that somebody sets must not reach them::
+
+    wall clock set forward   adopted at the next look: time only ever grows
+    wall clock set back      ours runs slower until the wall clock has caught up
+
+In between, the monotonic clock advances it.
+"""
+
+import time
+from collections.abc import Callable
+
+LOOK_US = 1_000_000
+"""How often the wall clock is looked at."""
+TOLERANCE_US = 250_000
+"""Smaller differences are left alone: correcting them would show in latencies."""
+SLOWED = (7, 8)
+"""How fast time passes while ours is ahead: an eighth slower, so an hour is made up for in eight."""
+
+
+class Clock:
+    """Microseconds since the epoch, strictly for one process."""
+
+    def __init__(
+        self,
+        wall_ns: Callable[[], int] = time.time_ns,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._wall_ns = wall_ns
+        self._monotonic_ns = monotonic_ns
+        self._at_us = wall_ns() // 1000
+        self._since_us = monotonic_ns() // 1000
+        self._slow = False
+
+    def now_us(self) -> int:
+        """The present moment; never less than any returned before."""
+        elapsed_us = self._monotonic_ns() // 1000 - self._since_us
+        now_us = self._at_us + (elapsed_us * SLOWED[0] // SLOWED[1] if self._slow else elapsed_us)
+        return now_us if elapsed_us < LOOK_US else self._look(now_us, elapsed_us)
+
+    def _look(self, now_us: int, elapsed_us: int) -> int:
+        ahead_us = now_us - self._wall_ns() // 1000
+        if ahead_us < -TOLERANCE_US:
+            now_us -= ahead_us
+        self._slow = ahead_us > TOLERANCE_US
+        self._at_us, self._since_us = now_us, self._since_us + elapsed_us
+        return now_us

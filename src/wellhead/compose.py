@@ -1,0 +1,241 @@
+"""Composition: settings to a running gateway or control process.
+
+The only module that sees both ends of a port.  Its imports are inside the
+functions, so a gateway process loads nothing of the control plane, and what a
+role needs can be loaded (`prepare_...`) before its settings are known.
+
+The end of a process, whichever signal asked for it::
+
+    first signal   listener closed, running calls go on up to the grace period
+    second signal  what still runs is cut (and booked as cut)
+    then           upstream closed, books closed last
+"""
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any
+
+from wellhead.clock import Clock
+from wellhead.config.providers import sole
+from wellhead.config.settings import Settings
+from wellhead.directory import Directory
+from wellhead.logs import Log
+from wellhead.version import version
+
+if TYPE_CHECKING:
+    import uvicorn
+
+KEEPALIVE_S = 75
+"""How long an idle client connection is kept; longer than the pools of common clients."""
+LINGER_S = 1.0
+"""How long connections may take to close once their calls are over."""
+
+
+class Life:
+    """One process's life, as seen from inside: when to say ready, when to end, when to end at once."""
+
+    def __init__(self, line: socket.socket, *, ready: bytes) -> None:
+        self._line = line
+        self._ready = ready
+        self.asked = asyncio.Event()
+        self.at_once = asyncio.Event()
+
+    def begin(self) -> None:
+        """Listen for signals and for the end of the line; call it inside the running loop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._signalled)
+        self._line.setblocking(False)
+        loop.add_reader(self._line, self._line_ended)
+
+    def say_ready(self) -> None:
+        with contextlib.suppress(OSError):
+            self._line.send(self._ready)
+
+    def _signalled(self) -> None:
+        if self.asked.is_set():
+            self.at_once.set()
+        self.asked.set()
+
+    def _line_ended(self) -> None:
+        # Nothing is ever sent after the settings, so readable means ended.
+        asyncio.get_running_loop().remove_reader(self._line)
+        self.asked.set()
+
+
+def prepare_upgrade() -> None:
+    """Load what an upgrade of the database needs."""
+    import wellhead.database.upgrade  # noqa: F401
+
+
+def run_upgrade(settings: Settings, log: Log) -> None:
+    """Bring the database up to date."""
+    from wellhead.database.upgrade import upgrade
+
+    started = time.monotonic()
+    upgrade(settings.database)
+    log.debug("database.ready", elapsed_ms=round((time.monotonic() - started) * 1000))
+
+
+def prepare_gateway() -> None:
+    """Load what a gateway needs."""
+    import uvicorn  # noqa: F401
+    import uvloop  # noqa: F401
+
+    import wellhead.gateway.app
+    import wellhead.gateway.server
+    import wellhead.gateway.upstream
+    import wellhead.ledger.writer  # noqa: F401
+
+
+def run_gateway(settings: Settings, listener: socket.socket, life: Life, log: Log) -> None:
+    """Serve the LLM API until asked to end."""
+    _run(_gateway(settings, listener, life, log))
+
+
+async def _gateway(settings: Settings, listener: socket.socket, life: Life, log: Log) -> None:
+    from wellhead.gateway.app import Gateway, GatewayOptions
+    from wellhead.gateway.server import GatewayProtocol, quiet
+    from wellhead.gateway.upstream import AiohttpUpstream
+    from wellhead.ledger.writer import Writer
+
+    quiet()
+    clock = Clock()
+    books = Writer(settings.database, now_us=clock.now_us, log=log)
+    books.start()
+    upstream = AiohttpUpstream()
+    gateway = Gateway(
+        directory=directory(settings),
+        books=books,
+        upstream=upstream,
+        options=GatewayOptions(max_request_body=settings.gateway.max_request_body),
+        now_us=clock.now_us,
+        log=log,
+    )
+
+    async def drain() -> None:
+        started = time.monotonic()
+        log.info("shutdown.drain", pending_requests=gateway.open_calls)
+        patient = asyncio.ensure_future(gateway.drain(settings.gateway.shutdown_grace_s))
+        impatient = asyncio.ensure_future(life.at_once.wait())
+        await asyncio.wait((patient, impatient), return_when=asyncio.FIRST_COMPLETED)
+        impatient.cancel()
+        cut = patient.result() if patient.done() else 0
+        if not patient.done():
+            patient.cancel()
+            cut = await gateway.drain(0)
+        log.info("shutdown.drained", cut=cut, elapsed_ms=round((time.monotonic() - started) * 1000))
+
+    try:
+        await _serve(_server(gateway, GatewayProtocol, life), listener, life, drain)
+    finally:
+        await upstream.close()
+        await asyncio.to_thread(books.close)
+
+
+def prepare_control() -> None:
+    """Load what the control plane needs."""
+    import uvicorn  # noqa: F401
+    import uvloop  # noqa: F401
+
+    import wellhead.control.app
+    import wellhead.database.reports  # noqa: F401
+
+
+def run_control(settings: Settings, listener: socket.socket, life: Life, log: Log) -> None:
+    """Serve metrics and health until asked to end."""
+    _run(_control(settings, listener, life, log))
+
+
+async def _control(settings: Settings, listener: socket.socket, life: Life, log: Log) -> None:
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    from wellhead.control.app import ControlOptions, build
+    from wellhead.database.reports import Reports
+
+    reports = Reports(settings.database)
+    options = ControlOptions(
+        basic_user=settings.control.basic_user, basic_password=settings.control.basic_password
+    )
+    app = build(reports=reports, options=options, version=version(), log=log)
+
+    async def drain() -> None:
+        """Reports take no longer than the linger."""
+
+    try:
+        await _serve(_server(app, HttpToolsProtocol, life), listener, life, drain)
+    finally:
+        reports.close()
+
+
+def directory(settings: Settings) -> Directory:
+    """What a gateway needs to know of providers."""
+    if settings.upstream is not None and not settings.providers:
+        return Directory(sole=sole(settings.upstream, settings.gateway.on_disconnect))
+    return Directory(providers=settings.providers)
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
+
+
+def _server(app: Callable[..., Any], protocol: type[asyncio.Protocol], life: Life) -> "uvicorn.Server":
+    """uvicorn as a library: no logging set-up, headers or signal handlers of its own."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            # What was built so far stays for good: no collection need look at it again.
+            gc.collect()
+            gc.freeze()
+            life.say_ready()
+
+    config = uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEPALIVE_S,
+    )
+    return Server(config)
+
+
+async def _serve(
+    server: "uvicorn.Server",
+    listener: socket.socket,
+    life: Life,
+    drain: Callable[[], Awaitable[None]],
+) -> None:
+    """Serve until asked to end, then drain and let the connections go."""
+    life.begin()
+    serving = asyncio.create_task(server.serve([listener]))
+    asked = asyncio.create_task(life.asked.wait())
+    await asyncio.wait((serving, asked), return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    server.should_exit = True
+    await drain()
+    _, late = await asyncio.wait((serving,), timeout=LINGER_S)
+    if late:
+        server.force_exit = True
+        for connection in tuple(server.server_state.connections):
+            connection.transport.abort()
+    await serving

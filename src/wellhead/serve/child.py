@@ -1,0 +1,101 @@
+"""One supervised process: started, watched, ended."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+
+from wellhead.config.settings import Settings
+from wellhead.serve.line import READY, send_settings
+
+BACKOFF_FIRST_S = 0.1
+BACKOFF_MAX_S = 10.0
+STEADY_S = 30.0
+"""A process that lived this long is forgiven its earlier failures."""
+
+
+def backoff_s(failures: int) -> float:
+    """How long to wait before the next start, after so many failures in a row."""
+    return min(BACKOFF_FIRST_S * 2.0 ** (failures - 1), BACKOFF_MAX_S)
+
+
+class Child:
+    """A process of one role, through all its restarts."""
+
+    def __init__(self, role: str, listener: socket.socket | None) -> None:
+        self.role = role
+        self.listener = listener
+        self.process: subprocess.Popen[bytes] | None = None
+        self.line: socket.socket | None = None
+        self.is_ready = False
+        self.due_s: float | None = None
+        """When to start it again, by the monotonic clock."""
+        self._failures = 0
+        self._started_s = 0.0
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process is not None
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process else None
+
+    def start(self) -> None:
+        """Start the process; it loads its code and waits for the settings.
+
+        It gets a process group of its own, so that Ctrl-C on a terminal reaches
+        it through the supervisor only, once.
+        """
+        ours, theirs = socket.socketpair()
+        inherited = [theirs.fileno()] + ([self.listener.fileno()] if self.listener else [])
+        command = [sys.executable, "-P", "-m", "wellhead.serve.worker", self.role, *map(str, inherited)]
+        try:
+            self.process = subprocess.Popen(command, pass_fds=inherited, process_group=0)  # noqa: S603 - our own
+        finally:
+            theirs.close()
+        self.line = ours
+        self.is_ready, self.due_s, self._started_s = False, None, time.monotonic()
+
+    def begin(self, settings: Settings) -> None:
+        """Send the settings; a process that is gone already is noticed elsewhere."""
+        assert self.line is not None
+        with contextlib.suppress(OSError):
+            send_settings(self.line, settings)
+
+    def hear(self) -> None:
+        """Read what came up the line."""
+        assert self.line is not None
+        with contextlib.suppress(OSError):
+            if self.line.recv(16) == READY:
+                self.is_ready = True
+                return
+        self.is_ready = False
+
+    def exit_code(self) -> int | None:
+        """The exit code if the process has ended; negative is a signal's number."""
+        return self.process.poll() if self.process is not None else None
+
+    def bury(self) -> tuple[int, int]:
+        """Forget the process that has ended; says its pid and exit code."""
+        assert self.process is not None
+        assert self.line is not None
+        pid, code = self.process.pid, self.process.wait()
+        self.line.close()
+        self.process, self.line, self.is_ready = None, None, False
+        steady = time.monotonic() - self._started_s >= STEADY_S
+        self._failures = 1 if steady else self._failures + 1
+        return pid, code
+
+    def postpone(self) -> float:
+        """Plan the next start; says in how many seconds."""
+        delay_s = backoff_s(self._failures)
+        self.due_s = time.monotonic() + delay_s
+        return delay_s
+
+    def signal(self, number: int) -> None:
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)

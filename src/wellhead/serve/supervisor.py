@@ -1,0 +1,229 @@
+"""The supervisor's loop: one thread that waits for signals, lines and due times.
+
+::
+
+    starting --all ready--> running --signal--> stopping --all gone--> ended
+        |                      |
+     one dies: give up      one dies: start it again, with back-off
+
+A second signal while stopping ends everything at once.
+"""
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+
+from wellhead.config.settings import Settings
+from wellhead.logs import Log
+from wellhead.serve import sockets
+from wellhead.serve.child import Child
+
+EXIT_CODES = {signal.SIGINT: 0, signal.SIGTERM: 143, signal.SIGHUP: 129}
+"""The signals that end the program, and the exit codes that say so."""
+CRASHED = 1
+MARGIN_S = 5.0
+"""What a process gets beyond the grace period before it is killed."""
+AT_ONCE_S = 3.0
+"""What it gets after a second signal, to book what it cut."""
+
+
+class Supervisor:
+    """Runs a set of roles until a signal or a failure to start."""
+
+    def __init__(self, settings: Settings, roles: tuple[str, ...], log: Log) -> None:
+        self._settings = settings
+        self._log = log
+        self._started_s = time.monotonic()
+        self._listeners = _bind(settings, roles)
+        self._upgrade: Child | None = Child("upgrade", None)
+        counts = {"gateway": settings.gateway.workers, "control": 1}
+        self._children = [Child(r, self._listeners[r]) for r in roles for _ in range(counts[r])]
+        self._ready = False
+        self._exit_code: int | None = None
+        self._stopped_s = 0.0
+        self._deadline_s: float | None = None
+        self._selector = selectors.DefaultSelector()
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Where each role can be reached."""
+        return {role: sockets.url(listener) for role, listener in self._listeners.items()}
+
+    def run(self) -> int:
+        """Run to the end; says the exit code."""
+        with _signals() as woken, self._selector:
+            self._selector.register(woken, selectors.EVENT_READ)
+            for child in (self._upgrade, *self._children):
+                assert child is not None
+                self._start(child)
+            assert self._upgrade is not None
+            self._upgrade.begin(self._settings)
+            while self._exit_code is None or self._living():
+                self._turn(woken)
+        self._close_listeners()
+        total_ms = round((time.monotonic() - (self._stopped_s or self._started_s)) * 1000)
+        self._log.info("shutdown.complete", exit_code=self._exit_code, total_ms=total_ms)
+        return self._exit_code
+
+    def _turn(self, woken: int) -> None:
+        """Wait for something to happen, and see to it."""
+        for key, _ in self._selector.select(self._wait_s()):
+            if key.fd == woken:
+                for number in os.read(woken, 64):
+                    if number in EXIT_CODES:
+                        self._signalled(signal.Signals(number))
+            elif isinstance(key.data, Child):
+                self._hear(key.data)
+        self._reap()
+        now_s = time.monotonic()
+        for child in self._children:
+            if child.due_s is not None and child.due_s <= now_s:
+                self._start(child)
+                child.begin(self._settings)
+        if self._deadline_s is not None and self._deadline_s <= now_s:
+            self._kill()
+
+    def _wait_s(self) -> float | None:
+        moments = [c.due_s for c in self._children if c.due_s is not None]
+        if self._deadline_s is not None:
+            moments.append(self._deadline_s)
+        return max(0.0, min(moments) - time.monotonic()) if moments else None
+
+    def _start(self, child: Child) -> None:
+        child.start()
+        assert child.line is not None
+        self._selector.register(child.line, selectors.EVENT_READ, child)
+        self._log.debug("worker.started", role=child.role, pid=child.pid)
+
+    def _hear(self, child: Child) -> None:
+        child.hear()
+        if not child.is_ready:
+            self._unwatch(child)  # the end of the line; the process is reaped when it has ended
+        elif not self._ready and all(c.is_ready for c in self._children):
+            self._ready = True
+            startup_ms = round((time.monotonic() - self._started_s) * 1000)
+            self._log.info("serve.ready", **self.urls, pid=os.getpid(), startup_ms=startup_ms)
+            if sys.stdout.isatty() and self._settings.log.format != "json":
+                sys.stdout.write(welcome(self._settings, self.urls))
+                sys.stdout.flush()
+
+    def _reap(self) -> None:
+        for child in self._living():
+            if child.exit_code() is None:
+                continue
+            self._unwatch(child)
+            pid, code = child.bury()
+            if child is self._upgrade:
+                self._upgraded(code)
+            elif self._exit_code is None:
+                self._died(child, pid, code)
+
+    def _upgraded(self, code: int) -> None:
+        self._upgrade = None
+        if self._exit_code is not None:
+            return
+        if code != 0:
+            self._stop(CRASHED, "the database could not be brought up to date")
+            return
+        for child in self._children:
+            if child.is_alive:
+                child.begin(self._settings)
+
+    def _died(self, child: Child, pid: int, code: int) -> None:
+        if self._ready:
+            restart_in_s = child.postpone()
+            self._log.error(
+                "worker.died", role=child.role, pid=pid, exit_code=code, restart_in_s=restart_in_s
+            )
+        else:
+            self._stop(CRASHED, f"the {child.role} process could not start (exit code {code})")
+
+    def _signalled(self, number: signal.Signals) -> None:
+        if self._exit_code is None:
+            self._stop(EXIT_CODES[number], number.name)
+            return
+        self._log.info("shutdown.signal", signal=number.name, at_once=True)
+        self._deadline_s = time.monotonic() + AT_ONCE_S
+        self._tell_all(signal.SIGTERM)
+
+    def _stop(self, exit_code: int, reason: str) -> None:
+        """Stop accepting, and let the processes end in their own time."""
+        say = self._log.error if exit_code == CRASHED else self._log.info
+        say("shutdown.signal" if exit_code != CRASHED else "serve.failed", reason=reason)
+        self._exit_code = exit_code
+        self._stopped_s = time.monotonic()
+        self._deadline_s = self._stopped_s + self._settings.gateway.shutdown_grace_s + MARGIN_S
+        self._close_listeners()
+        for child in self._children:
+            child.due_s = None
+        self._tell_all(signal.SIGTERM)
+
+    def _kill(self) -> None:
+        self._log.error("shutdown.hard_kill", pids=[c.pid for c in self._living()])
+        self._tell_all(signal.SIGKILL)
+        self._deadline_s = None
+
+    def _tell_all(self, number: signal.Signals) -> None:
+        for child in self._living():
+            child.signal(number)
+
+    def _living(self) -> list[Child]:
+        return [c for c in (self._upgrade, *self._children) if c is not None and c.is_alive]
+
+    def _unwatch(self, child: Child) -> None:
+        if child.line is not None and child.line in self._selector.get_map():
+            self._selector.unregister(child.line)
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners.values():
+            listener.close()
+
+
+def welcome(settings: Settings, urls: dict[str, str]) -> str:
+    """What a person at a terminal needs to know first."""
+    lines = ["", "Wellhead is running."]
+    if gateway := urls.get("gateway"):
+        lines += [
+            f"  LLM API  {gateway}      point your client's base URL here (OpenAI clients: {gateway}/v1)",
+        ]
+    if control := urls.get("control"):
+        lines.append(f"  metrics  {control}/_qs/metrics")
+    lines += [f"  books    {settings.database.removeprefix('sqlite:///')}", "  Ctrl-C ends it.", ""]
+    return "\n".join(lines) + "\n"
+
+
+def _bind(settings: Settings, roles: tuple[str, ...]) -> dict[str, socket.socket]:
+    addresses = {"gateway": settings.gateway.bind, "control": settings.control.bind}
+    listeners: dict[str, socket.socket] = {}
+    try:
+        for role in roles:
+            listeners[role] = sockets.bind(addresses[role], f"{role}.bind")
+    except sockets.BindError:
+        for listener in listeners.values():
+            listener.close()
+        raise
+    return listeners
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[int]:
+    """A file descriptor on which the numbers of arriving signals can be read."""
+    woken, wake = os.pipe()
+    os.set_blocking(woken, False)
+    os.set_blocking(wake, False)
+    numbers = (*EXIT_CODES, signal.SIGCHLD)
+    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    try:
+        yield woken
+    finally:
+        signal.set_wakeup_fd(-1)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(woken)
+        os.close(wake)
