@@ -1,0 +1,88 @@
+"""Every error of the control plane in one shape: `{"error": "...", "code": "..."}`.
+
+`error` is for people and says what to do, `code` is for programs and never changes
+its meaning.
+"""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from wellhead.errors import BooksUnavailable, CallerError
+
+RETRY_AFTER_S = 1
+"""When to ask again after the books were not available."""
+
+
+Responses = dict[int | str, dict[str, Any]]
+"""Answers by status, as FastAPI wants them described."""
+
+
+class Failure(BaseModel):
+    """What went wrong."""
+
+    error: str = Field(description="What is wrong and what to do about it, for people.")
+    code: str = Field(description="Stable, for programs.")
+    details: Any = Field(default=None, description="Particulars, where they help.")
+
+
+def failure(status: int, code: str, error: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """An error response."""
+    return JSONResponse({"error": error, "code": code}, status, headers)
+
+
+def described(description: str, code: str, error: str) -> dict[str, Any]:
+    """How an error stands in the OpenAPI document."""
+    example = {"error": error, "code": code}
+    return {
+        "model": Failure,
+        "description": description,
+        "content": {"application/json": {"example": example}},
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Give every error that can come up in `app` the one shape."""
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(CallerError, _caller)
+    app.add_exception_handler(BooksUnavailable, _books)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    match error.status_code:
+        case 401:
+            return failure(401, "UNAUTHORIZED", str(error.detail), headers)
+        case 404:
+            return failure(404, "NOT_FOUND", f"There is nothing at {request.url.path}.", headers)
+        case 405:
+            allowed = headers.get("Allow", "GET")
+            said = f"{request.method} is not possible here; {allowed} is."
+            return failure(405, "METHOD_NOT_ALLOWED", said, headers)
+        case status:
+            return failure(status, "BAD_REQUEST" if status < 500 else "INTERNAL", str(error.detail), headers)
+
+
+async def _validation(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    # What was sent is not repeated: it may hold a secret.
+    details = [{"at": ".".join(map(str, one["loc"])), "problem": one["msg"]} for one in error.errors()]
+    said = "; ".join(f"{one['at']}: {one['problem']}" for one in details)
+    body = {"error": f"The request is not valid: {said}.", "code": "VALIDATION_FAILED", "details": details}
+    return JSONResponse(body, 422)
+
+
+async def _caller(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, CallerError)
+    return failure(error.status, error.code, error.message)
+
+
+async def _books(_request: Request, _error: Exception) -> JSONResponse:
+    said = "The books cannot be read at the moment; ask again shortly and see /ready."
+    return failure(503, "BOOKS_UNAVAILABLE", said, {"retry-after": str(RETRY_AFTER_S)})

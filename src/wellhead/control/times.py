@@ -1,0 +1,35 @@
+"""Moments in a query: ISO-8601 to microseconds since the epoch."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from wellhead.errors import CallerError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EXAMPLE = "2026-03-01T00:00:00Z"
+# A `+` that was not written as %2B has become a space on its way through the URL.
+LOST_PLUS = re.compile(r"(T[0-9:.,]+) ([0-9]{2}:?[0-9]{2})")
+
+
+def moment_us(text: str | None, parameter: str) -> int | None:
+    """A moment with `Z` or an offset, or without any in UTC; a date alone is its midnight.
+
+    Raises `CallerError` 400 for anything else.
+    """
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(LOST_PLUS.sub(r"\1+\2", text.upper()))
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return (moment - EPOCH) // timedelta(microseconds=1)
+    except (ValueError, OverflowError):
+        raise CallerError("INVALID_TIME", 400, f"`{parameter}` must be a time such as {EXAMPLE}.") from None
+
+
+def range_us(since: str | None, until: str | None) -> tuple[int | None, int | None]:
+    """The range [from, to); raises `CallerError` 400 when it is malformed or runs backwards."""
+    since_us, until_us = moment_us(since, "from"), moment_us(until, "to")
+    if since_us is not None and until_us is not None and since_us > until_us:
+        raise CallerError("INVALID_RANGE", 400, "`from` must not be later than `to`.")
+    return since_us, until_us

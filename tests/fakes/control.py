@@ -1,0 +1,41 @@
+"""The control plane in memory: no server, no socket, any client address."""
+
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import structlog
+from fastapi import FastAPI
+
+from fakes.reports import FakeReports
+from wellhead.control.app import ControlOptions, build
+from wellhead.logs import Log
+from wellhead.ports import Reports
+
+NO_OPTIONS = ControlOptions()
+
+
+def silent_log() -> Log:
+    log: Log = structlog.wrap_logger(structlog.PrintLogger(io.StringIO()))
+    return log
+
+
+def an_app(reports: Reports | None = None, options: ControlOptions = NO_OPTIONS) -> FastAPI:
+    return build(reports=reports or FakeReports(), options=options, version="1.2.3", log=silent_log())
+
+
+@asynccontextmanager
+async def a_client(app: FastAPI, address: str = "127.0.0.1") -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, client=(address, 50000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8081") as client:
+        yield client
+
+
+def assert_one_shape(answer: httpx.Response, status: int, code: str) -> None:
+    body = answer.json()
+    assert (answer.status_code, body["code"]) == (status, code)
+    assert set(body) <= {"error", "code", "details"}
+    assert body["error"].endswith(".")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-content-type-options"] == "nosniff"
