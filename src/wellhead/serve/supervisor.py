@@ -98,7 +98,7 @@ class Supervisor:
         child.start()
         assert child.line is not None
         self._selector.register(child.line, selectors.EVENT_READ, child)
-        self._log.debug("worker.started", role=child.role, pid=child.pid)
+        self._log.info("worker.started", role=child.role, pid=child.pid)
 
     def _hear(self, child: Child) -> None:
         child.hear()

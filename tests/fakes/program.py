@@ -1,0 +1,190 @@
+"""The real program, as a user starts it: `python -m wellhead serve` with books of its own.
+
+::
+
+    with Wellhead(upstream=url) as wellhead:
+        httpx.post(wellhead.gateway_url + "/v1/chat/completions", ...)
+
+It listens on free ports, has an empty home, and sees nothing of the surrounding
+environment that could configure it.  Leaving the block ends it; a test that ends
+it itself calls `stop` (or `signal` and `wait`) and looks at the exit code.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from time import monotonic, sleep
+from types import TracebackType
+from typing import Any, Self
+
+import yaml
+
+START_MAX_S = 30.0
+STOP_MAX_S = 45.0
+KEPT = ("PATH", "PYTHONPATH", "LANG", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+"""What a process needs of the environment; everything else would make tests depend on the machine."""
+
+Line = dict[str, Any]
+
+
+def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """An environment without any setting in it, and with an empty home."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return {**kept, "HOME": str(home), **(extra or {})}
+
+
+class Wellhead:
+    """One running program with a database in a directory of its own."""
+
+    def __init__(
+        self,
+        *,
+        upstream: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        arguments: Sequence[str] = (),
+        environ: Mapping[str, str] | None = None,
+        command: str = "serve",
+        directory: Path | None = None,
+    ) -> None:
+        self._temporary = tempfile.TemporaryDirectory(prefix="wellhead-") if directory is None else None
+        self.directory = Path(self._temporary.name) if self._temporary else directory or Path()
+        self.database_path = self.directory / "books.db"
+        self._file = self.directory / "wellhead.yaml"
+        self._file.write_text(yaml.safe_dump(dict(config or {})))
+        self._command = [sys.executable, "-m", "wellhead", command, "--config", str(self._file)]
+        self._command += ["--database", str(self.database_path), "--log-format", "json"]
+        if command != "control":
+            self._command += ["--gateway-bind", "127.0.0.1:0"]
+            self._command += ["--upstream", upstream] if upstream else []
+        if command != "gateway":
+            self._command += ["--control-bind", "127.0.0.1:0"]
+        self._command += arguments
+        self._environ = clean_environment(self.directory, environ)
+        self._lines: list[str] = []
+        self._process: subprocess.Popen[str] | None = None
+        self._readers: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.stop()
+        finally:
+            if self._temporary:
+                self._temporary.cleanup()
+
+    def start(self) -> None:
+        """Start it and wait until it says that it is ready."""
+        self._lines.clear()
+        self._process = subprocess.Popen(
+            self._command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.directory,
+            env=self._environ,
+        )
+        self._readers = [
+            threading.Thread(target=self._read, args=(stream,), daemon=True)
+            for stream in (self._process.stdout, self._process.stderr)
+        ]
+        for reader in self._readers:
+            reader.start()
+        self.wait_until(
+            lambda: bool(self.events("serve.ready")) or self._process_ended(), START_MAX_S, "it is not ready"
+        )
+        assert self.events("serve.ready"), f"it ended at once:\n{self.output}"
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it in good order; says its exit code."""
+        if self._process is not None and self._process.poll() is None:
+            self.signal(number)
+        return self.wait()
+
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def wait(self, timeout_s: float = STOP_MAX_S) -> int:
+        """Wait until it has ended; says its exit code.  One that does not end is killed, and that fails."""
+        assert self._process is not None
+        try:
+            code = self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise AssertionError(f"it did not end within {timeout_s} s:\n{self.output}") from None
+        for reader in self._readers:
+            reader.join(5)
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+        return code
+
+    @property
+    def gateway_url(self) -> str:
+        return str(self.events("serve.ready")[-1]["gateway"])
+
+    @property
+    def control_url(self) -> str:
+        return str(self.events("serve.ready")[-1]["control"])
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def pids(self) -> list[int]:
+        """Those of the gateway processes that are running."""
+        return self.pids_of("gateway")
+
+    def pids_of(self, role: str) -> list[int]:
+        died = {line["pid"] for line in self.events("worker.died")}
+        started = [line["pid"] for line in self.events("worker.started") if line["role"] == role]
+        return [pid for pid in started if pid not in died]
+
+    @property
+    def output(self) -> str:
+        """Everything it wrote to stdout and stderr so far."""
+        return "\n".join(list(self._lines))
+
+    def log_lines(self) -> list[Line]:
+        """Its log so far, of all processes, in the order it came."""
+        return [json.loads(line) for line in list(self._lines) if line.startswith("{")]
+
+    def events(self, name: str) -> list[Line]:
+        """The log lines of one event."""
+        return [line for line in self.log_lines() if line["msg"] == name]
+
+    def wait_for_event(self, name: str, count: int = 1, timeout_s: float = 10.0) -> Line:
+        """The event's latest line, once there are so many of them."""
+        self.wait_until(lambda: len(self.events(name)) >= count, timeout_s, f"no {name}")
+        return self.events(name)[-1]
+
+    def wait_until(self, reached: Callable[[], bool], timeout_s: float = 10.0, otherwise: str = "") -> None:
+        """Wait for a condition; fails at the deadline with what it wrote."""
+        deadline = monotonic() + timeout_s
+        while not reached():
+            assert monotonic() < deadline, (
+                f"{otherwise or 'not reached'} within {timeout_s} s:\n{self.output}"
+            )
+            sleep(0.01)
+
+    def _process_ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
+    def _read(self, stream: Any) -> None:
+        for line in stream:
+            self._lines.append(line.rstrip("\n"))
