@@ -75,7 +75,7 @@ def settlement(opened: Opening, relay: Relay, client: Client, end: End) -> Settl
         # An error event inside a 200 stream is a failure just as a status above 400 is.
         state, code = CallState.FAILED, "upstream_error"
         message = reading.error_message or reading.error_type or f"the upstream answered {relay.status}"
-    status = end.status or client.told
+    status = client.told or end.status
     if status is None and state is CallState.ABORTED:
         status = STATUS_CLIENT_LEFT
     started_us = opened.started_us

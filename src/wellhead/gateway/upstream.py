@@ -25,7 +25,7 @@ from wellhead.errors import UpstreamBroke, UpstreamError, UpstreamTimeout, Upstr
 from wellhead.ports import Headers, UpstreamRequest
 
 READ_BUFFER = 64 * 1024
-"""Bytes of a response that wait for their reader before the upstream is slowed (the library holds up to twice this)."""
+"""Bytes of a response that wait for their reader before the upstream is slowed (held: up to twice this)."""
 HEAD_LINE_MAX = 64 * 1024
 """Bytes of one line of a response head."""
 HEAD_LINES_MAX = 512

@@ -1,0 +1,99 @@
+"""The real gateway, in the test's own event loop, on a free port of loopback."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from time import time_ns
+from typing import Any
+
+import uvicorn
+from fakes.books import FakeBooks
+
+from wellhead.call import Opening, Settlement
+from wellhead.directory import Directory, Provider, ProviderType
+from wellhead.gateway.app import Gateway, GatewayOptions
+from wellhead.gateway.server import GatewayProtocol, quiet
+from wellhead.gateway.upstream import AiohttpUpstream
+
+
+@dataclass
+class SilentLog:
+    """Keeps what was logged."""
+
+    events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+
+    def debug(self, event: str, **fields: object) -> None:
+        self.events.append((event, fields))
+
+    exception = debug
+
+
+@dataclass
+class RunningGateway:
+    port: int
+    app: Gateway
+    books: FakeBooks
+    log: SilentLog
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def settled(self, calls: int = 1, timeout_s: float = 10.0) -> list[tuple[Opening, Settlement]]:
+        """The calls that were settled, once there are as many."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while len(self.books.settled) < calls:
+            assert asyncio.get_running_loop().time() < deadline, "the calls were never settled"
+            await asyncio.sleep(0.005)
+        return list(self.books.settled)
+
+    async def the_call(self) -> tuple[Opening, Settlement]:
+        return (await self.settled())[0]
+
+
+def sole(url: str, **fields: Any) -> Directory:
+    """Everything goes to one upstream."""
+    return Directory(sole=Provider("upstream", ProviderType.OPENAI, url, **fields))
+
+
+@asynccontextmanager
+async def running_gateway(
+    directory: Directory, *, books: FakeBooks | None = None, options: GatewayOptions = GatewayOptions()
+) -> AsyncIterator[RunningGateway]:
+    books, log = books or FakeBooks(), SilentLog()
+    upstream = AiohttpUpstream()
+    app = Gateway(
+        directory=directory,
+        books=books,
+        upstream=upstream,
+        options=options,
+        now_us=lambda: time_ns() // 1000,
+        log=log,
+    )
+    quiet()
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=0,
+        http=GatewayProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+    )
+    server = uvicorn.Server(config)
+    server.config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    try:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield RunningGateway(port, app, books, log)
+    finally:
+        server.should_exit = server.force_exit = True
+        await app.drain(0)
+        await server.shutdown()
+        await upstream.close()

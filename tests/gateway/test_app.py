@@ -1,0 +1,473 @@
+"""The whole path of a call, over real sockets: what goes on, what is booked, what the client is told."""
+
+import asyncio
+import hashlib
+import json
+
+import pytest
+from fakes.books import FakeBooks
+
+from fakes.gateway import running_gateway, sole
+from fakes.wire import Exchange, WireClient, WireServer, answer, chunked, post, raw, talk, until
+from wellhead.call import CallState
+from wellhead.directory import Directory, OnDisconnect, Provider, ProviderType
+from wellhead.gateway.app import GatewayOptions
+from wellhead.usage import UsageSource
+
+CHAT = b"/v1/chat/completions"
+ASK = b'{"model":"gpt-5","messages":[{"role":"user","content":"hi"}]}'
+ASK_STREAM = b'{"model":"gpt-5","stream":true,"messages":[]}'
+TOLD = (
+    b'{"id":"chatcmpl-1","model":"gpt-5-2026","choices":[{"finish_reason":"stop"}],'
+    b'"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}'
+)
+JSON = b"content-type: application/json"
+SSE = b"content-type: text/event-stream"
+DELTA = b'data: {"id":"chatcmpl-1","choices":[{"delta":{"content":"a"}}]}\n\n'
+USAGE = (
+    b'data: {"id":"chatcmpl-1","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3,'
+    b'"total_tokens":10}}\n\n'
+)
+DONE = b"data: [DONE]\n\n"
+
+
+async def test_a_call_is_booked_before_it_leaves_and_settled_with_what_the_upstream_reported() -> None:
+    books = FakeBooks()
+
+    async def script(exchange: Exchange) -> None:
+        assert len(books.opened) == 1
+        assert not books.settled
+        await answer(TOLD, JSON)(exchange)
+
+    async with WireServer(script) as server, running_gateway(sole(server.url), books=books) as gateway:
+        said = await talk(gateway.port, post(CHAT, ASK, JSON, b"authorization: Bearer sk-test"))
+        assert (said.status, said.body) == (200, TOLD)
+        opening, settlement = await gateway.the_call()
+        assert said.header(b"x-wellhead-call") == str(opening.id).encode()
+        assert (opening.provider, opening.dialect, opening.model) == ("upstream", "openai_chat", "gpt-5")
+        assert opening.credential_hash == hashlib.sha256(b"sk-test").digest()
+        assert (opening.path, opening.method, opening.request_bytes) == (CHAT.decode(), "POST", len(ASK))
+        assert (opening.message_count, opening.client_address) == (1, "127.0.0.1")
+        assert (settlement.state, settlement.status_code) == (CallState.COMPLETED, 200)
+        usage = settlement.usage
+        assert (usage.input_tokens, usage.output_tokens, usage.total_tokens) == (7, 3, 10)
+        assert settlement.usage_source is UsageSource.REPORTED
+        assert (settlement.model_served, settlement.finish_reason) == ("gpt-5-2026", "stop")
+        assert settlement.response_bytes == len(TOLD)
+        assert settlement.attempts == 1
+        assert settlement.latency_us is not None
+        assert settlement.upstream_latency_us is not None
+        assert 0 <= settlement.upstream_latency_us <= settlement.latency_us
+        assert not settlement.incomplete
+
+
+async def test_request_and_response_pass_unchanged() -> None:
+    lines = (b"X-One: caf\xe9", b"x-one: 2", b"Connection: x-hop", b"X-Hop: 1")
+    async with WireServer(answer(b"\x1f\x8bnot gzip", *lines, status=b"418 Teapot")) as server:
+        async with running_gateway(sole(server.url)) as gateway:
+            sent = post(b"/v1//x/%2e%2E/?a=%20&a", b"\x00\xff", b"X-Dup: 1", b"X-Dup: \xe9", b"TE: trailers")
+            said = await talk(gateway.port, sent)
+            assert said.status == 418
+            assert said.body == b"\x1f\x8bnot gzip"
+            passed = [line for line in said.lines if line[0] != b"x-wellhead-call"]
+            assert passed == [(b"x-one", b"caf\xe9"), (b"x-one", b"2"), (b"content-length", b"10")]
+            request = server.requests[0]
+            assert request.line == b"POST /v1//x/%2e%2E/?a=%20&a HTTP/1.1"
+            assert request.body == b"\x00\xff"
+            assert request.lines == [
+                (b"host", server.url[7:].encode()),
+                (b"x-dup", b"1"),
+                (b"x-dup", b"\xe9"),
+                (b"content-length", b"2"),
+            ]
+            assert gateway.books.opened == []
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH", "OPTIONS", "PUT"])
+async def test_every_method_passes(method: str) -> None:
+    async with WireServer(answer(b"ok")) as server, running_gateway(sole(server.url)) as gateway:
+        said = await talk(gateway.port, method.encode() + b" /v1/files/1 HTTP/1.1\r\nhost: h\r\n\r\n")
+        assert said.body == b"ok"
+        assert server.requests[0].line.startswith(method.encode())
+
+
+async def test_head_204_and_304_keep_their_headers_and_the_connection() -> None:
+    heads = iter(
+        [
+            b"HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n",
+            b"HTTP/1.1 204 No Content\r\n\r\n",
+            b'HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\netag: "x"\r\n\r\n',
+            b"HTTP/1.1 302 Found\r\nlocation: /x\r\ncontent-length: 0\r\n\r\n",
+        ]
+    )
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(next(heads))
+
+    async with WireServer(script) as server, running_gateway(sole(server.url)) as gateway:
+        client = await WireClient.connect(gateway.port)
+        await client.send(b"HEAD / HTTP/1.1\r\nhost: h\r\n\r\n")
+        assert (await client.answer("HEAD")).header(b"content-length") == b"12"
+        statuses = []
+        for _ in range(3):
+            await client.send(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+            said = await client.answer()
+            statuses.append((said.status, said.header(b"content-length"), said.header(b"connection")))
+        assert statuses == [(204, None, None), (304, b"7", None), (302, b"0", None)]
+        client.close()
+
+
+async def test_expect_100_is_answered_here() -> None:
+    async with WireServer(answer(TOLD, JSON)) as server, running_gateway(sole(server.url)) as gateway:
+        client = await WireClient.connect(gateway.port)
+        whole = post(CHAT, ASK, JSON, b"expect: 100-continue")
+        head, _, body = whole.partition(b"\r\n\r\n")
+        await client.send(head + b"\r\n\r\n")
+        assert await client.head() == b"HTTP/1.1 100 Continue"
+        await client.send(body)
+        assert (await client.answer()).body == TOLD
+        assert server.requests[0].header(b"expect") is None
+        client.close()
+
+
+async def test_a_chunked_json_body_is_read_whole_and_sent_with_its_length() -> None:
+    async with WireServer(answer(TOLD, JSON)) as server, running_gateway(sole(server.url)) as gateway:
+        head = b"POST " + CHAT + b" HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n"
+        halves = ASK[:20], ASK[20:]
+        data = b"".join(b"%x\r\n%s\r\n" % (len(half), half) for half in halves) + b"0\r\nx-trailer: 1\r\n\r\n"
+        assert (await talk(gateway.port, head + data)).body == TOLD
+        assert server.requests[0].body == ASK
+        assert server.requests[0].header(b"content-length") == str(len(ASK)).encode()
+
+
+async def test_a_multipart_body_streams_through_without_being_held() -> None:
+    arrived = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"first")
+        arrived.set()
+        await reader.readuntil(b"last")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}")
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, running_gateway(sole(url)) as gateway:
+        client = await WireClient.connect(gateway.port)
+        head = b"POST /v1/audio/transcriptions HTTP/1.1\r\nhost: h\r\n"
+        await client.send(
+            head + b"content-type: multipart/form-data; boundary=b\r\ncontent-length: 9\r\n\r\nfirst"
+        )
+        await asyncio.wait_for(arrived.wait(), 5)
+        await client.send(b"last")
+        assert (await client.answer()).body == b"{}"
+        opening, settlement = await gateway.the_call()
+        assert opening.dialect == "openai_transcription"
+        assert (opening.request_bytes, settlement.request_bytes) == (None, 9)
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        (b"/v1/chat/completions", lambda b: b["error"]["code"] == "request_too_large"),
+        (b"/v1/messages", lambda b: b["error"]["type"] == "request_too_large"),
+        (b"/v1beta/models/g:generateContent", lambda b: b["error"]["status"] == "INVALID_ARGUMENT"),
+        (b"/api/chat", lambda b: "limit of 10 bytes" in b["error"]),
+    ],
+)
+async def test_a_body_over_the_limit_is_refused_in_the_callers_dialect(path: bytes, form: object) -> None:
+    async with WireServer(answer(b"never")) as server:
+        async with running_gateway(sole(server.url), options=GatewayOptions(max_request_body=10)) as gateway:
+            announced = await talk(gateway.port, post(path, b"x" * 11, JSON))
+            head = b"POST " + path + b" HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n"
+            counted = await talk(gateway.port, head + b"b\r\n" + b"x" * 11 + b"\r\n0\r\n\r\n")
+            for said in (announced, counted):
+                assert said.status == 413
+                assert said.header(b"x-wellhead-error") == b"request_too_large"
+                assert form(json.loads(said.body))  # type: ignore[operator]
+            assert server.requests == []
+            assert gateway.books.opened == []
+
+
+async def test_an_upload_over_the_limit_is_cut_while_it_streams() -> None:
+    async with WireServer(answer(b"never")) as server:
+        async with running_gateway(sole(server.url), options=GatewayOptions(max_request_body=10)) as gateway:
+            head = b"POST /v1/audio/transcriptions HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n"
+            client = await WireClient.connect(gateway.port)
+            await client.send(head + b"content-type: multipart/form-data\r\n\r\n5\r\nfirst\r\n")
+            await until(lambda: server.connections)
+            await client.send(b"6\r\nsecond\r\n0\r\n\r\n")
+            assert (await client.answer()).status == 413
+            await until(lambda: server.open_connections == 0)
+            assert (await gateway.the_call())[1].error_code == "request_too_large"
+            client.close()
+
+
+async def test_chunks_pass_one_by_one_and_end_as_they_ended() -> None:
+    go_on = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(b"HTTP/1.1 200 OK\r\n" + SSE + b"\r\ntransfer-encoding: chunked\r\n\r\n")
+        await exchange.send(b"%x\r\n%s\r\n" % (len(DELTA), DELTA))
+        await go_on.wait()
+        rest = USAGE + DONE
+        await exchange.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(rest), rest))
+
+    async with WireServer(script) as server, running_gateway(sole(server.url)) as gateway:
+        client = await WireClient.connect(gateway.port)
+        await client.send(post(CHAT, ASK_STREAM, JSON))
+        assert b"text/event-stream" in await client.head()
+        assert await client.reader.readuntil(b"}\n\n\r\n") == b"%x\r\n%s\r\n" % (len(DELTA), DELTA)
+        go_on.set()
+        assert (await client.reader.readuntil(b"0\r\n\r\n")).endswith(b"[DONE]\n\n\r\n0\r\n\r\n")
+        opening, settlement = await gateway.the_call()
+        assert opening.streamed
+        assert settlement.streamed
+        assert settlement.usage.total_tokens == 10
+        assert settlement.ttft_us is not None
+        client.close()
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize("framing", [b"transfer-encoding: chunked\r\n\r\n", b"content-length: 9999\r\n\r\n"])
+async def test_a_stream_cut_upstream_never_looks_complete(framing: bytes, reset: bool) -> None:
+    start = b"HTTP/1.1 200 OK\r\n" + SSE + b"\r\n" + framing
+    part = b"%x\r\n%s\r\n" % (len(DELTA), DELTA) if b"chunked" in framing else DELTA
+    cut = asyncio.Event()
+
+    async def script(exchange: Exchange) -> bool:
+        await exchange.send(start + part)
+        await cut.wait()
+        if reset:
+            exchange.reset()
+        return True
+
+    async with WireServer(script) as server, running_gateway(sole(server.url)) as gateway:
+        client = await WireClient.connect(gateway.port)
+        await client.send(post(CHAT, ASK_STREAM, JSON))
+        asyncio.get_running_loop().call_later(0.05, cut.set)
+        said = await client.answer()
+        assert (said.body, said.complete) == (DELTA, False)
+        _, settlement = await gateway.the_call()
+        assert (settlement.state, settlement.error_code) == (CallState.FAILED, "stream_error")
+        assert settlement.status_code == 200
+        assert settlement.incomplete
+        client.close()
+
+
+async def test_an_error_answer_passes_and_is_booked_as_failed() -> None:
+    body = b'{"error":{"message":"slow down","type":"rate_limit","code":"429"}}'
+    async with WireServer(answer(body, JSON, b"retry-after: 7", status=b"429 Too Many Requests")) as server:
+        async with running_gateway(sole(server.url)) as gateway:
+            said = await talk(gateway.port, post(CHAT, ASK, JSON))
+            assert (said.status, said.body, said.header(b"retry-after")) == (429, body, b"7")
+            _, settlement = await gateway.the_call()
+            assert (settlement.state, settlement.status_code) == (CallState.FAILED, 429)
+            assert (settlement.error_code, settlement.error_message) == ("upstream_error", "slow down")
+            assert settlement.usage.input_tokens is None
+
+
+async def test_an_error_event_in_a_stream_is_booked_as_failed() -> None:
+    event = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"busy"}}\n\n'
+    async with WireServer(chunked(event)) as server, running_gateway(sole(server.url)) as gateway:
+        said = await talk(gateway.port, post(b"/v1/messages", b'{"model":"c","stream":true}', JSON))
+        assert said.complete
+        _, settlement = await gateway.the_call()
+        assert (settlement.state, settlement.error_message) == (CallState.FAILED, "busy")
+
+
+async def test_an_upstream_that_is_not_there_is_a_502_in_the_callers_dialect() -> None:
+    async with WireServer(answer(b"")) as server:
+        url = server.url
+    async with running_gateway(sole(url)) as gateway:
+        said = await talk(gateway.port, post(b"/v1/messages", b'{"model":"c"}', JSON))
+        assert said.status == 502
+        assert json.loads(said.body)["error"]["type"] == "api_error"
+        assert said.header(b"x-wellhead-error") == b"bad_gateway"
+        _, settlement = await gateway.the_call()
+        assert (settlement.state, settlement.error_code) == (CallState.FAILED, "bad_gateway")
+        assert settlement.status_code == 502
+
+
+async def test_an_upstream_that_sends_garbage_is_a_502() -> None:
+    async with WireServer(raw(b"\x16\x03\x01garbage\r\n\r\n")) as server:
+        async with running_gateway(sole(server.url)) as gateway:
+            assert (await talk(gateway.port, post(CHAT, ASK, JSON))).status == 502
+
+
+async def _endless(exchange: Exchange) -> bool:
+    await exchange.send(b"HTTP/1.1 200 OK\r\n" + SSE + b"\r\ntransfer-encoding: chunked\r\n\r\n")
+    await exchange.send(b"%x\r\n%s\r\n" % (len(USAGE), USAGE))
+    await exchange.gone()
+    return True
+
+
+@pytest.mark.parametrize("reset", [False, True])
+async def test_a_client_that_leaves_stops_its_upstream_call_and_is_no_upstream_failure(reset: bool) -> None:
+    async with WireServer(_endless) as server, running_gateway(sole(server.url)) as gateway:
+        client = await WireClient.connect(gateway.port)
+        await client.send(post(CHAT, ASK_STREAM, JSON))
+        await client.reader.readuntil(b"total_tokens")
+        client.reset() if reset else client.close()
+        _, settlement = await gateway.the_call()
+        assert (settlement.state, settlement.error_code) == (CallState.ABORTED, "aborted")
+        assert settlement.usage.total_tokens == 10
+        assert settlement.status_code == 200
+        await until(lambda: server.open_connections == 0)
+        assert gateway.app.open_calls == 0
+
+
+async def test_a_client_that_leaves_before_the_head_stops_its_upstream_call() -> None:
+    async def hang(exchange: Exchange) -> bool:
+        await exchange.gone()
+        return True
+
+    async with WireServer(hang) as server, running_gateway(sole(server.url)) as gateway:
+        client = await WireClient.connect(gateway.port)
+        await client.send(post(CHAT, ASK, JSON))
+        await until(lambda: server.requests)
+        client.close()
+        _, settlement = await gateway.the_call()
+        assert (settlement.state, settlement.status_code) == (CallState.ABORTED, 499)
+        await until(lambda: server.open_connections == 0)
+
+
+@pytest.mark.parametrize("drain_s", [None, 0.1])
+async def test_a_drained_call_is_read_to_its_end_or_as_long_as_allowed(drain_s: float | None) -> None:
+    left = asyncio.Event()
+
+    async def script(exchange: Exchange) -> bool:
+        await exchange.send(b"HTTP/1.1 200 OK\r\n" + SSE + b"\r\ntransfer-encoding: chunked\r\n\r\n")
+        await exchange.send(b"%x\r\n%s\r\n" % (len(DELTA), DELTA))
+        await left.wait()
+        if drain_s is None:
+            rest = USAGE + DONE
+            await exchange.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(rest), rest))
+        await exchange.gone()
+        return True
+
+    directory = None
+    async with WireServer(script) as server:
+        directory = sole(server.url, on_disconnect=OnDisconnect.DRAIN, drain_s=drain_s)
+        async with running_gateway(directory) as gateway:
+            client = await WireClient.connect(gateway.port)
+            await client.send(post(CHAT, ASK_STREAM, JSON))
+            await client.reader.readuntil(b"content")
+            client.reset()
+            await asyncio.sleep(0.05)
+            left.set()
+            _, settlement = await gateway.the_call()
+            assert settlement.state is CallState.ABORTED
+            assert settlement.usage.total_tokens == (10 if drain_s is None else None)
+
+
+async def test_a_client_that_leaves_while_it_uploads_cuts_the_upload() -> None:
+    async with WireServer(answer(b"never")) as server, running_gateway(sole(server.url)) as gateway:
+        client = await WireClient.connect(gateway.port)
+        head = b"POST /v1/audio/transcriptions HTTP/1.1\r\nhost: h\r\ncontent-length: 99\r\n"
+        await client.send(head + b"content-type: multipart/form-data\r\n\r\nfirst")
+        await until(lambda: server.requests)
+        client.reset()
+        _, settlement = await gateway.the_call()
+        assert settlement.state is CallState.ABORTED
+        await until(lambda: server.open_connections == 0)
+
+
+async def test_books_that_take_no_call_let_none_leave() -> None:
+    books = FakeBooks()
+    books.fail = True
+    async with WireServer(answer(b"never")) as server:
+        async with running_gateway(sole(server.url), books=books) as gateway:
+            said = await talk(gateway.port, post(CHAT, ASK, JSON))
+            assert said.status == 503
+            assert said.header(b"retry-after") == b"2"
+            assert said.header(b"x-wellhead-error") == b"books_unavailable"
+            assert server.requests == []
+
+
+@pytest.mark.parametrize("path", [b"/", b"/metrics", b"/admin/usage", b"/_qs/metrics", b"/favicon.ico"])
+async def test_the_gateway_serves_nothing_else(path: bytes) -> None:
+    async with running_gateway(Directory()) as gateway:
+        said = await talk(gateway.port, b"GET " + path + b" HTTP/1.1\r\nhost: h\r\n\r\n")
+        assert said.status == 404
+        health = await talk(gateway.port, b"GET /health HTTP/1.1\r\nhost: h\r\n\r\n")
+        assert (health.status, health.body) == (200, b'{"status":"ok"}')
+
+
+async def test_a_websocket_upgrade_is_answered_with_426() -> None:
+    async with running_gateway(sole("http://127.0.0.1:1")) as gateway:
+        lines = b"connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\r\n"
+        said = await talk(gateway.port, b"GET /v1/responses HTTP/1.1\r\nhost: h\r\n" + lines)
+        assert said.status == 426
+        assert json.loads(said.body)["error"]["code"] == "websocket_unsupported"
+
+
+async def test_usage_is_asked_for_and_its_chunk_is_hidden_where_a_provider_says_so() -> None:
+    async with WireServer(chunked(DELTA, USAGE, DONE)) as server:
+        async with running_gateway(sole(server.url, ask_stream_usage=True)) as gateway:
+            said = await talk(gateway.port, post(CHAT, ASK_STREAM, JSON, b"accept-encoding: gzip"))
+            assert said.body == DELTA + DONE
+            request = server.requests[0]
+            assert request.body == b'{"stream_options":{"include_usage":true},' + ASK_STREAM[1:]
+            assert request.header(b"accept-encoding") == b"identity"
+            assert (await gateway.the_call())[1].usage.total_tokens == 10
+
+
+async def test_a_client_that_asked_for_usage_itself_is_left_alone() -> None:
+    body = b'{"model":"gpt-5","stream":true,"stream_options":{"include_usage":true}}'
+    async with WireServer(chunked(DELTA, USAGE, DONE)) as server:
+        async with running_gateway(sole(server.url, ask_stream_usage=True)) as gateway:
+            assert (await talk(gateway.port, post(CHAT, body, JSON))).body == DELTA + USAGE + DONE
+            assert server.requests[0].body == body
+
+
+async def test_the_provider_field_is_stripped_where_a_provider_says_so() -> None:
+    async with WireServer(answer(TOLD, JSON)) as server:
+        provider = Provider("mine", ProviderType.OPENAI, server.url, strip_provider_field=True)
+        async with running_gateway(Directory((provider,))) as gateway:
+            await talk(gateway.port, post(CHAT, b'{"provider":"mine","model":"m"}', JSON))
+            assert server.requests[0].body == b'{"model":"m"}'
+
+
+async def test_an_http_1_0_client_gets_no_chunks() -> None:
+    async with WireServer(chunked(DELTA, DONE)) as server, running_gateway(sole(server.url)) as gateway:
+        head = b"POST " + CHAT + b" HTTP/1.0\r\ncontent-length: %d\r\n\r\n" % len(ASK_STREAM)
+        said = await talk(gateway.port, head + ASK_STREAM)
+        assert said.header(b"transfer-encoding") is None
+        assert said.body == DELTA + DONE
+
+
+async def test_a_shutdown_lets_calls_finish_and_cuts_the_rest() -> None:
+    async with WireServer(_endless) as server, running_gateway(sole(server.url)) as gateway:
+        client = await WireClient.connect(gateway.port)
+        await client.send(post(CHAT, ASK_STREAM, JSON))
+        await client.reader.readuntil(b"total_tokens")
+        assert await gateway.app.drain(0.05) == 1
+        _, settlement = await gateway.the_call()
+        assert (settlement.state, settlement.error_code) == (CallState.ABORTED, "shutdown")
+        assert not (await client.reader.read()).endswith(b"0\r\n\r\n")
+        client.close()
+
+
+async def test_one_stuck_upstream_does_not_stop_another() -> None:
+    async def hang(exchange: Exchange) -> bool:
+        await exchange.gone()
+        return True
+
+    async with WireServer(hang) as stuck, WireServer(answer(TOLD, JSON)) as healthy:
+        directory = Directory(
+            (
+                Provider("stuck", ProviderType.OPENAI, stuck.url),
+                Provider("healthy", ProviderType.OPENAI, healthy.url),
+            )
+        )
+        async with running_gateway(directory) as gateway:
+            clients = [await WireClient.connect(gateway.port) for _ in range(100)]
+            for client in clients:
+                await client.send(post(b"/stuck" + CHAT, ASK, JSON))
+            await until(lambda: len(stuck.requests) == 100)
+            assert (await talk(gateway.port, post(b"/healthy" + CHAT, ASK, JSON))).body == TOLD
+            for client in clients:
+                client.close()

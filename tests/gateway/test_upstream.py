@@ -1,0 +1,266 @@
+"""One request over the wire, and its response, byte for byte."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from fakes.wire import Exchange, Script, WireServer, answer, chunked, raw, until
+from wellhead.errors import CallerError, UpstreamBroke, UpstreamUnreachable
+from wellhead.gateway.upstream import AiohttpUpstream, UpstreamOptions, WireResponse
+from wellhead.ports import UpstreamRequest
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[AiohttpUpstream]:
+    made = AiohttpUpstream(UpstreamOptions(connect_timeout_s=2.0))
+    yield made
+    await made.close()
+
+
+def a_request(
+    url: str, body: bytes | AsyncIterator[bytes] | None = None, **fields: object
+) -> UpstreamRequest:
+    values: dict[str, object] = {"method": "POST", "target": b"/v1/x", "headers": [], **fields}
+    return UpstreamRequest(base_url=url, body=body, **values)  # type: ignore[arg-type]
+
+
+async def whole(response: WireResponse) -> bytes:
+    parts = []
+    while part := await response.read():
+        parts.append(part)
+    response.close()
+    return b"".join(parts)
+
+
+async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+async def test_nothing_but_host_and_length_is_added_to_the_request(upstream: AiohttpUpstream) -> None:
+    async with WireServer(answer(b"ok")) as server:
+        lines = [(b"x-a", b"1"), (b"x-name", b"caf\xe9"), (b"x-a", b"2"), (b"x-utf8", "é☃".encode())]
+        request = a_request(server.url, b"{}", headers=lines, target=b"/v1//a/../%7e?q=%2F&q")
+        assert await whole(await upstream.send(request)) == b"ok"
+        sent = server.requests[0]
+        assert sent.line == b"POST /v1//a/../%7e?q=%2F&q HTTP/1.1"
+        assert sent.lines == [(b"host", server.url[7:].encode()), *lines, (b"content-length", b"2")]
+        assert sent.body == b"{}"
+
+
+async def test_a_request_without_a_body_announces_none(upstream: AiohttpUpstream) -> None:
+    async with WireServer(answer(b"ok")) as server:
+        await whole(await upstream.send(a_request(server.url, method="GET")))
+        assert server.requests[0].lines == [(b"host", server.url[7:].encode())]
+
+
+async def test_an_empty_body_announces_its_length(upstream: AiohttpUpstream) -> None:
+    async with WireServer(answer(b"ok")) as server:
+        await whole(await upstream.send(a_request(server.url, b"")))
+        assert server.requests[0].header(b"content-length") == b"0"
+
+
+async def test_the_response_head_is_raw(upstream: AiohttpUpstream) -> None:
+    lines = (b"X-Name: caf\xe9", b"Set-Cookie: a=1", b"set-cookie: b=2", b"Content-Encoding: gzip")
+    async with WireServer(answer(b"not gzip", *lines, status=b"299 Odd")) as server:
+        response = await upstream.send(a_request(server.url, b"{}"))
+        assert response.status == 299
+        assert response.headers == [
+            (b"x-name", b"caf\xe9"),
+            (b"set-cookie", b"a=1"),
+            (b"set-cookie", b"b=2"),
+            (b"content-encoding", b"gzip"),
+            (b"content-length", b"8"),
+        ]
+        assert await whole(response) == b"not gzip"
+
+
+async def test_redirects_are_not_followed(upstream: AiohttpUpstream) -> None:
+    async with WireServer(answer(b"", b"location: /elsewhere", status=b"307 Temporary Redirect")) as server:
+        response = await upstream.send(a_request(server.url, b"{}"))
+        assert (response.status, await whole(response)) == (307, b"")
+        assert len(server.requests) == 1
+
+
+async def test_interim_responses_are_absorbed(upstream: AiohttpUpstream) -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"
+    final = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+    async with WireServer(raw(interim + final)) as server:
+        response = await upstream.send(a_request(server.url, b"{}"))
+        assert (response.status, response.headers) == (200, [(b"content-length", b"2")])
+        assert await whole(response) == b"ok"
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+async def test_responses_without_a_body_are_complete_at_once(
+    upstream: AiohttpUpstream, status: bytes
+) -> None:
+    async with WireServer(raw(b"HTTP/1.1 " + status + b"\r\netag: x\r\n\r\n")) as server:
+        assert await whole(await upstream.send(a_request(server.url, b"{}"))) == b""
+
+
+async def test_the_answer_to_head_has_a_length_and_no_body(upstream: AiohttpUpstream) -> None:
+    async with WireServer(raw(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n")) as server:
+        response = await upstream.send(a_request(server.url, method="HEAD"))
+        assert dict(response.headers)[b"content-length"] == b"99"
+        assert await whole(response) == b""
+
+
+async def test_a_body_that_comes_in_pieces_goes_on_in_pieces(upstream: AiohttpUpstream) -> None:
+    async with WireServer(answer(b"ok")) as server:
+        await whole(await upstream.send(a_request(server.url, pieces(b"ab", b"c"))))
+        await whole(await upstream.send(a_request(server.url, pieces(b"ab", b"c"), body_size=3)))
+        chunked_request, sized = server.requests
+        assert chunked_request.header(b"transfer-encoding") == b"chunked"
+        assert sized.header(b"content-length") == b"3"
+        assert chunked_request.body == sized.body == b"abc"
+
+
+async def test_an_upstream_may_answer_before_the_whole_body_was_sent(upstream: AiohttpUpstream) -> None:
+    never = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"a" * 10
+        await never.wait()
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\nno!")
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        response = await upstream.send(a_request(url, endless(), body_size=100))
+        assert response.status == 413
+        assert await whole(response) == b"no!"
+
+
+async def test_the_bodys_own_error_cuts_the_request(upstream: AiohttpUpstream) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"a"
+        raise CallerError("request_too_large", 413, "too large")
+
+    async with WireServer(answer(b"never")) as server:
+        with pytest.raises(CallerError):
+            await upstream.send(a_request(server.url, broken()))
+        await until(lambda: server.connections == 1 and server.open_connections == 0)
+
+
+async def test_chunks_arrive_one_by_one(upstream: AiohttpUpstream) -> None:
+    go_on = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n")
+        await go_on.wait()
+        await exchange.send(b"3\r\ntwo\r\n0\r\n\r\n")
+
+    async with WireServer(script) as server:
+        response = await upstream.send(a_request(server.url, b"{}"))
+        assert await response.read() == b"one"
+        go_on.set()
+        assert await response.read() == b"two"
+        assert await response.read() == b""
+        response.close()
+
+
+async def test_a_connection_read_to_its_end_is_used_again(upstream: AiohttpUpstream) -> None:
+    async with WireServer(chunked(b"a", b"b")) as server:
+        for _ in range(3):
+            assert await whole(await upstream.send(a_request(server.url, b"{}"))) == b"ab"
+        assert server.connections == 1
+
+
+async def test_a_response_given_up_half_way_cuts_its_connection(upstream: AiohttpUpstream) -> None:
+    async def endless(exchange: Exchange) -> bool:
+        await exchange.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n")
+        await exchange.gone()
+        return True
+
+    async with WireServer(endless) as server:
+        response = await upstream.send(a_request(server.url, b"{}"))
+        assert await response.read() == b"a"
+        response.close()
+        await until(lambda: server.open_connections == 0)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        raw(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"),
+        raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n"),
+        raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nhalf", then_reset=False),
+    ],
+)
+async def test_a_body_cut_short_is_delivered_and_then_said_to_be_broken(
+    upstream: AiohttpUpstream, script: Script
+) -> None:
+    async with WireServer(script) as server:
+        response = await upstream.send(a_request(server.url, b"{}"))
+        got = b""
+        with pytest.raises(UpstreamBroke):
+            while part := await response.read():
+                got += part
+        assert got == b"half"
+        response.close()
+
+
+async def test_a_body_that_ends_with_its_connection_is_complete(upstream: AiohttpUpstream) -> None:
+    async with WireServer(raw(b"HTTP/1.1 200 OK\r\n\r\nto the end")) as server:
+        assert await whole(await upstream.send(a_request(server.url, b"{}"))) == b"to the end"
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\ncontent-le", b"\x00" * 100, b"HTTP/1.1 2"]
+)
+async def test_what_is_no_response_is_an_upstream_that_broke(upstream: AiohttpUpstream, data: bytes) -> None:
+    async with WireServer(raw(data)) as server:
+        with pytest.raises(UpstreamBroke):
+            await upstream.send(a_request(server.url, b"{}"))
+        await until(lambda: server.open_connections == 0)
+
+
+async def test_a_refused_connection_is_said_without_its_address(upstream: AiohttpUpstream) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        with pytest.raises(UpstreamUnreachable, match="refused") as caught:
+            await upstream.send(a_request(url, b"{}"))
+    assert "127.0.0.1" not in caught.value.message
+
+
+async def test_a_name_that_does_not_exist_is_said(upstream: AiohttpUpstream) -> None:
+    with pytest.raises(UpstreamUnreachable, match="name could not be resolved"):
+        await upstream.send(a_request("http://nowhere.invalid", b"{}"))
+
+
+async def test_tls_that_cannot_be_set_up_is_said(upstream: AiohttpUpstream, tmp_path: Path) -> None:
+    async with WireServer(answer(b"plain")) as server:
+        with pytest.raises(UpstreamUnreachable):
+            await upstream.send(a_request(server.url.replace("http", "https"), b"{}"))
+
+
+async def test_a_reader_that_waits_slows_the_upstream(upstream: AiohttpUpstream) -> None:
+    sent = 0
+
+    async def flood(exchange: Exchange) -> bool:
+        nonlocal sent
+        await exchange.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        while sent < 200 << 20:
+            await exchange.send(b"x" * 65536)
+            sent += 65536
+        return True
+
+    async with WireServer(flood) as server:
+        response = await upstream.send(a_request(server.url, b"{}"))
+        before = -1
+        while sent != before:  # it stops growing once every buffer on the way is full
+            before = sent
+            await asyncio.sleep(0.2)
+        assert sent < 32 << 20
+        assert len(await response.read()) < 1 << 20
+        response.close()
