@@ -143,8 +143,10 @@ class _Loading:
         self.given.update(translated)
         for path, raw in flat.items():
             if path not in self.known:
-                near = get_close_matches(path, [*self.known, "providers", *aliases], n=1)
-                self.unknown(path, near)
+                sections = {known.partition(".")[0] for known in self.known}
+                self.unknown(
+                    path, get_close_matches(path, [*self.known, *sections, "providers", *aliases], n=1)
+                )
             elif raw is not None and raw != "":
                 self.given[path] = Given(raw, file.name)
 

@@ -105,7 +105,7 @@ def seconds(lowest: float, highest: float) -> Callable[[object], float]:
 
 def choice(*names: str, synonyms: Mapping[str, str] | None = None) -> Callable[[object], str]:
     def read(raw: object) -> str:
-        word = str(raw).strip().lower()
+        word = raw.strip().lower() if isinstance(raw, str) else ""
         word = (synonyms or {}).get(word, word)
         if word not in names:
             raise ValueError(f"must be one of {', '.join(names)}")

@@ -1,0 +1,131 @@
+"""The names of the source systems' settings."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from wellhead.config.aliases import ALIASES, Meaning
+from wellhead.config.load import Loaded, load
+from wellhead.config.settings import declared
+from wellhead.errors import ConfigError
+
+
+def loaded(tmp_path: Path, yaml: str = "", **environ: str) -> Loaded:
+    if yaml:
+        (tmp_path / "wellhead.yaml").write_text(yaml)
+    return load(environ={"HOME": str(tmp_path), **environ}, here=tmp_path)
+
+
+def test_every_alias_stands_for_a_setting_that_exists() -> None:
+    paths = {d.path for d in declared()} | {"providers"}
+    assert {a.setting for a in ALIASES if a.meaning not in (Meaning.ALWAYS_ON, Meaning.NEVER)} <= paths
+
+
+def test_the_metrics_fork_is_configured_as_before_in_its_flat_file(tmp_path: Path) -> None:
+    found = loaded(
+        tmp_path,
+        "port: 8317\nmetrics_enabled: true\nmetrics_storage_path: /srv/metrics.db\n"
+        "metrics_bind_address: 127.0.0.1:9081\n"
+        "metrics_basic_auth_user: ada\nmetrics_basic_auth_pass: lovelace\n"
+        "usage_statistics_enabled: true\nlogging_to_file: false\n",
+    )
+    settings = found.settings
+    assert found.notices == ()
+    assert str(settings.gateway.bind) == "127.0.0.1:8317"
+    assert str(settings.control.bind) == "127.0.0.1:9081"
+    assert settings.database == "sqlite:////srv/metrics.db"
+    assert (settings.control.basic_user, settings.control.basic_password) == ("ada", "lovelace")
+
+
+def test_its_environment_wins_over_its_file(tmp_path: Path) -> None:
+    found = loaded(tmp_path, "metrics_storage_path: /srv/a.db\n", METRICS_STORAGE_PATH="/srv/b.db")
+    assert found.settings.database == "sqlite:////srv/b.db"
+
+
+def test_what_cannot_be_switched_off_is_said(tmp_path: Path) -> None:
+    found = loaded(
+        tmp_path, "usage_statistics_enabled: false\nlogging_to_file: true\n", METRICS_ENABLED="false"
+    )
+    assert [(n.event, str(n.fields["message"]).partition(" ")[0]) for n in found.notices] == [
+        ("config.warning", "usage_statistics_enabled"),
+        ("config.warning", "logging_to_file"),
+        ("config.warning", "METRICS_ENABLED"),
+    ]
+
+
+def test_its_sample_host_is_refused_like_any_bind_off_loopback(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gateway\.bind: must be a loopback address"):
+        loaded(tmp_path, "host: 0.0.0.0\nport: 8080\n")
+
+
+def test_agent_cli_proxy_is_configured_as_before(tmp_path: Path) -> None:
+    settings = loaded(
+        tmp_path,
+        PROXY_HOST="::1",
+        PROXY_PORT="3100",
+        MAX_REQUEST_BODY_BYTES="1000",
+        CLI_PROXY_API_URL="http://localhost:8317/",
+        DB_PATH="/srv/proxy.db",
+        LOG_LEVEL="DEBUG",
+        LOG_FORMAT="pretty",
+    ).settings
+    assert str(settings.gateway.bind) == "[::1]:3100"
+    assert settings.gateway.max_request_body == 1000
+    assert settings.upstream == "http://localhost:8317"
+    assert settings.database == "sqlite:////srv/proxy.db"
+    assert (settings.log.level, settings.log.format) == ("debug", "pretty")
+
+
+GOOD = {
+    "id": "kimi",
+    "type": "openai-compatible",
+    "paths": ["/v1/chat/completions"],
+    "upstreamBaseUrl": "http://k",
+}
+
+
+def test_its_providers_load_and_a_bad_one_is_skipped_and_said(tmp_path: Path) -> None:
+    document = json.dumps({"providers": [{**GOOD, "auth": {"type": "magic"}}, GOOD]})
+    found = loaded(tmp_path, PROVIDERS_JSON=document, CLI_PROXY_API_URL="http://localhost:8317")
+    assert [p.base_url for p in found.settings.providers[:2]] == ["http://k", "http://localhost:8317"]
+    assert [(n.event, n.fields["path"]) for n in found.notices] == [
+        ("provider.config.invalid", "providers[0].auth.type")
+    ]
+
+
+def test_inline_providers_win_over_the_path(tmp_path: Path) -> None:
+    file = tmp_path / "providers.json"
+    file.write_text(json.dumps({"providers": [{**GOOD, "id": "from-file"}]}))
+    assert loaded(tmp_path, PROVIDERS_CONFIG_PATH=str(file)).settings.providers[0].id == "from-file"
+    inline = json.dumps({"providers": [GOOD]})
+    settings = loaded(tmp_path, PROVIDERS_CONFIG_PATH=str(file), PROVIDERS_JSON=inline).settings
+    assert settings.providers[0].id == "kimi"
+
+
+@pytest.mark.parametrize(
+    "environ", [{"PROVIDERS_JSON": "{"}, {"PROVIDERS_CONFIG_PATH": "/nowhere/providers.json"}]
+)
+def test_a_document_of_providers_that_cannot_be_read_is_a_mistake(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    (name,) = environ
+    with pytest.raises(ConfigError, match=name):
+        loaded(tmp_path, **environ)
+
+
+def test_the_metrics_proxy_is_configured_as_before(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, BACKEND_HOST="ollama", BACKEND_PORT="11434", PROXY_PORT="8000").settings
+    assert settings.upstream == "http://ollama:11434"
+    assert str(settings.gateway.bind) == "127.0.0.1:8000"
+    assert loaded(tmp_path, BACKEND_PORT="8000").settings.upstream == "http://ollama:8000"
+
+
+def test_our_own_name_wins_over_an_alias(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, PROXY_PORT="3100", WELLHEAD_GATEWAY__BIND="127.0.0.1:9000").settings
+    assert str(settings.gateway.bind) == "127.0.0.1:9000"
+
+
+def test_a_mistake_names_the_alias_it_came_from(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gateway\.bind: .*'127.0.0.1:http' \(from PROXY_PORT\)"):
+        loaded(tmp_path, PROXY_PORT="http")
