@@ -6,23 +6,67 @@ only some of them cannot tear a sum apart.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from wellhead.meter.dialect import Count, Dialect
-from wellhead.meter.outline import Trouble, reach, steps
-from wellhead.usage import COUNT_MAX, Usage
+from wellhead.meter.outline import Steps, Trouble, reach, steps
+from wellhead.usage import COUNT_MAX, NO_USAGE, Usage
 
 SECONDS_MAX = 10**9
 """A longer recording is not believed."""
+
+PARTS: tuple[tuple[str, str | None, str], ...] = (
+    ("cache_write_1h_tokens", None, "cache_write_tokens"),
+    ("cache_read_tokens", None, "input_tokens"),
+    ("cache_write_tokens", "cache_read_tokens", "input_tokens"),
+    ("reasoning_tokens", None, "output_tokens"),
+    ("input_audio_tokens", None, "input_tokens"),
+    ("output_audio_tokens", None, "output_tokens"),
+    ("input_image_tokens", None, "input_tokens"),
+    ("output_image_tokens", None, "output_tokens"),
+)
+"""(part, another part beside it, whole): a part that is larger than its whole is not believed."""
 
 Tree = dict[str, "str | Tree"]
 """Key -> the path that ends here, or what lies below."""
 
 
-def tree_of(dialect: Dialect) -> Tree:
-    """The places of all figures, as nested keys."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Rules:
+    """A dialect's counts, made ready for use."""
+
+    dialect: Dialect
+    tree: Tree
+    plain: tuple[tuple[str, tuple[str, ...]], ...]
+    """Figures that stand somewhere as they are."""
+    sums: tuple[str, ...]
+    """Figures that have to be added up."""
+    durations: tuple[tuple[str, Steps], ...]
+
+
+def rules_of(dialect: Dialect) -> Rules:
+    """The rules of a dialect's table."""
+    paths = list(dialect.total_at)
+    for ways in dialect.counts.values():
+        for count in ways:
+            extras = (*count.plus, *count.plus_if_total)
+            paths += [count.path, *(extra for extra in extras if extra not in dialect.counts)]
+    sums = tuple(
+        name for name, ways in dialect.counts.items() if any(c.plus or c.plus_if_total for c in ways)
+    )
+    return Rules(
+        dialect=dialect,
+        tree=_tree(paths),
+        plain=tuple((n, tuple(c.path for c in ways)) for n, ways in dialect.counts.items() if n not in sums),
+        sums=sums,
+        durations=tuple((n, steps(path)) for n, paths in dialect.durations_s.items() for path in paths),
+    )
+
+
+def _tree(paths: list[str]) -> Tree:
     tree: Tree = {}
-    for path in places(dialect):
+    for path in paths:
         node = tree
         *above, last = path.split(".")
         for key in above:
@@ -33,36 +77,28 @@ def tree_of(dialect: Dialect) -> Tree:
     return tree
 
 
-def places(dialect: Dialect) -> set[str]:
-    """Every path of the usage object that holds a count."""
-    paths = set(dialect.total_at)
-    for ways in dialect.counts.values():
-        for count in ways:
-            paths.update((count.path, *count.plus, *count.plus_if_total))
-    return paths - dialect.counts.keys() | {c.path for ways in dialect.counts.values() for c in ways}
-
-
 class Counts:
     """The figures of one response, as they come in."""
 
-    def __init__(self, dialect: Dialect, tree: Tree, trouble: Trouble) -> None:
-        self._dialect = dialect
-        self._tree = tree
+    __slots__ = ("_direct", "_refused", "_rules", "_stated", "_trouble")
+
+    def __init__(self, rules: Rules, trouble: Trouble) -> None:
+        self._rules = rules
         self._trouble = trouble
         self._stated: dict[str, int] = {}
         self._refused: set[str] = set()
         self._direct: dict[str, int] = {}
 
-    def read(self, usage: Any) -> None:
+    def read(self, usage: Mapping[str, Any]) -> None:
         """Take the figures of one usage object; a later one replaces an earlier one."""
-        if not isinstance(usage, dict):
-            self._trouble.setdefault("usage_of_odd_form")
-            return
-        self._walk(self._tree, usage)
-        for figure, paths in self._dialect.durations_s.items():
-            for path in paths:
-                for seconds in reach(usage, steps(path)):
-                    self._take_seconds(figure, seconds)
+        self._walk(self._rules.tree, usage)
+        for figure, path in self._rules.durations:
+            for seconds in reach(usage, path):
+                self._take_seconds(figure, seconds)
+
+    def set(self, figure: str, value: int) -> None:
+        """Take a figure that does not come from the usage object; it counts unless that states it."""
+        self._direct[figure] = value
 
     def _walk(self, tree: Tree, usage: Mapping[str, Any]) -> None:
         for key, value in usage.items():
@@ -74,107 +110,88 @@ class Counts:
             elif isinstance(value, dict):
                 self._walk(node, value)
             elif isinstance(value, list):
-                # Gemini's parts by modality.
+                parts = [part for part in value if isinstance(part, dict)]
                 self._walk(
-                    node,
-                    {
-                        e["modality"]: e
-                        for e in value
-                        if isinstance(e, dict) and isinstance(e.get("modality"), str)
-                    },
+                    node, {part["modality"]: part for part in parts if isinstance(part.get("modality"), str)}
                 )
 
     def _take(self, path: str, value: Any) -> None:
         if type(value) is not int or not 0 <= value <= COUNT_MAX:
             self._refused.add(path)
             self._trouble.setdefault(f"count_refused:{path}")
-        elif not (self._dialect.never_falls and value < self._stated.get(path, 0)):
+        elif not (self._rules.dialect.never_falls and value < self._stated.get(path, 0)):
             self._stated[path] = value
 
     def _take_seconds(self, figure: str, seconds: Any) -> None:
         if type(seconds) not in (int, float) or not 0 <= seconds <= SECONDS_MAX:
             self._trouble.setdefault(f"count_refused:{figure}")
-            return
-        self._direct[figure] = int(seconds * 1000 + 0.5)
-
-    def set(self, figure: str, value: int) -> None:
-        """Take a figure that does not come from the usage object, unless it states it."""
-        self._direct[figure] = value
+        else:
+            self._direct[figure] = int(seconds * 1000 + 0.5)
 
     def usage(self) -> Usage:
         """The figures in our form."""
-        figures = {name: self._figure(name) for name in self._dialect.counts}
-        total = next((self._stated[path] for path in self._dialect.total_at if path in self._stated), None)
-        self._add_by_total(figures, total)
-        for name, value in self._direct.items():
-            if figures.get(name) is None:
+        stated, rules = self._stated, self._rules
+        figures = dict(self._direct)
+        for name, paths in rules.plain:
+            for path in paths:
+                if path in stated:
+                    figures[name] = stated[path]
+                    break
+        for name in rules.sums:
+            value = self._summed(name)
+            if value is not None:
                 figures[name] = value
+        total = next((stated[path] for path in rules.dialect.total_at if path in stated), None)
+        if total is not None:
+            self._heed_total(figures, total)
         self._drop_odd_parts(figures)
-        whole_in, whole_out = figures.get("input_tokens"), figures.get("output_tokens")
-        if self._dialect.omits_zeros and total is not None:
-            if whole_out is None and whole_in == total:
-                figures["output_tokens"] = 0
-            elif whole_in is None and whole_out == total:
-                figures["input_tokens"] = 0
-        if total is None and whole_in is not None and whole_out is not None:
-            total = whole_in + whole_out
-        return Usage(**figures, total_tokens=total)
+        if total is None and "input_tokens" in figures and "output_tokens" in figures:
+            total = figures["input_tokens"] + figures["output_tokens"]
+        return Usage(**figures, total_tokens=total) if figures or total is not None else NO_USAGE
 
-    def _figure(self, name: str) -> int | None:
-        for count in self._dialect.counts[name]:
+    def _summed(self, name: str) -> int | None:
+        for count in self._rules.dialect.counts[name]:
             value = self._sum(count)
             if value is not None:
                 return value
         return None
 
     def _sum(self, count: Count) -> int | None:
-        if self._refused.intersection((count.path, *count.plus)) - self._stated.keys():
+        if self._refused and self._refused.intersection((count.path, *count.plus)) - self._stated.keys():
             return None  # A sum with an unknown addend is unknown.
-        value = self._stated.get(count.path)
-        addends = [self._addend(name) for name in count.plus]
-        if value is None and not (count.may_be_absent and any(a is not None for a in addends)):
+        base = self._stated.get(count.path)
+        addends = [value for name in count.plus if (value := self._addend(name)) is not None]
+        if base is None and not (count.may_be_absent and addends):
             return None
-        value = (value or 0) + sum(a or 0 for a in addends)
+        value = (base or 0) + sum(addends)
         if value > COUNT_MAX:
             self._trouble.setdefault(f"count_refused:{count.path}")
             return None
         return value
 
     def _addend(self, name: str) -> int | None:
-        return self._figure(name) if name in self._dialect.counts else self._stated.get(name)
+        return self._summed(name) if name in self._rules.dialect.counts else self._stated.get(name)
 
-    def _add_by_total(self, figures: dict[str, int | None], total: int | None) -> None:
-        """Include what the stated total shows to be beside input and output."""
-        for name, ways in self._dialect.counts.items():
-            beside = sum(self._addend(extra) or 0 for extra in ways[0].plus_if_total)
-            whole_in, whole_out = figures.get("input_tokens"), figures.get("output_tokens")
-            if (
-                beside
-                and None not in (total, whole_in, whole_out)
-                and total == (whole_in or 0) + (whole_out or 0) + beside
-            ):
-                figures[name] = (figures[name] or 0) + beside
+    def _heed_total(self, figures: dict[str, int], total: int) -> None:
+        """Include what the stated total shows to be beside input and output, or to be left out as 0."""
+        dialect = self._rules.dialect
+        whole_in, whole_out = figures.get("input_tokens"), figures.get("output_tokens")
+        if whole_in is not None and whole_out is not None:
+            if total <= whole_in + whole_out:
+                return
+            for name in self._rules.sums:
+                beside = sum(self._addend(extra) or 0 for extra in dialect.counts[name][0].plus_if_total)
+                if beside and total == whole_in + whole_out + beside:
+                    figures[name] += beside
+        elif dialect.omits_zeros and whole_in == total:
+            figures["output_tokens"] = 0
+        elif dialect.omits_zeros and whole_out == total:
+            figures["input_tokens"] = 0
 
-    def _drop_odd_parts(self, figures: dict[str, int | None]) -> None:
-        """A part that is larger than its whole is not believed."""
-        for part, others, whole in PARTS:
-            size = figures.get(part)
-            bound = figures.get(whole)
-            if size is None or bound is None:
-                continue
-            if size + sum(figures.get(other) or 0 for other in others) > bound:
-                figures[part] = None
-                self._trouble.setdefault(f"part_exceeds_whole:{part}")
-
-
-PARTS = (
-    ("cache_write_1h_tokens", (), "cache_write_tokens"),
-    ("cache_read_tokens", (), "input_tokens"),
-    ("cache_write_tokens", ("cache_read_tokens",), "input_tokens"),
-    ("reasoning_tokens", (), "output_tokens"),
-    ("input_audio_tokens", (), "input_tokens"),
-    ("output_audio_tokens", (), "output_tokens"),
-    ("input_image_tokens", (), "input_tokens"),
-    ("output_image_tokens", (), "output_tokens"),
-)
-"""(part, parts that lie beside it, whole)."""
+    def _drop_odd_parts(self, figures: dict[str, int]) -> None:
+        for part, beside, whole in PARTS:
+            if figures.get(part) and whole in figures:
+                other = figures.get(beside, 0) if beside else 0
+                if figures[part] + other > figures[whole]:
+                    del figures[part]
+                    self._trouble.setdefault(f"part_exceeds_whole:{part}")

@@ -6,15 +6,16 @@ and read here by the dialect's table; of everything, the last value stated count
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
 import msgspec
 
-from wellhead.meter.counts import Counts, Tree, tree_of
-from wellhead.meter.dialect import Dialect, varied
+from wellhead.meter.counts import Counts, Rules, rules_of
+from wellhead.meter.dialect import Cost, Dialect, varied
 from wellhead.meter.outline import UNREADABLE, Outline, Steps, Trouble, reach, steps
-from wellhead.money import NANOUSD_PER_USD, nanousd
+from wellhead.money import nanousd
 from wellhead.usage import NO_USAGE, Reading, UsageSource
 
 ERROR_MESSAGE_MAX = 500
@@ -33,57 +34,74 @@ class Plan:
 
     dialect: Dialect
     outline: Outline
-    tree: Tree
+    rules: Rules
     usage: tuple[Steps, ...]
-    names: tuple[tuple[str, tuple[Steps, ...]], ...]
-    """Attribute of `Findings` -> where its text stands."""
+    model: tuple[Steps, ...]
+    id: tuple[Steps, ...]
+    tier: tuple[Steps, ...]
     finish: tuple[Steps, ...]
     end_flag: Steps | None
+    items: tuple[tuple[str, tuple[Steps, ...], str], ...]
     error: tuple[tuple[Steps, ...], tuple[Steps, ...]]
     bare_error: tuple[tuple[Steps, ...], tuple[Steps, ...]]
+    headers: frozenset[bytes]
+    error_roots: frozenset[str]
+    """Members without one of which a document reports no error."""
 
 
 @cache
 def plan_of(dialect: Dialect, variant: str | None) -> Plan:
     """The plan of a dialect and variation; made once for each."""
     d = varied(dialect, variant)
-    lists = [f"{list_at}.*.type" for lists_at, _ in d.items.values() for list_at in lists_at]
-    flags = [d.end_flag] if d.end_flag else []
+    rules = rules_of(d)
+    items = tuple(
+        (figure, _all([f"{list_at}.*.type" for list_at in lists_at]), kind)
+        for figure, (lists_at, kind) in d.items.items()
+    )
+    error = (_all(d.error_type_at), _all(d.error_message_at))
+    bare_error = (_all(d.bare_error_at[0]), _all(d.bare_error_at[1]))
     wanted = {
-        *d.usage_at, *d.model_at, *d.id_at, *d.tier_at, *d.finish_at, *lists, *flags,
-        "type", "error", *d.error_type_at, *d.error_message_at, *d.bare_error_at[0], *d.bare_error_at[1],
+        ("type",), *_all((*d.usage_at, *d.model_at, *d.id_at, *d.tier_at, *d.finish_at)),
+        *error[0], *error[1], *bare_error[0], *bare_error[1], *(at for item in items for at in item[1]),
     }  # fmt: skip
-    if "." in d.usage_at:
+    if d.end_flag:
+        wanted.add((d.end_flag,))
+    if () in wanted:
         # The figures stand in the document itself.
-        wanted.update(tree_of(d), d.keep)
-    wanted.discard(".")
+        wanted.remove(())
+        wanted.update((name,) for name in (*rules.tree, *d.keep))
     return Plan(
         dialect=d,
-        outline=Outline(sorted(steps(path) for path in wanted)),
-        tree=tree_of(d),
+        outline=Outline(sorted(wanted)),
+        rules=rules,
         usage=_all(d.usage_at),
-        names=(("model", _all(d.model_at)), ("id", _all(d.id_at)), ("tier", _all(d.tier_at))),
+        model=_all(d.model_at),
+        id=_all(d.id_at),
+        tier=_all(d.tier_at),
         finish=_all(d.finish_at),
-        end_flag=steps(d.end_flag) if d.end_flag else None,
-        error=(_all(d.error_type_at), _all(d.error_message_at)),
-        bare_error=(_all(d.bare_error_at[0]), _all(d.bare_error_at[1])),
+        end_flag=(d.end_flag,) if d.end_flag else None,
+        items=items,
+        error=error,
+        bare_error=bare_error,
+        headers=frozenset((*d.id_headers, *d.count_headers)),
+        error_roots=frozenset(path[0] for paths in (*error, *bare_error) for path in paths) - {"type"},
     )
 
 
-def _all(paths: tuple[str, ...]) -> tuple[Steps, ...]:
+def _all(paths: Iterable[str]) -> tuple[Steps, ...]:
     return tuple(steps(path) for path in paths)
 
 
 class Findings:
     """Reads the documents of one response and makes the `Reading`."""
 
-    __slots__ = ("_counts", "_extra", "_plan", "_saw_usage", "_status", "cost", "ended", "error_message",
-                 "error_type", "finish", "id", "model", "tier", "trouble")  # fmt: skip
+    __slots__ = ("_counts", "_extra", "_plan", "_status", "cost", "ended", "error_message", "error_type",
+                 "finish", "id", "model", "tier", "trouble")  # fmt: skip
 
     def __init__(self, plan: Plan, status: int, trouble: Trouble) -> None:
         self._plan = plan
         self._status = status
-        self._counts: Counts = Counts(plan.dialect, plan.tree, trouble)
+        self._counts = Counts(plan.rules, trouble)
         self._extra: dict[str, Any] = {}
         self.trouble = trouble
         self.ended = False
@@ -102,66 +120,66 @@ class Findings:
 
     def read(self, document: Any, event: str | None = None) -> bool:
         """Take one JSON document, or the data of one event; false if it is not a JSON object."""
+        plan = self._plan
         try:
-            outline = self._plan.outline.read(document, self.trouble)
+            outline = plan.outline.read(document, self.trouble)
         except UNREADABLE:
             return False
-        plan, dialect = self._plan, self._plan.dialect
         kind = outline.get("type", event)
         for path in plan.usage:
-            for usage in reach(outline, path):
-                self._read_usage(usage)
-        for name, paths in plan.names:
-            text = _text(outline, paths)
-            if text is not None:
-                setattr(self, name, text)
-        for path in plan.finish:
-            for reason in reach(outline, path):
-                if isinstance(reason, str) and reason and reason not in dialect.unfinished:
-                    self.finish = reason[:NAME_MAX]
-                    self.ended = self.ended or dialect.finish_ends
-        if (isinstance(kind, str) and kind in dialect.end_types) or (
-            plan.end_flag and True in reach(outline, plan.end_flag)
-        ):
-            self.ended = True
-        self._read_items(outline)
-        self._read_error(outline, bare=self._status >= 400 or kind == "error")
+            usages = reach(outline, path)
+            if usages:
+                self._read_usage(usages[-1])
+                break
+        self.model = _text(outline, plan.model) or self.model
+        self.id = _text(outline, plan.id) or self.id
+        self.tier = _text(outline, plan.tier) or self.tier
+        self._read_end(outline, kind)
+        for figure, lists_at, item in plan.items:
+            kinds = [k for list_at in lists_at for k in reach(outline, list_at)]
+            if item in kinds:
+                self._counts.set(figure, kinds.count(item))
+        if not plan.error_roots.isdisjoint(outline):
+            self._read_error(outline, bare=self._status >= 400 or kind == "error")
         return True
 
     def _read_usage(self, usage: Any) -> None:
+        if not isinstance(usage, dict):
+            self.trouble.setdefault("usage_of_odd_form")
+            return
         self._counts.read(usage)
         dialect = self._plan.dialect
-        if not isinstance(usage, dict):
-            return
         for name in dialect.keep:
             if usage.get(name) is not None:
                 self._extra[name] = usage[name]
         for cost in dialect.costs:
-            amount = _nanousd(usage, cost.path, cost.units_per_usd)
-            if amount is None:
-                continue
-            if cost.plus and cost.plus_if and True in reach(usage, steps(cost.plus_if)):
-                amount += _nanousd(usage, cost.plus, cost.units_per_usd) or 0
-            self.cost = amount
-            break
+            if cost.path in usage:
+                amount = _charged(cost, usage)
+                self.cost = self.cost if amount is None else amount
+                break
 
-    def _read_items(self, outline: Any) -> None:
-        for figure, (lists_at, kind) in self._plan.dialect.items.items():
-            found = [k for list_at in lists_at for k in reach(outline, steps(f"{list_at}.*.type"))].count(
-                kind
-            )
-            if found:
-                self._counts.set(figure, found)
+    def _read_end(self, outline: Any, kind: Any) -> None:
+        plan, dialect = self._plan, self._plan.dialect
+        for path in plan.finish:
+            if path[0] not in outline:
+                continue
+            for reason in reach(outline, path):
+                if isinstance(reason, str) and reason and reason not in dialect.unfinished:
+                    self.finish = reason[:NAME_MAX]
+                    self.ended = self.ended or dialect.finish_ends
+        is_end = isinstance(kind, str) and kind in dialect.end_types
+        if is_end or (plan.end_flag and True in reach(outline, plan.end_flag)):
+            self.ended = True
 
     def _read_error(self, outline: Any, *, bare: bool) -> None:
-        for types, messages in (self._plan.error, self._plan.bare_error) if bare else (self._plan.error,):
+        plan = self._plan
+        for types, messages in (plan.error, plan.bare_error) if bare else (plan.error,):
             kind = _text(outline, types)
             message = next((m for path in messages for m in reach(outline, path)), None)
-            if kind is None and message is None:
-                continue
-            self.error_type = kind
-            self.error_message = None if message is None else _excerpt(message)
-            return
+            if kind is not None or message is not None:
+                self.error_type = kind
+                self.error_message = None if message is None else _excerpt(message)
+                return
 
     def reading(self, headers: Iterable[tuple[bytes, bytes]]) -> Reading:
         """All that was found, the response's headers standing in for what the body did not state."""
@@ -169,7 +187,7 @@ class Findings:
         usage = self._counts.usage()
         return Reading(
             usage=usage,
-            usage_source=UsageSource.ABSENT if usage == NO_USAGE else UsageSource.REPORTED,
+            usage_source=UsageSource.ABSENT if usage is NO_USAGE else UsageSource.REPORTED,
             usage_extra=self._kept(),
             cost_nanousd=self.cost,
             model_served=self.model,
@@ -183,16 +201,14 @@ class Findings:
         )
 
     def _read_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        dialect = self._plan.dialect
-        ids = {}
-        for name, value in headers:
-            if name in dialect.id_headers:
-                ids[name] = value
-            elif name in dialect.count_headers and value.isdigit() and len(value) <= COUNT_DIGITS_MAX:
+        plan, dialect = self._plan, self._plan.dialect
+        found = {name: value for name, value in headers if name in plan.headers}
+        for name, value in found.items():
+            if name in dialect.count_headers and value.isdigit() and len(value) <= COUNT_DIGITS_MAX:
                 self._counts.set(dialect.count_headers[name], int(value))
-        if self.id is None and ids:
-            first = min(ids, key=dialect.id_headers.index)
-            self.id = ids[first].decode("latin-1")[:NAME_MAX]
+        if self.id is None:
+            ids = (found[name] for name in dialect.id_headers if name in found)
+            self.id = next(ids, b"").decode("latin-1")[:NAME_MAX] or None
 
     def _kept(self) -> str | None:
         if not self._extra:
@@ -205,13 +221,15 @@ class Findings:
 
 
 def _text(outline: Any, paths: tuple[Steps, ...]) -> str | None:
-    """The first text (or number, for error codes) that is not empty."""
+    """The first text that is not empty; error codes may be numbers."""
     for path in paths:
+        if path[0] not in outline:
+            continue
         for value in reach(outline, path):
             if isinstance(value, str) and value and value != "error":
                 return value[:NAME_MAX]
             if type(value) is int:
-                return str(value)
+                return str(value)[:NAME_MAX]
     return None
 
 
@@ -220,10 +238,16 @@ def _excerpt(message: Any) -> str:
     return text[:ERROR_MESSAGE_MAX]
 
 
+def _charged(cost: Cost, usage: Any) -> int | None:
+    """What the provider charged, in nano-dollars."""
+    amount = _nanousd(usage, cost.path, cost.units_per_usd)
+    if amount is not None and cost.plus and cost.plus_if and True in reach(usage, steps(cost.plus_if)):
+        amount += _nanousd(usage, cost.plus, cost.units_per_usd) or 0
+    return amount
+
+
 def _nanousd(usage: Any, path: str, units_per_usd: int) -> int | None:
     for amount in reach(usage, steps(path)):
-        if units_per_usd == 1:
-            return nanousd(amount) if isinstance(amount, int | float) else None
-        if type(amount) is int and amount >= 0:
-            return (amount * NANOUSD_PER_USD * 2 + units_per_usd) // (units_per_usd * 2)
+        if type(amount) in (int, float):
+            return nanousd(Decimal(repr(amount)) / units_per_usd)
     return None

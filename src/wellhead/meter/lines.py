@@ -61,9 +61,9 @@ class Pieces:
             whole = chunk[:end]
             if end + len(separator) < len(chunk):
                 held += chunk[end + len(separator) :]
-        pieces = self._interesting(whole)
-        self._bound()
-        return pieces
+        if held:
+            self._bound()
+        return self._interesting(whole)
 
     def finish(self) -> list[bytes]:
         """The last piece, which nothing ended."""
@@ -92,8 +92,7 @@ class Pieces:
             _, found, whole = whole.partition(self._separator)
             if not found:
                 return []
-        hints = self._hints
-        if not self._first and not any(hint in whole for hint in hints):
+        if not self._first and not self._has_hint(whole):
             if len(whole) > PIECE_MAX:
                 self.too_long = self.too_long or any(
                     len(piece) > PIECE_MAX for piece in whole.split(self._separator)
@@ -105,10 +104,16 @@ class Pieces:
                 continue  # Nothing, or a keep-alive comment.
             if self._first:
                 self._first -= 1
-            elif not any(hint in piece for hint in hints):
+            elif not self._has_hint(piece):
                 continue
             if len(piece) > PIECE_MAX:
                 self.too_long = True
             else:
                 pieces.append(piece)
         return pieces
+
+    def _has_hint(self, data: bytes) -> bool:
+        for hint in self._hints:  # noqa: SIM110 -- a generator would cost more than the searching
+            if hint in data:
+                return True
+        return False

@@ -6,11 +6,13 @@ What is named is decoded apart from the rest: a part of an unexpected form is
 missing from the outline and spoils nothing else.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
+SMALL_MAX = 2 * 1024
+"""Bytes: a document up to this is decoded whole, which is quicker than picking parts out of it."""
 VALUE_MAX = 64 * 1024
 """Bytes: a named value longer than this is left out (an id, a usage object or an error is far shorter)."""
 LIST_MAX = 4 * 1024 * 1024
@@ -33,19 +35,18 @@ def steps(path: str) -> Steps:
     return tuple(path.split(".")) if path != "." else ()
 
 
-def reach(value: Any, path: Steps) -> Iterator[Any]:
+def reach(value: Any, path: Steps) -> Sequence[Any]:
     """All values that are there (and not null) at a path, in order."""
     for n, step in enumerate(path):
         if step == "*":
-            if isinstance(value, list):
-                for element in value:
-                    yield from reach(element, path[n + 1 :])
-            return
+            elements = value if isinstance(value, list) else ()
+            return [found for element in elements for found in reach(element, path[n + 1 :])]
         if not isinstance(value, dict):
-            return
+            return ()
         value = value.get(step)
-    if value is not None:
-        yield value
+        if value is None:
+            return ()
+    return (value,)
 
 
 class Outline:
@@ -69,6 +70,13 @@ class Outline:
 
         Raises one of `UNREADABLE` for what is no JSON object.
         """
+        if len(document) <= SMALL_MAX:
+            try:
+                whole = _any.decode(document)
+                if isinstance(whole, dict):
+                    return whole
+            except UNREADABLE:
+                pass  # Perhaps only a part of it that nobody asked for.
         return self.gather(self._decoder.decode(document), trouble)
 
     def nested(self, raw: Any, trouble: Trouble) -> dict[str, Any] | None:
