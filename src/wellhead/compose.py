@@ -29,6 +29,7 @@ from wellhead.version import version
 
 if TYPE_CHECKING:
     import uvicorn
+    from sqlalchemy import Engine
 
 KEEPALIVE_S = 75
 """How long an idle client connection is kept; longer than the pools of common clients."""
@@ -106,7 +107,8 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
 
     quiet()
     clock = Clock()
-    books = Writer(settings.database, now_us=clock.now_us, log=log)
+    engine = _engine(settings)
+    books = Writer(engine, now_us=clock.now_us, say=_say(log))
     books.start()
     upstream = AiohttpUpstream()
     gateway = Gateway(
@@ -136,6 +138,7 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
     finally:
         await upstream.close()
         await asyncio.to_thread(books.close)
+        engine.dispose()
 
 
 def prepare_control() -> None:
@@ -158,7 +161,8 @@ async def _control(settings: Settings, listener: socket.socket, life: Life, log:
     from wellhead.control.app import ControlOptions, build
     from wellhead.database.reports import Reports
 
-    reports = Reports(settings.database)
+    engine = _engine(settings)
+    reports = Reports(engine)
     options = ControlOptions(
         basic_user=settings.control.basic_user, basic_password=settings.control.basic_password
     )
@@ -170,7 +174,7 @@ async def _control(settings: Settings, listener: socket.socket, life: Life, log:
     try:
         await _serve(_server(app, HttpToolsProtocol, life), listener, life, drain)
     finally:
-        reports.close()
+        engine.dispose()
 
 
 def directory(settings: Settings) -> Directory:
@@ -178,6 +182,24 @@ def directory(settings: Settings) -> Directory:
     if settings.upstream is not None and not settings.providers:
         return Directory(sole=sole(settings.upstream, settings.gateway.on_disconnect))
     return Directory(providers=settings.providers)
+
+
+def _say(log: Log) -> Callable[..., None]:
+    """The books' own events, as the log names them."""
+
+    def say(event: str, /, **facts: object) -> None:
+        name = f"books.{event}"
+        log.warning(name, **facts)
+
+    return say
+
+
+def _engine(settings: Settings) -> "Engine":
+    from wellhead.database.engine import make_engine
+
+    return make_engine(
+        settings.database, synchronous="FULL" if settings.database_synchronous == "full" else "NORMAL"
+    )
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

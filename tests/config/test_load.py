@@ -128,6 +128,7 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
         "WELLHEAD_LOG__LEVEL": "warning",
         "WELLHEAD_LOG__FORMAT": "json",
         "WELLHEAD_DATABASE": "/srv/books.db",
+        "WELLHEAD_DATABASE_SYNCHRONOUS": "FULL",
         "WELLHEAD_UPSTREAM": "http://127.0.0.1:11434/",
     }
     settings = place.settings(raw)
@@ -137,6 +138,7 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
     assert settings.control.basic_password == "lovelace"
     assert settings.log.level == "warn"
     assert settings.database == "sqlite:////srv/books.db"
+    assert settings.database_synchronous == "full"
     assert settings.upstream == "http://127.0.0.1:11434"
     assert {d.variable for d in declared()} - {"WELLHEAD_CONTROL__BASIC_PASSWORD_FILE"} == raw.keys()
 

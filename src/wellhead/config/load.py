@@ -184,7 +184,7 @@ class _Loading:
                 self.reject(path, f"{error}{shown} (from {given.origin})")
 
         def part(name: str) -> dict[str, Any]:
-            return {p.partition(".")[2]: v for p, v in read.items() if p.partition(".")[0] == name}
+            return {p.partition(".")[2]: v for p, v in read.items() if p.startswith(f"{name}.")}
 
         gateway, control = GatewaySettings(**part("gateway")), ControlSettings(**part("control"))
         for path, address in (("gateway.bind", gateway.bind), ("control.bind", control.bind)):
@@ -198,8 +198,7 @@ class _Loading:
             gateway=gateway,
             control=self.password_read(control),
             log=LogSettings(**part("log")),
-            database=read.get("database") or default_database(environ),
-            upstream=read.get("upstream"),
+            **{"database": default_database(environ), **{p: v for p, v in read.items() if "." not in p}},
             providers=self.providers(environ, gateway.on_disconnect, read.get("upstream")),
         )
 

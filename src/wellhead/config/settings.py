@@ -100,6 +100,11 @@ class Settings:
     control: ControlSettings = ControlSettings()
     log: LogSettings = LogSettings()
     database: str = setting("", values.database, "Where the books are kept.", secret=True)
+    database_synchronous: str = setting(
+        "normal",
+        values.choice("normal", "full"),
+        "normal: no call is lost when the program dies; full: nor when the machine loses power, but slower.",
+    )
     upstream: str | None = setting(
         None,
         values.url,

@@ -1,0 +1,181 @@
+"""The real program: how it starts, what it survives, and how it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from fakes.program import Wellhead, clean_environment
+from fakes.simulated import Simulated, simulated_process
+from wellhead.config.values import Address
+from wellhead.serve import sockets
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Simulated]:
+    with simulated_process() as simulated:
+        yield simulated
+
+
+@pytest.fixture
+def client() -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=20) as client:
+        yield client
+
+
+def chat(pieces: int = 3, interval_ms: int = 0) -> dict[str, Any]:
+    return {
+        "json": {"model": "gpt-5", "stream": True, "messages": [{"role": "user", "content": "hello"}]},
+        "headers": {"x-sim-pieces": str(pieces), "x-sim-interval-ms": str(interval_ms)},
+    }
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended (one that nobody waited for yet has)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_it_answers_on_both_listeners_and_ends_with_sigterms_code(
+    upstream: Simulated, client: httpx.Client
+) -> None:
+    with Wellhead(upstream=upstream.url) as wellhead:
+        assert client.get(wellhead.gateway_url + "/health").status_code == 200
+        assert client.get(wellhead.control_url + "/health").status_code == 200
+        answer = client.post(wellhead.gateway_url + "/v1/chat/completions", **chat())
+        assert answer.text.rstrip().endswith("data: [DONE]")
+        assert wellhead.stop() == 143
+        assert wellhead.events("shutdown.complete")[0]["exit_code"] == 143
+        assert wellhead.database_path.exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGHUP, 129)])
+def test_each_signal_has_its_exit_code(number: int, code: int) -> None:
+    with Wellhead(command="control") as wellhead:
+        assert wellhead.stop(number) == code
+
+
+def test_a_gateway_that_is_killed_comes_back_on_the_same_port(
+    upstream: Simulated, client: httpx.Client
+) -> None:
+    with Wellhead(upstream=upstream.url) as wellhead:
+        (before,) = wellhead.pids
+        os.kill(before, signal.SIGKILL)
+        died = wellhead.wait_for_event("worker.died")
+        assert (died["role"], died["pid"], died["exit_code"]) == ("gateway", before, -signal.SIGKILL)
+        # The listening socket never went away, so this waits for the new process instead of failing.
+        assert client.get(wellhead.gateway_url + "/health").status_code == 200
+        (after,) = wellhead.pids
+        assert after != before
+
+
+def test_several_gateways_share_the_listener(upstream: Simulated, client: httpx.Client) -> None:
+    with Wellhead(command="gateway", upstream=upstream.url, config={"gateway": {"workers": 2}}) as wellhead:
+        assert len(wellhead.pids) == 2
+        os.kill(wellhead.pids[0], signal.SIGKILL)
+        assert client.get(wellhead.gateway_url + "/health").status_code == 200
+
+
+def test_sigterm_lets_a_running_stream_finish_and_takes_no_new_calls(
+    upstream: Simulated, client: httpx.Client
+) -> None:
+    with Wellhead(upstream=upstream.url) as wellhead:
+        url = wellhead.gateway_url + "/v1/chat/completions"
+        with client.stream("POST", url, **chat(pieces=20, interval_ms=50)) as answer:
+            received = answer.iter_text()
+            text = next(received)
+            wellhead.signal(signal.SIGTERM)
+            assert wellhead.wait_for_event("shutdown.drain")["pending_requests"] == 1
+            text += "".join(received)
+        assert text.rstrip().endswith("data: [DONE]")
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(wellhead.gateway_url + "/health")
+        assert wellhead.wait() == 143
+
+
+def test_a_stream_that_outlasts_the_grace_period_is_cut(upstream: Simulated, client: httpx.Client) -> None:
+    with Wellhead(upstream=upstream.url, config={"gateway": {"shutdown_grace_s": 0.2}}) as wellhead:
+        url = wellhead.gateway_url + "/v1/chat/completions"
+        with client.stream("POST", url, **chat(pieces=1000, interval_ms=50)) as answer:
+            received = answer.iter_bytes()
+            next(received)
+            assert wellhead.stop() == 143
+            with pytest.raises(httpx.RemoteProtocolError):
+                list(received)
+        assert wellhead.events("shutdown.drained")[0]["cut"] == 1
+
+
+def test_a_second_signal_ends_it_at_once(upstream: Simulated, client: httpx.Client) -> None:
+    with Wellhead(upstream=upstream.url) as wellhead:
+        url = wellhead.gateway_url + "/v1/chat/completions"
+        with client.stream("POST", url, **chat(pieces=1000, interval_ms=50)) as answer:
+            next(answer.iter_bytes())
+            wellhead.signal(signal.SIGTERM)
+            wellhead.wait_for_event("shutdown.drain")
+            asked = time.monotonic()
+            wellhead.signal(signal.SIGTERM)
+            assert wellhead.wait() == 143
+        assert time.monotonic() - asked < 5
+
+
+def test_when_the_supervisor_is_killed_its_processes_end_by_themselves(upstream: Simulated) -> None:
+    with Wellhead(upstream=upstream.url) as wellhead:
+        pids = [*wellhead.pids, *wellhead.pids_of("control")]
+        assert len(pids) == 2
+        os.kill(wellhead.pid, signal.SIGKILL)
+        wellhead.wait_until(lambda: all(gone(pid) for pid in pids), 10, "its processes are still there")
+
+
+def run(home: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "wellhead", *arguments],
+        env=clean_environment(home, environ),
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_configuration_mistakes_are_told_all_at_once_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "wellhead.yaml").write_text("gateway: {bnd: 1}\nlog: {level: loud}\n")
+    ended = run(tmp_path, "serve", "--workers", "none", WELLHEAD_CONTROL__BIND="0.0.0.0:1")
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    lines = ended.stderr.splitlines()
+    assert [line.split(": ")[1] for line in lines] == [
+        "gateway.bnd",
+        "log.level",
+        "gateway.workers",
+        "control.bind",
+    ]
+
+
+def test_a_port_in_use_is_told_in_one_line(tmp_path: Path) -> None:
+    with sockets.bind(Address("127.0.0.1", 0), "x") as taken:
+        port = taken.getsockname()[1]
+        ended = run(tmp_path, "serve", "--gateway-bind", f"127.0.0.1:{port}", "--control-bind", "127.0.0.1:0")
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(
+        f"wellhead: gateway.bind: cannot listen on 127.0.0.1:{port}: the address is in use"
+    )
+
+
+def test_a_database_that_cannot_be_opened_ends_it_before_it_serves(tmp_path: Path) -> None:
+    (tmp_path / "books.db").write_text("this is no database" * 100)
+    binds = ("--gateway-bind", "127.0.0.1:0", "--control-bind", "127.0.0.1:0")
+    ended = run(tmp_path, "serve", "--database", str(tmp_path / "books.db"), *binds)
+    assert ended.returncode == 1
+    assert "the database could not be brought up to date" in ended.stderr
+    assert "serve.ready" not in ended.stdout
