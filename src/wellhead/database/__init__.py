@@ -1,0 +1,1 @@
+"""The only place with SQL: schema, migrations, and the statements of each table."""

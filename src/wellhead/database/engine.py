@@ -1,0 +1,135 @@
+"""The one place that makes engines, and what every connection is told.
+
+SQLite: write-ahead log, so that readers never wait for the writer;
+`synchronous=NORMAL` survives the death of the process, `FULL` also that of the
+machine.  Transactions are begun by us, never by the driver, so that a read is
+one snapshot and a write takes its lock at the start.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from wellhead.errors import BooksUnavailable
+
+BUSY_TIMEOUT_S = 5.0
+"""How long a statement waits for another process's lock before it fails."""
+JOURNAL_BYTES_MAX = 64 * 1024 * 1024
+"""The write-ahead log is cut back to this after a checkpoint."""
+CHECKPOINT_PAGES = 4000
+"""A checkpoint (and its fsync) comes every 16 MB of log, not every 4."""
+CONNECTIONS_MAX = 5
+"""Of one process, beside the writer's own."""
+STATEMENTS_CACHED = 256
+
+Synchronous = Literal["NORMAL", "FULL"]
+
+
+def make_engine(url: str, *, synchronous: Synchronous = "NORMAL") -> Engine:
+    """An engine for the books; a SQLite file is made on first use, readable by its owner only."""
+    place = _expanded(make_url(url))
+    engine = create_engine(
+        place,
+        pool_size=CONNECTIONS_MAX,
+        max_overflow=0,
+        connect_args={"timeout": BUSY_TIMEOUT_S, "cached_statements": STATEMENTS_CACHED},
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def _make_private(*_: Any) -> None:
+        _make_file(Path(str(place.database)))
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None
+        with closing(connection.cursor()) as cursor:
+            for pragma in _pragmas(synchronous):
+                cursor.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+    return engine
+
+
+def writing_connection(engine: Engine) -> sqlite3.Connection:
+    """The driver's own connection, outside the pool; `BooksUnavailable` if there is none to be had."""
+    with outages():
+        proxied = engine.raw_connection()
+    connection = proxied.driver_connection
+    proxied.detach()
+    assert isinstance(connection, sqlite3.Connection)
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing, with the write lock from the start."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        _roll_back(connection)
+        raise
+
+
+@contextmanager
+def outages() -> Iterator[None]:
+    """What the world does to a database (locked, full, gone, damaged) becomes `BooksUnavailable`.
+
+    Our own mistakes (a value that no column takes, an id used twice) come through as they are.
+    The message is the driver's, without statement and values.
+    """
+    try:
+        yield
+    except (sqlite3.DatabaseError, DBAPIError, PoolTimeoutError, OSError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(cause, _MISTAKES):
+            raise
+        raise BooksUnavailable(f"the database cannot be used: {cause}") from error
+
+
+_MISTAKES = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    # After some failures (disk full, I/O) SQLite has rolled back by itself already.
+    with suppress(sqlite3.Error):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _expanded(url: URL) -> URL:
+    if url.get_backend_name() != "sqlite":
+        raise ValueError("the database must be a sqlite:///… URL")
+    if not url.database or url.database == ":memory:":
+        raise ValueError("the database must be a file: several processes share it")
+    return url.set(database=str(Path(url.database).expanduser()))
+
+
+def _make_file(path: Path) -> None:
+    # SQLite gives its log and index files the mode of the main file.
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _pragmas(synchronous: Synchronous) -> tuple[str, ...]:
+    return (
+        "auto_vacuum=INCREMENTAL",  # Works only before the first table is made, hence first.
+        "journal_mode=WAL",
+        f"synchronous={synchronous}",
+        "foreign_keys=ON",
+        f"journal_size_limit={JOURNAL_BYTES_MAX}",
+        f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+        "temp_store=MEMORY",
+    )

@@ -1,0 +1,191 @@
+"""The schema of the books, for every engine; migrations make exactly this.
+
+Column names are the vocabulary's field names (`wellhead.call`, `wellhead.usage`);
+whole numbers in the unit that the name says; NULL is "nobody said", never zero.
+In rollups a key that nobody said is `''` or 0, since NULLs are never equal and
+could not be added up.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData()
+
+ID = BigInteger().with_variant(Integer, "sqlite")
+"""64 bits everywhere; SQLite keeps a row under its id itself only if the type is spelled INTEGER."""
+
+TOKEN_COLUMNS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+    "input_audio_tokens",
+    "output_audio_tokens",
+    "input_image_tokens",
+    "output_image_tokens",
+    "total_tokens",
+    "audio_ms",
+    "web_searches",
+)
+"""The fields of `Usage`, in its order."""
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Column("worker_id", Integer, nullable=False),
+    Column("started_us", BigInteger, nullable=False),
+    Column("finished_us", BigInteger),
+    # What the request said.
+    Column("provider", Text, nullable=False),
+    Column("dialect", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("model", Text),
+    Column("streamed", Boolean, nullable=False),
+    Column("tool", Text),
+    Column("client", Text),
+    Column("session", Text),
+    Column("agent", Text),
+    Column("message_id", Text),
+    Column("user_agent", Text),
+    Column("origin", Text),
+    Column("client_address", Text),
+    Column("project_id", BigInteger),
+    Column("key_id", BigInteger),
+    Column("credential_hash", LargeBinary(32)),
+    Column("request_bytes", BigInteger),
+    Column("message_count", Integer),
+    Column("max_output_tokens", BigInteger),
+    Column("hold_nanousd", BigInteger),
+    # What became of it.
+    Column("status_code", Integer),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("finish_reason", Text),
+    Column("upstream_request_id", Text),
+    Column("model_served", Text),
+    Column("service_tier", Text),
+    Column("account", Text),
+    *(Column(name, BigInteger) for name in TOKEN_COLUMNS),
+    Column("usage_source", Text),
+    Column("usage_extra", Text),
+    Column("cost_nanousd", BigInteger),
+    Column("cost_state", Text),
+    Column("rate_id", BigInteger),
+    Column("latency_us", BigInteger),
+    Column("upstream_latency_us", BigInteger),
+    Column("ttft_us", BigInteger),
+    Column("response_bytes", BigInteger),
+    Column("attempts", Integer),
+    Column("incomplete", Boolean),
+    Column("trouble", Text),
+    # Filled while a call is pending, so that its end finds room and splits no page.
+    Column("reserve", Text),
+)
+
+_PENDING = text("state = 'pending'")
+Index("calls_pending", calls.c.worker_id, sqlite_where=_PENDING, postgresql_where=_PENDING)
+"""The open calls of a worker: as small as the traffic in flight."""
+
+_FINISHED = text("finished_us IS NOT NULL")
+Index("calls_finished", calls.c.finished_us, sqlite_where=_FINISHED, postgresql_where=_FINISHED)
+"""Time ranges; without the pending rows, so that a call enters it once."""
+
+USAGE_KEY = (
+    ("provider", Text),
+    ("model", Text),
+    ("tool", Text),
+    ("client", Text),
+    ("project_id", BigInteger),
+    ("key_id", BigInteger),
+    ("account", Text),
+    ("outcome", Text),
+    ("streamed", Boolean),
+)
+"""What usage is told apart by; `outcome` is the terminal state."""
+
+USAGE_SUMS = (
+    "calls",
+    "metered_calls",
+    "priced_calls",
+    *TOKEN_COLUMNS,
+    "cost_nanousd",
+    "timed_calls",
+    "latency_us",
+    "ttft_calls",
+    "ttft_us",
+    "request_bytes",
+    "response_bytes",
+)
+"""What is added up; `metered`, `priced`, `timed` and `ttft` calls are those whose figure is known."""
+
+
+def _key_columns() -> tuple[Column[object], ...]:
+    return tuple(Column(name, kind, nullable=False) for name, kind in USAGE_KEY)
+
+
+def _sum_columns() -> tuple[Column[int], ...]:
+    return tuple(Column(name, BigInteger, nullable=False) for name in USAGE_SUMS)
+
+
+usage_hourly = Table(
+    "usage_hourly",
+    metadata,
+    Column("hour", Integer, nullable=False),
+    *_key_columns(),
+    *_sum_columns(),
+    PrimaryKeyConstraint("hour", *(name for name, _ in USAGE_KEY)),
+    sqlite_with_rowid=False,
+)
+"""Calls by the hour they ended in; `hour` counts whole hours since the epoch (UTC)."""
+
+usage_total = Table(
+    "usage_total",
+    metadata,
+    *_key_columns(),
+    *_sum_columns(),
+    PrimaryKeyConstraint(*(name for name, _ in USAGE_KEY)),
+    sqlite_with_rowid=False,
+)
+"""The same since the books were opened, for counters that survive restarts."""
+
+latency_hourly = Table(
+    "latency_hourly",
+    metadata,
+    Column("hour", Integer, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("bucket", Integer, nullable=False),
+    Column("latency_calls", BigInteger, nullable=False),
+    Column("ttft_calls", BigInteger, nullable=False),
+    PrimaryKeyConstraint("hour", "provider", "model", "bucket"),
+    sqlite_with_rowid=False,
+)
+"""Log-scale histograms for percentiles; what a bucket holds is said in `wellhead.ledger.rollup`."""
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process_started_ticks", BigInteger, nullable=False),
+    Column("started_us", BigInteger, nullable=False),
+    Column("heartbeat_us", BigInteger, nullable=False),
+)
+"""The gateway processes that may have open calls; `calls.worker_id` is the slot."""

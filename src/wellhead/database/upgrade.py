@@ -1,0 +1,53 @@
+"""Brings a database to the present schema.
+
+The only module that knows Alembic, and it imports it only when called: a gateway
+process never does.
+"""
+
+from typing import TYPE_CHECKING
+
+from wellhead.database.engine import make_engine, outages
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+
+def upgrade(url: str) -> None:
+    """Run all migrations that are missing; makes the file if there is none.  `BooksUnavailable` if it cannot.
+
+    Safe for several processes at once.
+    """
+    from alembic import command
+
+    # The lock comes before the look: whoever is second waits, and then finds nothing to do.
+    engine = make_engine(url).execution_options(begin="BEGIN IMMEDIATE")
+    config = _config()
+    try:
+        with outages(), engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+    finally:
+        engine.dispose()
+
+
+def is_current(url: str) -> bool:
+    """Whether every migration has run; `BooksUnavailable` if the database does not answer."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    engine = make_engine(url)
+    try:
+        with outages(), engine.connect() as connection:
+            done = MigrationContext.configure(connection).get_current_heads()
+    finally:
+        engine.dispose()
+    return set(done) == set(ScriptDirectory.from_config(_config()).get_heads())
+
+
+def _config() -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "wellhead.database:migrations")
+    return config

@@ -1,0 +1,87 @@
+"""Who counts as dead, and what becomes of the calls it left open.
+
+On the same host the process table decides, at once and both ways: a worker that is
+merely stopped is alive.  A worker elsewhere is judged by its silence.  One with
+open calls speaks every `BEAT_US`; one without has nothing to protect, speaks
+rarely (an idle gateway leaves the disk alone), and loses only its slot.
+
+The calls become `interrupted` at the moment of recovery, not at the guessed moment
+of death: figures of hours that have passed do not change afterwards.
+"""
+
+import sqlite3
+from collections.abc import Callable
+
+from wellhead.call import CallState, Opening, Settlement
+from wellhead.database import calls, rollups, workers
+from wellhead.database.engine import transaction
+from wellhead.database.workers import Process, Worker
+from wellhead.ledger.rollup import tally
+
+BEAT_US = 10_000_000
+"""How often a worker with open calls says that it lives."""
+IDLE_BEAT_US = 600_000_000
+"""How often a worker without open calls does."""
+SILENCE_US_MAX = 60_000_000
+"""A worker elsewhere with open calls that was not heard of for this long is dead."""
+IDLE_SILENCE_US_MAX = 3_600_000_000
+"""The same for one without open calls."""
+CALLS_PER_TRANSACTION = 500
+"""So that living workers wait only shortly for their turn."""
+
+Liveness = Callable[[Process], bool | None]
+
+
+def is_gone(worker: Worker, here: Process, now_us: int, has_pending: bool, is_running: Liveness) -> bool:
+    """Whether a worker's calls may be booked by somebody else."""
+    running = is_running(worker.process) if worker.process.host == here.host else None
+    if running is not None:
+        return not running
+    return now_us - worker.heartbeat_us > (SILENCE_US_MAX if has_pending else IDLE_SILENCE_US_MAX)
+
+
+def recover(connection: sqlite3.Connection, here: Process, now_us: int, is_running: Liveness) -> int:
+    """Book what dead workers left open and release their slots; how many calls that were.
+
+    Looks first without taking the write lock: as a rule nobody died.  What it then does it
+    decides again under the lock, since another worker may have been quicker.
+    """
+    booked = 0
+    for slot in _gone(connection, here, now_us, is_running):
+        while True:
+            with transaction(connection):
+                if slot not in _gone(connection, here, now_us, is_running):
+                    break
+                count = interrupt(connection, slot, now_us)
+                booked += count
+                if count < CALLS_PER_TRANSACTION:
+                    workers.release(connection, slot)
+                    break
+    return booked
+
+
+def interrupt(connection: sqlite3.Connection, slot: int, now_us: int) -> int:
+    """Book some open calls of a worker as interrupted; fewer than `CALLS_PER_TRANSACTION` were the last."""
+    openings = calls.pending_of(connection, slot, CALLS_PER_TRANSACTION)
+    settled = [(opening, _interrupted(opening, now_us)) for opening in openings]
+    moved = calls.settle(connection, calls.settled_rows(settled))
+    assert moved == len(settled), "rows found under the write lock do not move away"
+    rollups.add(connection, tally(settled))
+    return moved
+
+
+def _gone(connection: sqlite3.Connection, here: Process, now_us: int, is_running: Liveness) -> set[int]:
+    with_pending = calls.workers_with_pending(connection)
+    registered = workers.registered(connection)
+    gone = {w.slot for w in registered if is_gone(w, here, now_us, w.slot in with_pending, is_running)}
+    # Open calls of nobody (a worker's row was lost) belong to a dead worker as well.
+    return gone | with_pending - {worker.slot for worker in registered}
+
+
+def _interrupted(opening: Opening, now_us: int) -> Settlement:
+    return Settlement(
+        state=CallState.INTERRUPTED,
+        finished_us=max(now_us, opening.started_us),
+        error_code="worker_died",
+        streamed=opening.streamed,
+    )

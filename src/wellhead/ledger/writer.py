@@ -1,0 +1,275 @@
+"""The writer: the books as a gateway sees them, and the one thread that writes them.
+
+::
+
+    event loop      open() ── queue ──►┐            ┌──► one call_soon_threadsafe per batch
+                    settle() ─ queue ──►│ the thread │
+                                        └► Clerk.book: openings, settlements, rollups, one transaction
+
+Group commit without timer or linger: the thread takes all that was queued since its
+last commit.  An idle system commits one call at once, a busy one hundreds together.
+
+While the database is not there openings are refused and settlements are kept, up to
+a bound; what is lost beyond it is counted and said.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Engine
+
+from wellhead.call import Opening, Settlement
+from wellhead.database.calls import Settled
+from wellhead.database.workers import Process
+from wellhead.errors import BooksUnavailable
+from wellhead.ledger.clerk import Clerk
+from wellhead.ledger.fit import fitted_opening, fitted_settlement
+from wellhead.ledger.processes import this_process
+
+OPENINGS_QUEUED_MAX = 10_000
+"""Calls that may wait to be booked; the next one is refused."""
+SETTLEMENTS_QUEUED_MAX = 100_000
+"""Ends that may wait to be booked (about 1 KB each); the next one is lost, and counted."""
+BATCH_MAX = 1024
+"""Openings, and settlements, per transaction: bounds how long other processes wait."""
+TICK_S = 10.0
+"""How often dead workers are looked for."""
+RETRY_S = 0.5
+"""How long after a failure kept settlements are tried again, if nothing new comes before."""
+CLOSE_S_MAX = 10.0
+"""How long `close` goes on trying to book what is kept."""
+
+_T = TypeVar("_T")
+_Waiting = tuple[Opening, "asyncio.Future[None]"]
+_Answer = tuple["asyncio.Future[None]", BooksUnavailable | None]
+
+
+class Say(Protocol):
+    """Where events go that an operator should see; called from the thread, must not raise."""
+
+    def __call__(self, event: str, /, **facts: object) -> object: ...
+
+
+def _say_nothing(_event: str, /, **_facts: object) -> None: ...
+
+
+def clock_us() -> int:
+    """Microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+class Writer:
+    """Implements `wellhead.ports.Books` for the event loop of one process."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        now_us: Callable[[], int] = clock_us,
+        process: Process | None = None,
+        say: Say = _say_nothing,
+        tick_s: float = TICK_S,
+    ) -> None:
+        self._clerk = Clerk(engine, now_us, process or this_process())
+        self._say = say
+        self._tick_s = tick_s
+        self._next_tick_s = 0.0
+        self._openings: deque[_Waiting] = deque()
+        self._settlements: deque[Settled] = deque()
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._asleep = False
+        self._closing = False
+        self._thread = Thread(target=self._run, name="wellhead-books", daemon=True)
+        self._lost_said = 0
+        self.fault: str | None = None
+        """Why the books cannot be written just now; `None` when they can."""
+        self.settlements_lost = 0
+        """Ends of calls that were not booked: the queue was full, or the database would not take them."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs; it ends only by `close`."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Recover what dead workers left, register, begin; `BooksUnavailable` without a database."""
+        self._clerk.sign_on()
+        self._next_tick_s = time.monotonic() + self._tick_s
+        self._thread.start()
+
+    def close(self) -> None:
+        """Book what is queued and end.  Blocks: call it in a thread, or when the event loop is done."""
+        self._closing = True
+        self._bell.put(None)
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    # The event loop's side.
+
+    def next_id(self) -> int:
+        return self._clerk.next_id()
+
+    async def open(self, opening: Opening) -> None:
+        if self._closing or not self.is_alive:
+            raise BooksUnavailable("the books are closed")
+        if len(self._openings) >= OPENINGS_QUEUED_MAX:
+            raise BooksUnavailable("too many calls wait to be booked")
+        booked = asyncio.get_running_loop().create_future()
+        self._openings.append((fitted_opening(opening), booked))
+        self._ring()
+        if self._closing:  # Perhaps just too late for the thread's last look at the queue.
+            raise BooksUnavailable("the books are closed")
+        await booked
+
+    def settle(self, opening: Opening, settlement: Settlement) -> None:
+        if len(self._settlements) >= SETTLEMENTS_QUEUED_MAX or not self.is_alive:
+            self.settlements_lost += 1
+            return
+        self._settlements.append((fitted_opening(opening), fitted_settlement(settlement)))
+        self._ring()
+
+    def _ring(self) -> None:
+        if self._asleep:
+            self._asleep = False
+            self._bell.put(None)
+
+    # The thread's side.
+
+    def _run(self) -> None:
+        try:
+            while not self._closing:
+                self._sleep()
+                self._book_queued()
+                self._tick_if_due()
+            self._finish()
+        except BaseException as error:  # The last thing this thread can do is not to end in silence.
+            self._set_fault(f"the books' thread ended: {type(error).__name__}: {error}")
+            raise
+        finally:
+            self._refuse_the_waiting()
+
+    def _sleep(self) -> None:
+        timeout_s = max(self._next_tick_s - time.monotonic(), 0.0)
+        if self._settlements:
+            timeout_s = min(timeout_s, RETRY_S)
+        # Asleep first, then the look at the queues: whoever queues after the look rings.
+        self._asleep = True
+        if not self._has_work() and not self._closing:
+            with suppress(Empty):
+                self._bell.get(timeout=timeout_s)
+        self._asleep = False
+
+    def _has_work(self) -> bool:
+        # Settlements that could not be booked are no reason to try again at once.
+        return bool(self._openings or (self._settlements and self.fault is None))
+
+    def _book_queued(self) -> None:
+        while self._openings or self._settlements:
+            self._book(_taken(self._openings), _taken(self._settlements))
+            if self.fault is not None:
+                return
+
+    def _book(self, waiting: Sequence[_Waiting], settled: Sequence[Settled]) -> None:
+        try:
+            stale = self._clerk.book([opening for opening, _ in waiting], settled)
+        except BooksUnavailable as error:
+            self._settlements.extendleft(reversed(settled))
+            self._set_fault(str(error))
+            _answer([(booked, BooksUnavailable(str(error))) for _, booked in waiting])
+        except Exception as error:  # A value that no column takes, an id used twice.
+            self._book_one_by_one(waiting, settled, error)
+        else:
+            self._set_fault(None)
+            gone = BooksUnavailable("this worker was taken for dead")
+            _answer([(booked, gone if opening.id in stale else None) for opening, booked in waiting])
+
+    def _book_one_by_one(
+        self, waiting: Sequence[_Waiting], settled: Sequence[Settled], error: Exception
+    ) -> None:
+        """So that one bad record does not take its whole batch with it."""
+        if len(waiting) + len(settled) > 1:
+            for opening in waiting:
+                self._book([opening], [])
+            for end in settled:
+                self._book([], [end])
+            return
+        self.settlements_lost += len(settled)
+        # The error's text may hold what a client sent; its type does not.
+        self._say("record_refused", error_type=type(error).__name__)
+        _answer([(booked, BooksUnavailable("this call cannot be booked")) for _, booked in waiting])
+
+    def _tick_if_due(self) -> None:
+        if time.monotonic() < self._next_tick_s:
+            return
+        self._next_tick_s = time.monotonic() + self._tick_s
+        self._say_losses()
+        try:
+            recovered = self._clerk.tick()
+        except BooksUnavailable as error:
+            self._set_fault(str(error))
+            return
+        self._set_fault(None)
+        if recovered:
+            self._say("calls_recovered", count=recovered)
+
+    def _finish(self) -> None:
+        give_up_s = time.monotonic() + CLOSE_S_MAX
+        self._book_queued()
+        while self._settlements and time.monotonic() < give_up_s:
+            time.sleep(RETRY_S)
+            self._book_queued()
+        self.settlements_lost += len(self._settlements)
+        self._say_losses()
+        try:
+            self._clerk.sign_off()
+        except BooksUnavailable as error:  # Recovery will find the rest.
+            self._set_fault(str(error))
+
+    def _refuse_the_waiting(self) -> None:
+        self._closing = True
+        while waiting := _taken(self._openings):
+            _answer([(booked, BooksUnavailable("the books are closed")) for _, booked in waiting])
+
+    def _set_fault(self, fault: str | None) -> None:
+        if fault is not None and self.fault is None:
+            self._say("books_unavailable", reason=fault)
+        if fault is None and self.fault is not None:
+            self._say("books_available")
+        self.fault = fault
+
+    def _say_losses(self) -> None:
+        lost = self.settlements_lost - self._lost_said
+        if lost:
+            self._say("settlements_lost", count=lost)
+            self._lost_said += lost
+
+
+def _taken(queue: deque[_T]) -> list[_T]:
+    return [queue.popleft() for _ in range(min(len(queue), BATCH_MAX))]
+
+
+def _answer(answers: Sequence[_Answer]) -> None:
+    """Wake the calls of a batch with one message to their event loop."""
+    if not answers:
+        return
+    loop = answers[0][0].get_loop()
+    try:
+        loop.call_soon_threadsafe(_wake, answers)
+    except RuntimeError:  # The event loop is closed, so nobody waits any more.
+        assert loop.is_closed()
+
+
+def _wake(answers: Sequence[_Answer]) -> None:
+    for booked, error in answers:
+        if booked.done():  # Cancelled meanwhile.
+            continue
+        if error is None:
+            booked.set_result(None)
+        else:
+            booked.set_exception(error)

@@ -1,0 +1,85 @@
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from wellhead.database.engine import make_engine
+from wellhead.database.schema import metadata
+from wellhead.database.upgrade import is_current, upgrade
+from wellhead.errors import BooksUnavailable
+
+
+def test_migrations_make_exactly_the_schema(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/books.db"
+    upgrade(url)
+
+    engine = make_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences = compare_metadata(context, metadata)
+    engine.dispose()
+
+    assert differences == []
+
+
+def test_migrations_make_the_same_statements_as_the_schema(tmp_path: Path) -> None:
+    """Alembic's comparison does not see `WITHOUT ROWID`, the `WHERE` of an index, or the order of columns."""
+    migrated, made = tmp_path / "migrated.db", tmp_path / "made.db"
+    upgrade(f"sqlite:///{migrated}")
+    engine = make_engine(f"sqlite:///{made}")
+    metadata.create_all(engine)
+    engine.dispose()
+
+    assert statements(migrated) == statements(made)
+
+
+def test_a_database_is_current_only_after_its_upgrade(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/books.db"
+    assert not is_current(url)
+
+    upgrade(url)
+    assert is_current(url)
+
+
+def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/books.db"
+    upgrade(url)
+    before = statements(tmp_path / "books.db")
+
+    upgrade(url)
+
+    assert statements(tmp_path / "books.db") == before
+
+
+def test_several_processes_may_upgrade_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/books.db"
+    program = f"from wellhead.database.upgrade import upgrade; upgrade({url!r})"
+    processes = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(3)]
+
+    assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
+    assert is_current(url)
+
+
+def test_a_file_that_is_no_database_is_said_to_be_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "books.db").write_bytes(b"not a database, " * 100)
+
+    with pytest.raises(BooksUnavailable, match="not a database"):
+        upgrade(f"sqlite:///{tmp_path}/books.db")
+
+
+def test_a_gateway_process_never_imports_alembic() -> None:
+    program = "import sys, wellhead.ledger.writer; sys.exit('alembic' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def statements(path: Path) -> set[tuple[str, str]]:
+    connection = sqlite3.connect(path)
+    query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'"
+    found = set(connection.execute(query))
+    connection.close()
+    return found
