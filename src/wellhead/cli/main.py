@@ -23,15 +23,19 @@ for command in (serving.serve, serving.gateway, serving.control, serving.demo, a
     commands.command()(command)
 
 
-@commands.callback()
-def wellhead(
-    show_version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)
-    ] = False,
-) -> None:
-    if show_version:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         about.version()
         raise typer.Exit
+
+
+@commands.callback()
+def wellhead(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version),
+    ] = False,
+) -> None: ...
 
 
 def app(arguments: list[str] | None = None) -> None:

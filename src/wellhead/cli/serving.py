@@ -1,5 +1,7 @@
 """`wellhead serve | gateway | control | demo`: the long-running commands."""
 
+import sys
+
 import typer
 
 from wellhead.cli.options import (
@@ -14,6 +16,7 @@ from wellhead.cli.options import (
     configured,
 )
 from wellhead.config.load import Loaded
+from wellhead.config.settings import Settings
 
 
 def serve(
@@ -96,7 +99,27 @@ def demo(
 
     Example: wellhead demo
     """
-    raise NotImplementedError
+    from wellhead.demo import run
+
+    loaded = configured(
+        config,
+        gateway_bind=gateway_bind,
+        control_bind=control_bind,
+        log_level=log_level,
+        log_format=log_format,
+    )
+    raise typer.Exit(run.main(loaded.settings))
+
+
+def welcome(settings: Settings, urls: dict[str, str]) -> str:
+    """What a person at a terminal needs to know first."""
+    lines = ["", "Wellhead is running."]
+    if gateway_url := urls.get("gateway"):
+        lines.append(f"  LLM API  {gateway_url}  (OpenAI clients: {gateway_url}/v1)")
+    if control_url := urls.get("control"):
+        lines.append(f"  metrics  {control_url}/_qs/metrics")
+    lines += [f"  books    {settings.database.removeprefix('sqlite:///')}", "  Ctrl-C ends it.", ""]
+    return "\n".join(lines) + "\n"
 
 
 def _supervise(loaded: Loaded, roles: tuple[str, ...]) -> int:
@@ -107,4 +130,10 @@ def _supervise(loaded: Loaded, roles: tuple[str, ...]) -> int:
     log = logs.configure(settings.log.level, settings.log.format, component="supervisor")
     for notice in loaded.notices:
         log.warning(notice.event, **notice.fields)
-    return Supervisor(settings, roles, log).run()
+
+    def greet(urls: dict[str, str]) -> None:
+        if sys.stdout.isatty() and settings.log.format != "json":
+            sys.stdout.write(welcome(settings, urls))
+            sys.stdout.flush()
+
+    return Supervisor(settings, roles, log, greet=greet).run()

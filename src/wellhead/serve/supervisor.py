@@ -14,9 +14,8 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from wellhead.config.settings import Settings
 from wellhead.logs import Log
@@ -33,11 +32,19 @@ AT_ONCE_S = 3.0
 
 
 class Supervisor:
-    """Runs a set of roles until a signal or a failure to start."""
+    """Runs a set of roles until a signal or a failure to start; `greet` is called once all are ready."""
 
-    def __init__(self, settings: Settings, roles: tuple[str, ...], log: Log) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        roles: tuple[str, ...],
+        log: Log,
+        *,
+        greet: Callable[[dict[str, str]], None] = lambda _urls: None,
+    ) -> None:
         self._settings = settings
         self._log = log
+        self._greet = greet
         self._started_s = time.monotonic()
         self._listeners = _bind(settings, roles)
         self._upgrade: Child | None = Child("upgrade", None)
@@ -108,9 +115,7 @@ class Supervisor:
             self._ready = True
             startup_ms = round((time.monotonic() - self._started_s) * 1000)
             self._log.info("serve.ready", **self.urls, pid=os.getpid(), startup_ms=startup_ms)
-            if sys.stdout.isatty() and self._settings.log.format != "json":
-                sys.stdout.write(welcome(self._settings, self.urls))
-                sys.stdout.flush()
+            self._greet(self.urls)
 
     def _reap(self) -> None:
         for child in self._living():
@@ -182,19 +187,6 @@ class Supervisor:
     def _close_listeners(self) -> None:
         for listener in self._listeners.values():
             listener.close()
-
-
-def welcome(settings: Settings, urls: dict[str, str]) -> str:
-    """What a person at a terminal needs to know first."""
-    lines = ["", "Wellhead is running."]
-    if gateway := urls.get("gateway"):
-        lines += [
-            f"  LLM API  {gateway}      point your client's base URL here (OpenAI clients: {gateway}/v1)",
-        ]
-    if control := urls.get("control"):
-        lines.append(f"  metrics  {control}/_qs/metrics")
-    lines += [f"  books    {settings.database.removeprefix('sqlite:///')}", "  Ctrl-C ends it.", ""]
-    return "\n".join(lines) + "\n"
 
 
 def _bind(settings: Settings, roles: tuple[str, ...]) -> dict[str, socket.socket]:

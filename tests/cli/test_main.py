@@ -1,0 +1,122 @@
+"""The command line: what it prints, how it fails, and how quickly."""
+
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fakes.program import clean_environment
+from wellhead.cli.serving import welcome
+from wellhead.config.settings import Settings
+from wellhead.version import version
+
+
+def run(home: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "wellhead", *arguments],
+        env=clean_environment(home, environ),
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    ended = run(tmp_path, "--help")
+    assert ended.returncode == 0
+    for command in ("serve", "gateway", "control", "demo", "db", "paths", "version"):
+        assert f"\n  {command} " in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("serve", "--nope"), "wellhead: No such option: --nope (see wellhead serve --help)"),
+        (("nope",), "wellhead: No such command 'nope' (see wellhead --help)"),
+        (("db", "nope"), "wellhead: No such command 'nope' (see wellhead db --help)"),
+        (
+            ("serve", "--workers"),
+            "wellhead: Option '--workers' requires an argument (see wellhead --help)",
+        ),
+        (("serve", "--config", "no.yaml"), "wellhead: --config: must name a file that exists, not no.yaml"),
+    ],
+)
+def test_wrong_use_is_one_line_on_stderr_and_exit_code_2(
+    tmp_path: Path, arguments: tuple[str, ...], line: str
+) -> None:
+    ended = run(tmp_path, *arguments)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", line + "\n")
+
+
+@pytest.mark.parametrize("arguments", [(), ("db",)])
+def test_without_a_command_the_help_is_shown(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    ended = run(tmp_path, *arguments)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("Usage: wellhead")
+
+
+def test_version_is_for_people_and_for_programs(tmp_path: Path) -> None:
+    assert run(tmp_path, "version").stdout == f"wellhead {version()}\n"
+    assert run(tmp_path, "--version").stdout == f"wellhead {version()}\n"
+    told = json.loads(run(tmp_path, "version", "--json").stdout)
+    assert told == {"version": version(), "python": platform.python_version()}
+
+
+def test_paths_shows_the_files_in_use(tmp_path: Path) -> None:
+    found = json.loads(run(tmp_path, "paths", "--json", XDG_CONFIG_HOME="/etc/ada").stdout)
+    assert found == {
+        "configPath": None,
+        "configDir": "/etc/ada/wellhead",
+        "envPath": "/etc/ada/wellhead/.env",
+        "dbPath": f"{tmp_path}/.local/share/wellhead/wellhead.db",
+        "dataDir": f"{tmp_path}/.local/share/wellhead",
+    }
+    (tmp_path / "wellhead.yaml").write_text("database: /srv/books.db")
+    lines = dict(line.split(maxsplit=1) for line in run(tmp_path, "paths").stdout.splitlines())
+    assert lines["configPath"] == f"{tmp_path}/wellhead.yaml"
+    assert lines["dbPath"] == "/srv/books.db"
+
+
+def test_db_init_makes_the_database_and_may_be_run_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        ended = run(tmp_path, "db", "init", "--database", "books/books.db")
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert ended.stdout == "Initialized DB at books/books.db\n"
+    assert (tmp_path / "books/books.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_database_that_cannot_be_used_is_one_line_on_stderr_and_exit_code_1(tmp_path: Path) -> None:
+    (tmp_path / "books.db").write_text("no database at all, only text" * 50)
+    ended = run(tmp_path, "db", "init", "--database", "books.db")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("wellhead: the database cannot be used")
+
+
+def test_the_welcome_says_where_everything_is() -> None:
+    text = welcome(
+        Settings(database="sqlite:////srv/b.db"), {"gateway": "http://g:1", "control": "http://c:2"}
+    )
+    for part in ("http://g:1/v1", "http://c:2/_qs/metrics", "/srv/b.db"):
+        assert part in text
+
+
+def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom wellhead.cli.main import app\n"
+        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\nprint(*sys.modules)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env=clean_environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    heavy = {"rich", "structlog", "sqlalchemy", "alembic", "aiohttp", "fastapi", "uvicorn", "yaml", "asyncio"}
+    assert set(ended.stdout.split()) & heavy == set()
