@@ -30,6 +30,7 @@ BROKEN_JSON = "broken_json"
 SNIFF_BYTES = 6
 """So many bytes tell an event stream (`event:`) from anything else."""
 
+_FIRST_LINE = re.compile(rb"[^\r\n]++(?=[\r\n])")
 _EVENT_FIELD = re.compile(rb"(?:data|event|id|retry)?:")
 
 
@@ -198,7 +199,7 @@ class Whole(Framing):
             findings.trouble.setdefault(BODY_TOO_LONG)
         elif findings.read(body):
             findings.ended = True
-        elif (end := body.find(b"\n")) > 0 and findings.read(body[:end]):
+        elif (line := _FIRST_LINE.match(body)) and findings.read(line[0]):
             self.streamed = True
             lines = Lines(findings)
             lines.feed(bytes(body))

@@ -7,7 +7,6 @@ GEMINI_EMBED = Dialect(
     usage_at=("usageMetadata",),
     counts={"input_tokens": at("promptTokenCount")},
     total_at=("totalTokenCount",),
-    omits_zeros=True,
     model_at=("modelVersion",),
     id_at=("responseId",),
     error_type_at=("error.status", "error.code"),
