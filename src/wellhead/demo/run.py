@@ -1,0 +1,121 @@
+"""`wellhead demo`: the real program on a simulated upstream, with a past and with live traffic.
+
+::
+
+    main thread    supervisor -> gateway, control       the processes that `wellhead serve` runs
+    demo thread    simulated upstream, traffic          one event loop
+    demo.db        beside the database of real use      history first, then what the gateway books
+
+No provider of the configuration is ever called: the traffic of the demo must not
+reach, or be billed by, anybody real.
+"""
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from wellhead import compose, logs
+from wellhead.config import providers
+from wellhead.config.settings import Settings
+from wellhead.demo import history, upstream
+from wellhead.demo.traffic import CALLS_PER_S, Traffic
+from wellhead.serve.supervisor import Supervisor
+
+DATABASE = "demo.db"
+SHUTDOWN_GRACE_S = 1.0
+"""Nobody waits for the end of a demo's streams."""
+STOP_MAX_S = 5.0
+
+
+def main(settings: Settings, *, calls_per_s: float = CALLS_PER_S, calls_before: int = history.CALLS) -> int:
+    """Run the demo until a signal; says the exit code."""
+    log = logs.configure(settings.log.level, settings.log.format, component="demo")
+    listening = upstream.listener()
+    try:
+        settings = demo_settings(settings, upstream.address(listening))
+        supervisor = Supervisor(settings, ("gateway", "control"), log)
+        compose.run_upgrade(settings, log)
+        started_s = time.monotonic()
+        written = history.write(settings.database, time.time_ns() // 1000, count=calls_before)
+        log.info("demo.history", calls=written, elapsed_ms=round((time.monotonic() - started_s) * 1000))
+        serving = upstream.server(upstream.SimulatedUpstream())
+        traffic = Traffic(supervisor.urls["gateway"], calls_per_s=calls_per_s)
+        log.info("demo.started", upstream=upstream.address(listening), database=settings.database)
+        if settings.log.format != "json":
+            sys.stdout.write(where_to_look(settings, supervisor.urls))
+            sys.stdout.flush()
+
+        async def live(stop: asyncio.Event) -> None:
+            # The gateway is not up yet: the first calls wait in its listener's queue.
+            tasks = [
+                asyncio.create_task(serving.serve(sockets=[listening])),
+                asyncio.create_task(traffic.run()),
+            ]
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            serving.should_exit = True
+            tasks[1].cancel()
+            for ended in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(ended, Exception):
+                    log.error("demo.failed", exc_info=ended)
+
+        with _in_background(live):
+            return supervisor.run()
+    finally:
+        listening.close()
+
+
+def demo_settings(settings: Settings, upstream_url: str) -> Settings:
+    """The operator's listeners and log; the demo's own database and providers."""
+    usual = Path(settings.database.removeprefix("sqlite:///"))
+    return replace(
+        settings,
+        gateway=replace(settings.gateway, shutdown_grace_s=SHUTDOWN_GRACE_S),
+        database=f"sqlite:///{usual.with_name(DATABASE)}",
+        upstream=upstream_url,
+        providers=providers.merge((), upstream_url),
+    )
+
+
+def where_to_look(settings: Settings, urls: dict[str, str]) -> str:
+    """What a person can do now."""
+    gateway, control = urls["gateway"], urls["control"]
+    user = f" -u {settings.control.basic_user}" if settings.control.basic_user else ""
+    body = '{"model": "gpt-4o", "messages": [{"role": "user", "content": "How deep is the well?"}]}'
+    return f"""
+Wellhead demo: a simulated upstream, live traffic, and {history.DAYS} days of history.
+
+  LLM API   {gateway}      point any client here (OpenAI clients: {gateway}/v1); any key will do
+  metrics   {control}/_qs/metrics
+  books     {settings.database.removeprefix("sqlite:///")}      delete it to begin anew
+
+  curl{user} {control}/_qs/metrics
+  curl{user} '{control}/_qs/metrics?model=claude-sonnet-5&from={time.strftime("%Y-%m-%d", time.gmtime())}'
+  curl {gateway}/v1/chat/completions -H 'content-type: application/json' -d '{body}'
+
+  Ctrl-C ends it.
+
+"""
+
+
+@contextmanager
+def _in_background(live: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> Iterator[None]:
+    """Run a coroutine in a thread of its own; its event is set at the end."""
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(live(stop))
+
+    thread = threading.Thread(target=run, name="demo", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(STOP_MAX_S)

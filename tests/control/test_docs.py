@@ -1,0 +1,28 @@
+"""The manual's page on the control API names every endpoint, parameter and error code that there is."""
+
+import re
+from pathlib import Path
+
+from fakes.control import an_app
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "control-api.md").read_text()
+
+
+def test_every_endpoint_and_parameter_is_described() -> None:
+    for path, methods in an_app().openapi()["paths"].items():
+        for method, operation in methods.items():
+            assert f"\n## `{method.upper()} {path}`\n" in PAGE
+            for parameter in operation.get("parameters", ()):
+                assert f"| `{parameter['name']}` |" in PAGE
+
+
+def test_every_error_code_is_described() -> None:
+    sources = (ROOT / "src" / "wellhead" / "control").glob("*.py")
+    codes = {
+        code
+        for source in sources
+        for code in re.findall(r'"([A-Z]+_[A-Z_]+|INTERNAL|UNAUTHORIZED)"', source.read_text())
+    }
+    assert len(codes) >= 12
+    assert [code for code in sorted(codes) if f"| `{code}` |" not in PAGE] == []
