@@ -1,0 +1,151 @@
+"""What the control plane may ask of the books: implements `wellhead.ports.Reports`.
+
+::
+
+    since ──┐                                        ┌── until
+            ▼                                        ▼
+    ····|···▒▒▒▒|▓▓▓▓▓▓▓▓|▓▓▓▓▓▓▓▓|▓▓▓▓▓▓▓▓|▒▒▒▒▒▒···|····      ▓ from usage_hourly   ▒ from calls
+
+Whole hours come from the rollup, the edges from the rows.  A range is [since, until)
+over the moment a call ended.  Every call that ended counts, however it ended;
+pending ones do not.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, Row, Select, func, literal_column, select
+
+from wellhead.database.engine import outages
+from wellhead.database.schema import calls, usage_hourly
+
+HOUR_US = 3_600_000_000
+END_HOUR = 2**31 - 1
+"""Later than any hour in the books."""
+MODEL_UNKNOWN = "unknown"
+"""How a call without a model is shown, and asked for."""
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What system A shows of a number of calls."""
+
+    requests: int = 0
+    tokens: int = 0
+    timed: int = 0
+    latency_us: int = 0
+
+    def add(self, row: Row[Any]) -> None:
+        self.requests += row.requests
+        self.tokens += row.tokens or 0
+        self.timed += row.timed
+        self.latency_us += row.latency_us or 0
+
+    @property
+    def avg_latency_ms(self) -> int:
+        """Half rounded up; 0 when no call was timed."""
+        return (self.latency_us + self.timed * 500) // (self.timed * 1000) if self.timed else 0
+
+
+class DatabaseReports:
+    """Reports over an engine of its own; blocking, safe in several threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def check(self) -> None:
+        """Read from every part that a gateway writes; `BooksUnavailable` if that cannot be done."""
+        with outages(), self._engine.connect() as connection:
+            connection.execute(select(calls.c.id).limit(1))
+            connection.execute(select(usage_hourly.c.hour).limit(1))
+
+    def qs_metrics(self, since_us: int | None, until_us: int | None, model: str | None) -> Mapping[str, Any]:
+        """System A's `/_qs/metrics`: totals, models (most tokens first), hours with data (oldest first)."""
+        by_model: defaultdict[str, _Sums] = defaultdict(_Sums)
+        by_hour: defaultdict[int, _Sums] = defaultdict(_Sums)
+        total = _Sums()
+        with outages(), self._engine.connect() as connection:  # One transaction, so one state of the books.
+            for query in _queries(since_us, until_us, model):
+                for row in connection.execute(query):
+                    for sums in (total, by_model[row.model or MODEL_UNKNOWN], by_hour[row.hour]):
+                        sums.add(row)
+        models = sorted(by_model.items(), key=lambda item: (-item[1].tokens, item[0]))
+        return {
+            "totals": {"total_tokens": total.tokens, "total_requests": total.requests},
+            "by_model": [
+                {
+                    "model": name,
+                    "tokens": s.tokens,
+                    "requests": s.requests,
+                    "avg_latency_ms": s.avg_latency_ms,
+                }
+                for name, s in models
+            ],
+            "timeseries": [
+                {"bucket_start": _shown(hour), "tokens": s.tokens, "requests": s.requests}
+                for hour, s in sorted(by_hour.items())
+            ],
+        }
+
+
+def _queries(since_us: int | None, until_us: int | None, model: str | None) -> list[Select[Any]]:
+    """The whole hours of a range from the rollup, and its edges from the rows."""
+    since_us = 0 if since_us is None else since_us
+    until_us = END_HOUR * HOUR_US if until_us is None else until_us
+    first, end = -(-since_us // HOUR_US), until_us // HOUR_US
+    if first > end:  # Within one hour, or the wrong way round.
+        return [_of_rows(since_us, until_us, model)]
+    queries = [_of_rollup(first, end, model)]
+    if since_us < first * HOUR_US:
+        queries.append(_of_rows(since_us, first * HOUR_US, model))
+    if end * HOUR_US < until_us:
+        queries.append(_of_rows(end * HOUR_US, until_us, model))
+    return queries
+
+
+def _of_rollup(first: int, end: int, model: str | None) -> Select[Any]:
+    t = usage_hourly.c
+    query = (
+        select(
+            t.hour,
+            t.model,
+            func.sum(t.calls).label("requests"),
+            func.sum(t.total_tokens).label("tokens"),
+            func.sum(t.timed_calls).label("timed"),
+            func.sum(t.latency_us).label("latency_us"),
+        )
+        .where(t.hour >= first, t.hour < end)
+        .group_by(t.hour, t.model)
+    )
+    return query if model is None else query.where(_is_model(t.model, model))
+
+
+def _of_rows(since_us: int, until_us: int, model: str | None) -> Select[Any]:
+    t = calls.c
+    hour = (t.finished_us.op("/")(literal_column(str(HOUR_US)))).label("hour")
+    query = (
+        select(
+            hour,
+            t.model,
+            func.count().label("requests"),
+            func.sum(t.total_tokens).label("tokens"),
+            func.count(t.latency_us).label("timed"),
+            func.sum(t.latency_us).label("latency_us"),
+        )
+        .where(t.finished_us >= since_us, t.finished_us < until_us)
+        .group_by(hour, t.model)
+    )
+    return query if model is None else query.where(_is_model(t.model, model))
+
+
+def _is_model(column: ColumnElement[str | None], model: str) -> ColumnElement[bool]:
+    if model == MODEL_UNKNOWN:
+        return func.coalesce(column, "").in_(("", MODEL_UNKNOWN))
+    return column == model
+
+
+def _shown(hour: int) -> str:
+    return datetime.fromtimestamp(hour * 3600, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
