@@ -62,6 +62,10 @@ class UpstreamResponse(Protocol):
     status: int
     headers: Headers
 
+    def ready(self) -> bytes:
+        """What has arrived of the body already, maybe nothing.  Never waits, never raises."""
+        ...
+
     async def read(self) -> bytes:
         """The next bytes of the body, as they came, at once; `b""` when the body is complete.
 

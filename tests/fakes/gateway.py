@@ -8,8 +8,8 @@ from time import time_ns
 from typing import Any
 
 import uvicorn
-from fakes.books import FakeBooks
 
+from fakes.books import FakeBooks
 from wellhead.call import Opening, Settlement
 from wellhead.directory import Directory, Provider, ProviderType
 from wellhead.gateway.app import Gateway, GatewayOptions
@@ -43,10 +43,10 @@ class RunningGateway:
     async def settled(self, calls: int = 1, timeout_s: float = 10.0) -> list[tuple[Opening, Settlement]]:
         """The calls that were settled, once there are as many."""
         deadline = asyncio.get_running_loop().time() + timeout_s
-        while len(self.books.settled) < calls:
+        while len(self.books.settlements) < calls:
             assert asyncio.get_running_loop().time() < deadline, "the calls were never settled"
             await asyncio.sleep(0.005)
-        return list(self.books.settled)
+        return [(self.books.openings[id_], end) for id_, end in self.books.settlements.items()]
 
     async def the_call(self) -> tuple[Opening, Settlement]:
         return (await self.settled())[0]
@@ -96,4 +96,8 @@ async def running_gateway(
         server.should_exit = server.force_exit = True
         await app.drain(0)
         await server.shutdown()
+        for connection in list(server.server_state.connections):
+            connection.transport.abort()
+        while server.server_state.connections:
+            await asyncio.sleep(0)
         await upstream.close()

@@ -5,8 +5,8 @@ import hashlib
 import json
 
 import pytest
-from fakes.books import FakeBooks
 
+from fakes.books import FakeBooks
 from fakes.gateway import running_gateway, sole
 from fakes.wire import Exchange, WireClient, WireServer, answer, chunked, post, raw, talk, until
 from wellhead.call import CallState
@@ -35,8 +35,8 @@ async def test_a_call_is_booked_before_it_leaves_and_settled_with_what_the_upstr
     books = FakeBooks()
 
     async def script(exchange: Exchange) -> None:
-        assert len(books.opened) == 1
-        assert not books.settled
+        assert len(books.openings) == 1
+        assert not books.settlements
         await answer(TOLD, JSON)(exchange)
 
     async with WireServer(script) as server, running_gateway(sole(server.url), books=books) as gateway:
@@ -80,7 +80,7 @@ async def test_request_and_response_pass_unchanged() -> None:
                 (b"x-dup", b"\xe9"),
                 (b"content-length", b"2"),
             ]
-            assert gateway.books.opened == []
+            assert gateway.books.openings == {}
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH", "OPTIONS", "PUT"])
@@ -188,7 +188,7 @@ async def test_a_body_over_the_limit_is_refused_in_the_callers_dialect(path: byt
                 assert said.header(b"x-wellhead-error") == b"request_too_large"
                 assert form(json.loads(said.body))  # type: ignore[operator]
             assert server.requests == []
-            assert gateway.books.opened == []
+            assert gateway.books.openings == {}
 
 
 async def test_an_upload_over_the_limit_is_cut_while_it_streams() -> None:
@@ -377,7 +377,7 @@ async def test_a_client_that_leaves_while_it_uploads_cuts_the_upload() -> None:
 
 async def test_books_that_take_no_call_let_none_leave() -> None:
     books = FakeBooks()
-    books.fail = True
+    books.unavailable = "locked"
     async with WireServer(answer(b"never")) as server:
         async with running_gateway(sole(server.url), books=books) as gateway:
             said = await talk(gateway.port, post(CHAT, ASK, JSON))

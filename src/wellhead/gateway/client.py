@@ -149,9 +149,10 @@ class Client:
 
     # -- the answer -------------------------------------------------------------
 
-    async def head(self, status: int, headers: Headers) -> None:
-        """Send the response head."""
+    async def head(self, status: int, headers: Headers, first: bytes = b"") -> None:
+        """Send the response head and, in the same write, what there is of the body already."""
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send(first)
         self.told = status
 
     async def send(self, chunk: bytes) -> None:
@@ -164,8 +165,9 @@ class Client:
 
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a whole response."""
-        await self.head(status, headers)
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self.end(body)
+        self.told = status
 
 
 def too_large(size_max: int) -> CallerError:

@@ -80,17 +80,25 @@ class Relay:
         hiding = hiding if hiding is not None and _is_event_stream(headers) else None
         if dialect is not None:
             self.meter = _meter_for(dialect, response, self._provider)
-        await self._tell(client.head(response.status, self._head(headers, hidden=hiding is not None)))
+        head = self._head(headers, hidden=hiding is not None)
         meter = self.meter
-        while chunk := await response.read():
-            if self.first_byte_us is None:
+        chunk = response.ready()
+        told = False
+        while True:
+            if chunk and self.first_byte_us is None:
                 self.first_byte_us = self.now_us()
             self.response_bytes += len(chunk)
             passed = chunk if hiding is None else hiding.feed(chunk)
-            if passed and not self._gone:
+            if not told:
+                told = True
+                await self._tell(client.head(response.status, head, passed))
+            elif passed and not self._gone:
                 await self._tell(client.send(passed))
-            if meter is not None:
+            if meter is not None and chunk:
                 meter.feed(chunk)
+            chunk = await response.read()
+            if not chunk:
+                break
         if not self._gone:
             await self._tell(client.end(b"" if hiding is None else hiding.finish()))
 

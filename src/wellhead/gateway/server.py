@@ -1,24 +1,28 @@
 """What the server library must do differently for a proxy.
 
 uvicorn is made for applications that write their own responses.  A proxy passes
-on responses that others wrote, so three things differ, all of them in one
-exchange on one connection:
+on responses that others wrote, so one exchange on one connection differs:
 
 * `send` raises `ClientLeft` once the client is gone, instead of saying nothing
   while the upstream is pulled at full speed;
+* the head waits for the first message of the body, which may be empty, and leaves
+  with it in one write; `gateway/client.py` always sends one at once;
+* header lines came through a parser already and are not searched again;
 * a 304 (or an answer to HEAD) may announce a length and have no body;
 * an HTTP/1.0 client gets a body that ends with the connection, not chunks.
 
 Any other ASGI server works too: then a client that left is noticed by the watch
-on `receive` alone.
+on `receive` alone.  `docs/decisions/0003-server.md` has the reasons.
 """
 
 import logging
 import sys
-from typing import Any, cast
+from typing import Any
 
 from uvicorn._types import ASGI3Application, ASGISendEvent
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+_NO_BODY = (204, 304)
 
 
 class ClientLeft(Exception):
@@ -32,25 +36,70 @@ class ResponseBroken(Exception):
 class _Exchange(RequestResponseCycle):
     """One request and its response on a connection."""
 
+    _head: bytes = b""
+    """Written together with the first of the body."""
+
     async def send(self, message: ASGISendEvent) -> None:
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
         if self.disconnected:
             raise ClientLeft
         if message["type"] == "http.response.start":
-            self._begin(message)
-        await super().send(message)
-        if self.disconnected:
-            raise ClientLeft
-        if message["type"] == "http.response.start" and message["status"] in (204, 304):
-            self.expected_content_length = 0
+            self._begin(message["status"], list(message["headers"]))
+        elif message["type"] == "http.response.body":
+            self._write(message["body"], more=message["more_body"])
 
-    def _begin(self, message: Any) -> None:
-        """HTTP/1.0 without a length: no chunks; the end of the connection is the end of the body."""
-        sized = any(name == b"content-length" for name, _ in message["headers"])
-        bodiless = self.scope["method"] == "HEAD" or message["status"] in (204, 304)
-        if self.scope["http_version"] == "1.0" and not sized and not bodiless:
-            self.chunked_encoding = False
-            self.expected_content_length = sys.maxsize
+    def _begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        bodiless = status in _NO_BODY or self.scope["method"] == "HEAD"
+        closes = False
+        self.chunked_encoding = not bodiless
+        for name, value in headers:
+            if name == b"content-length":
+                self.chunked_encoding = False
+                self.expected_content_length = 0 if bodiless else int(value)
+            elif name == b"connection":
+                closes = value == b"close"
+        if self.chunked_encoding:
+            if self.scope["http_version"] == "1.0":
+                self.chunked_encoding, self.keep_alive = False, False
+                self.expected_content_length = sys.maxsize
+            else:
+                headers.append((b"transfer-encoding", b"chunked"))
+        if closes:
             self.keep_alive = False
+        elif not self.keep_alive:
+            headers.append((b"connection", b"close"))
+        lines = [b"%s: %s\r\n" % line for line in headers]
+        self._head = b"%s%s\r\n" % (STATUS_LINE[status], b"".join(lines))
+
+    def _write(self, body: bytes, *, more: bool) -> None:
+        head, self._head = self._head, b""
+        if self.scope["method"] == "HEAD":
+            body = b""
+        elif self.chunked_encoding:
+            if body:
+                body = b"%x\r\n%s\r\n" % (len(body), body)
+            if not more:
+                body += b"0\r\n\r\n"
+        else:
+            self.expected_content_length -= len(body)
+            if self.expected_content_length < 0:
+                raise ResponseBroken("longer than its content-length")
+        if head or body:
+            self.transport.write(head + body)
+        if not more:
+            self._complete()
+
+    def _complete(self) -> None:
+        if not self.chunked_encoding and 0 < self.expected_content_length < sys.maxsize >> 1:
+            raise ResponseBroken("shorter than its content-length")
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
 
 
 class GatewayProtocol(HttpToolsProtocol):
@@ -68,7 +117,7 @@ class QuietEnds(logging.Filter):
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
+        error: Any = record.exc_info[1] if record.exc_info else None
         return not isinstance(error, ResponseBroken | ClientLeft)
 
 
@@ -76,4 +125,4 @@ def quiet(logger_name: str = "uvicorn.error") -> None:
     """Install `QuietEnds` once on the server's logger."""
     logger = logging.getLogger(logger_name)
     if not any(isinstance(f, QuietEnds) for f in logger.filters):
-        logger.addFilter(cast("logging.Filter", QuietEnds()))
+        logger.addFilter(QuietEnds())

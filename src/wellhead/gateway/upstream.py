@@ -175,6 +175,10 @@ class WireResponse:
         headers = [(name.lower(), value) for name, value in message.raw_headers]
         return cls(connection, message.code, headers, payload, upload)
 
+    def ready(self) -> bytes:
+        """See `wellhead.ports.UpstreamResponse.ready`."""
+        return b"" if self._payload.exception() is not None else self._payload.read_nowait()
+
     async def read(self) -> bytes:
         """See `wellhead.ports.UpstreamResponse.read`."""
         payload = self._payload
