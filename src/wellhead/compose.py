@@ -159,12 +159,14 @@ async def _control(settings: Settings, listener: socket.socket, life: Life, log:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
     from wellhead.control.app import ControlOptions, build
-    from wellhead.database.reports import Reports
+    from wellhead.database.reports import DatabaseReports
 
     engine = _engine(settings)
-    reports = Reports(engine)
+    reports = DatabaseReports(engine)
     options = ControlOptions(
-        basic_user=settings.control.basic_user, basic_password=settings.control.basic_password
+        bind_host=settings.control.bind.host,
+        basic_user=settings.control.basic_user,
+        basic_password=settings.control.basic_password,
     )
     app = build(reports=reports, options=options, version=version(), log=log)
 

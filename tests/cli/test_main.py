@@ -90,6 +90,12 @@ def test_db_init_makes_the_database_and_may_be_run_again(tmp_path: Path) -> None
     assert (tmp_path / "books/books.db").stat().st_mode & 0o777 == 0o600
 
 
+def test_db_rebuild_computes_the_rollups_again(tmp_path: Path) -> None:
+    ended = run(tmp_path, "db", "rebuild", "--database", "books.db")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == "Rebuilt the rollups of books.db\n"
+
+
 def test_a_database_that_cannot_be_used_is_one_line_on_stderr_and_exit_code_1(tmp_path: Path) -> None:
     (tmp_path / "books.db").write_text("no database at all, only text" * 50)
     ended = run(tmp_path, "db", "init", "--database", "books.db")

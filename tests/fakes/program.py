@@ -71,7 +71,11 @@ class Wellhead:
         self._readers: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(

@@ -26,4 +26,15 @@ def rebuild(config: Config = None, database: Database = None) -> None:
 
     Example: wellhead db rebuild
     """
-    raise NotImplementedError
+    from wellhead.database.engine import make_engine
+    from wellhead.database.upgrade import upgrade
+    from wellhead.ledger.rebuild import rebuild as rebuild_rollups
+
+    url = configured(config, database=database).settings.database
+    upgrade(url)
+    engine = make_engine(url)
+    try:
+        rebuild_rollups(engine)
+    finally:
+        engine.dispose()
+    print(f"Rebuilt the rollups of {url.removeprefix('sqlite:///')}")
