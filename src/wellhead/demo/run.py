@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from wellhead import compose, logs
@@ -38,7 +39,7 @@ def main(settings: Settings, *, calls_per_s: float = CALLS_PER_S, calls_before: 
     listening = upstream.listener()
     try:
         settings = demo_settings(settings, upstream.address(listening))
-        supervisor = Supervisor(settings, ("gateway", "control"), log)
+        supervisor = Supervisor(settings, ("gateway", "control"), log, greet=partial(_greet, settings))
         compose.run_upgrade(settings, log)
         started_s = time.monotonic()
         written = history.write(settings.database, time.time_ns() // 1000, count=calls_before)
@@ -46,9 +47,6 @@ def main(settings: Settings, *, calls_per_s: float = CALLS_PER_S, calls_before: 
         serving = upstream.server(upstream.SimulatedUpstream())
         traffic = Traffic(supervisor.urls["gateway"], calls_per_s=calls_per_s)
         log.info("demo.started", upstream=upstream.address(listening), database=settings.database)
-        if settings.log.format != "json":
-            sys.stdout.write(where_to_look(settings, supervisor.urls))
-            sys.stdout.flush()
 
         async def live(stop: asyncio.Event) -> None:
             # The gateway is not up yet: the first calls wait in its listener's queue.
@@ -101,6 +99,12 @@ Wellhead demo: a simulated upstream, live traffic, and {history.DAYS} days of hi
   Ctrl-C ends it.
 
 """
+
+
+def _greet(settings: Settings, urls: dict[str, str]) -> None:
+    if settings.log.format != "json":
+        sys.stdout.write(where_to_look(settings, urls))
+        sys.stdout.flush()
 
 
 @contextmanager

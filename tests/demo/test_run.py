@@ -1,0 +1,83 @@
+"""`wellhead demo` as a user starts it: history, live calls in books of their own, nobody real called."""
+
+import signal
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+
+from fakes.program import Wellhead
+from wellhead.config.settings import Settings
+from wellhead.demo.run import demo_settings, where_to_look
+
+
+class Demo(Wellhead):
+    """The demo, with books beside those of an operator who has a provider of his own."""
+
+    def __init__(self, directory: Path) -> None:
+        own = {"id": "openai", "type": "openai-compatible", "base_url": "http://127.0.0.1:9"}
+        config = {"database": str(directory / "real.db"), "providers": [own]}
+        super().__init__(config=config, command="demo", directory=directory)
+        binds = ["--gateway-bind", "127.0.0.1:0", "--control-bind", "127.0.0.1:0"]
+        file = str(directory / "wellhead.yaml")
+        self._command = [
+            sys.executable,
+            "-m",
+            "wellhead",
+            "demo",
+            "--config",
+            file,
+            "--log-format",
+            "json",
+            *binds,
+        ]
+
+
+def live_calls(directory: Path) -> int:
+    """Calls that a gateway booked and that came to a good end."""
+    with closing(sqlite3.connect(directory / "demo.db")) as books:
+        query = "SELECT count(*) FROM calls WHERE state='completed' AND worker_id<>1023 AND total_tokens>0"
+        found: int = books.execute(query).fetchone()[0]
+    return found
+
+
+def test_the_demo_has_a_past_and_a_present_and_ends_at_once(tmp_path: Path) -> None:
+    demo = Demo(tmp_path)
+    try:
+        demo.start()
+        history = demo.events("demo.history")[-1]["calls"]
+        assert history > 25_000
+        demo.wait_until(lambda: live_calls(tmp_path) >= 1, 60, "no live calls")
+        metrics = httpx.get(f"{demo.control_url}/_qs/metrics").json()
+        assert metrics["totals"]["total_requests"] > history
+        assert len(metrics["by_model"]) >= 10
+        assert len(metrics["timeseries"]) > 600
+        assert not (tmp_path / "real.db").exists()
+    finally:
+        assert demo.stop(signal.SIGINT) == 0
+    assert demo.events("shutdown.complete")[-1]["total_ms"] < 5_000
+    assert not demo.events("demo.failed")
+
+    try:
+        demo.start()
+        assert demo.events("demo.history")[-1]["calls"] == 0
+    finally:
+        demo.stop()
+
+
+def test_every_path_goes_to_the_simulated_upstream() -> None:
+    settings = demo_settings(
+        Settings(database="sqlite:////var/lib/wellhead/wellhead.db"), "http://127.0.0.1:7"
+    )
+    assert {provider.base_url for provider in settings.providers} == {"http://127.0.0.1:7"}
+    assert settings.database == "sqlite:////var/lib/wellhead/demo.db"
+
+
+def test_it_says_where_to_look_without_the_password() -> None:
+    settings = Settings(database="sqlite:////var/lib/wellhead/wellhead.db")
+    urls = {"gateway": "http://127.0.0.1:1", "control": "http://127.0.0.1:2"}
+    said = where_to_look(settings, urls)
+    assert "http://127.0.0.1:1/v1/chat/completions" in said
+    assert "http://127.0.0.1:2/_qs/metrics" in said
