@@ -1,9 +1,20 @@
-"""Books in memory: the same promises as the ledger's writer, and faults on demand."""
+"""Books in memory: the same promises as the ledger's writer, and faults on demand.  And what fills books."""
 
 import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
 
 from wellhead.call import CallState, Opening, Settlement
+from wellhead.database.engine import make_engine
+from wellhead.database.schema import metadata
 from wellhead.errors import BooksUnavailable
+from wellhead.usage import Usage, UsageSource
+
+NOON_US = 1_740_830_400_000_000
+"""2025-03-01T12:00:00Z, when calls of tests begin."""
 
 
 class FakeBooks:
@@ -45,3 +56,60 @@ class FakeBooks:
             return None
         settlement = self.settlements.get(call_id)
         return CallState.PENDING if settlement is None else settlement.state
+
+
+def an_opening(call_id: int, **changes: Any) -> Opening:
+    """A call as it begins, like most others unless told."""
+    return replace(
+        Opening(
+            id=call_id,
+            started_us=NOON_US,
+            provider="openai",
+            dialect="openai_chat",
+            method="POST",
+            path="/v1/chat/completions",
+            model="demo-large",
+            tool="codex",
+            request_bytes=500,
+        ),
+        **changes,
+    )
+
+
+def a_settlement(**changes: Any) -> Settlement:
+    """The end of a call that went well, unless told otherwise."""
+    return replace(
+        Settlement(
+            state=CallState.COMPLETED,
+            finished_us=NOON_US + 910_000,
+            status_code=200,
+            usage=Usage(input_tokens=120, output_tokens=80, total_tokens=200),
+            usage_source=UsageSource.REPORTED,
+            latency_us=910_000,
+            ttft_us=100_000,
+            response_bytes=2_000,
+            attempts=1,
+        ),
+        **changes,
+    )
+
+
+def books_on_disk(folder: Path) -> Engine:
+    """An empty database with the present schema."""
+    engine = make_engine(f"sqlite:///{folder}/books.db")
+    metadata.create_all(engine)
+    return engine
+
+
+def rows_of(engine: Engine, table: str) -> list[dict[str, Any]]:
+    """All rows of a table, in the order of its key."""
+    with engine.connect() as connection:
+        chosen = metadata.tables[table]
+        return [
+            dict(row._mapping) for row in connection.execute(chosen.select().order_by(*chosen.primary_key))
+        ]
+
+
+def rollups_of(engine: Engine) -> dict[str, list[dict[str, Any]]]:
+    """Everything that can be rebuilt."""
+    return {table: rows_of(engine, table) for table in ("usage_hourly", "usage_total", "latency_hourly")}

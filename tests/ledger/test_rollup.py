@@ -1,0 +1,143 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes.books import NOON_US, a_settlement, an_opening
+from wellhead.call import CallState
+from wellhead.database.rollups import Rollup
+from wellhead.database.schema import latency_hourly, usage_hourly, usage_total
+from wellhead.ledger.rollup import HOUR_US, bucket, bucket_bounds, tally
+from wellhead.usage import NO_USAGE, Usage, UsageSource
+
+NOON_HOUR = NOON_US // HOUR_US
+
+
+@given(st.integers(0, 2**60))
+def test_a_duration_lies_in_its_bucket(us: int) -> None:
+    low, high = bucket_bounds(bucket(us))
+
+    assert low <= us < high
+
+
+@given(st.integers(1, 2**60))
+def test_the_middle_of_a_bucket_is_within_five_percent(us: int) -> None:
+    low, high = bucket_bounds(bucket(us))
+    middle = (low + high - 1) / 2
+
+    assert abs(middle - us) <= 0.05 * us
+
+
+@given(st.integers(0, 900))
+def test_buckets_follow_each_other_without_gap(number: int) -> None:
+    assert bucket_bounds(number)[1] == bucket_bounds(number + 1)[0]
+    assert bucket(bucket_bounds(number)[0]) == number
+
+
+def test_rows_have_the_shape_of_their_tables() -> None:
+    rollup = tally([(an_opening(1), a_settlement())])
+
+    assert [len(row) for row in rollup.usage_hourly] == [len(usage_hourly.columns)]
+    assert [len(row) for row in rollup.usage_total] == [len(usage_total.columns)]
+    assert {len(row) for row in rollup.latency_hourly} == {len(latency_hourly.columns)}
+
+
+def test_figures_stand_in_the_columns_of_their_names() -> None:
+    usage = Usage(*range(1, 14))
+    end = a_settlement(usage=usage, cost_nanousd=77, streamed=True)
+    opening = an_opening(1, client="laptop", project_id=3, key_id=4)
+
+    assert hourly(tally([(opening, end)])) == [
+        {
+            "hour": NOON_HOUR,
+            "provider": "openai",
+            "model": "demo-large",
+            "tool": "codex",
+            "client": "laptop",
+            "project_id": 3,
+            "key_id": 4,
+            "account": "",
+            "outcome": "completed",
+            "streamed": 1,
+            "calls": 1,
+            "metered_calls": 1,
+            "priced_calls": 1,
+            "input_tokens": 1,
+            "output_tokens": 2,
+            "cache_read_tokens": 3,
+            "cache_write_tokens": 4,
+            "cache_write_1h_tokens": 5,
+            "reasoning_tokens": 6,
+            "input_audio_tokens": 7,
+            "output_audio_tokens": 8,
+            "input_image_tokens": 9,
+            "output_image_tokens": 10,
+            "total_tokens": 11,
+            "audio_ms": 12,
+            "web_searches": 13,
+            "cost_nanousd": 77,
+            "timed_calls": 1,
+            "latency_us": 910_000,
+            "ttft_calls": 1,
+            "ttft_us": 100_000,
+            "request_bytes": 500,
+            "response_bytes": 2_000,
+        }
+    ]
+
+
+def test_calls_that_are_alike_become_one_row() -> None:
+    rollup = tally([(an_opening(n), a_settlement()) for n in range(5)])
+
+    (row,) = hourly(rollup)
+    assert (row["calls"], row["total_tokens"], row["latency_us"]) == (5, 1000, 5 * 910_000)
+
+
+def test_what_nobody_said_adds_nothing_and_is_not_counted_as_known() -> None:
+    end = a_settlement(usage=NO_USAGE, usage_source=UsageSource.ABSENT, latency_us=None, ttft_us=None)
+
+    (row,) = hourly(tally([(an_opening(1), end)]))
+    assert (row["calls"], row["metered_calls"], row["timed_calls"], row["priced_calls"]) == (1, 0, 0, 0)
+    assert tally([(an_opening(1), end)]).latency_hourly == []
+
+
+def test_calls_count_in_the_hour_they_ended() -> None:
+    last_of_the_hour = NOON_US + HOUR_US - 1
+    rollup = tally(
+        [
+            (an_opening(1), a_settlement(finished_us=last_of_the_hour)),
+            (an_opening(2), a_settlement(finished_us=last_of_the_hour + 1)),
+        ]
+    )
+
+    assert [row["hour"] for row in hourly(rollup)] == [NOON_HOUR, NOON_HOUR + 1]
+    assert [row[usage_total.columns.keys().index("calls")] for row in rollup.usage_total] == [2]
+
+
+def test_outcomes_are_kept_apart() -> None:
+    ends = [a_settlement(), a_settlement(state=CallState.FAILED)]
+
+    rollup = tally([(an_opening(n), end) for n, end in enumerate(ends)])
+    assert [row["outcome"] for row in hourly(rollup)] == ["completed", "failed"]
+
+
+def test_latency_and_time_to_first_byte_are_counted_in_their_buckets() -> None:
+    rollup = tally([(an_opening(1), a_settlement())])
+
+    names = latency_hourly.columns.keys()
+    rows = [dict(zip(names, row, strict=True)) for row in rollup.latency_hourly]
+    common = {"hour": NOON_HOUR, "provider": "openai", "model": "demo-large"}
+    assert rows == [
+        {**common, "bucket": bucket(100_000), "latency_calls": 0, "ttft_calls": 1},
+        {**common, "bucket": bucket(910_000), "latency_calls": 1, "ttft_calls": 0},
+    ]
+
+
+def test_rows_are_sorted_by_key() -> None:
+    providers = ("openai", "anthropic", "ollama")
+    rollup = tally([(an_opening(n, provider=p), a_settlement()) for n, p in enumerate(providers)])
+
+    for rows in (rollup.usage_hourly, rollup.usage_total, rollup.latency_hourly):
+        assert list(rows) == sorted(rows)
+
+
+def hourly(rollup: Rollup) -> list[dict[str, object]]:
+    return [dict(zip(usage_hourly.columns.keys(), row, strict=True)) for row in rollup.usage_hourly]
