@@ -1,0 +1,157 @@
+"""What is promised: every figure, its first aim and where it is heading.
+
+A speed that depends on the machine is a ratio to a reference measured in the same
+run.  Figures without an aim are shown because the ratios are made of them.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One row of the table."""
+
+    key: str
+    figure: str
+    unit: str
+    better: Literal["higher", "lower"]
+    first_aim: float | None
+    heading: float | None
+    how: str
+
+    def reached(self, value: float) -> bool | None:
+        """Whether the first aim is reached; `None` without an aim."""
+        if self.first_aim is None:
+            return None
+        return value >= self.first_aim if self.better == "higher" else value <= self.first_aim
+
+    def told(self, aim: float | None) -> str:
+        """An aim as a person reads it."""
+        if aim is None:
+            return "-"
+        return f"{'≥' if self.better == 'higher' else '≤'} {number(aim)} {self.unit}".rstrip()
+
+
+def number(value: float) -> str:
+    """A figure with three significant digits, and no fewer than its whole part."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+LOAD = "wrk -t1 -c32, POST chat completion, 785-byte JSON answer from nginx, proxy alone on one core"
+CALLS = "calls/s"
+
+TARGETS = (
+    Target(
+        "throughput_ratio",
+        "throughput / nginx reverse proxy",
+        "×",
+        "higher",
+        0.25,
+        0.70,
+        f"{LOAD}; one worker, metering and two-phase ledger on; over nginx's proxy as it comes, same round",
+    ),
+    Target(
+        "throughput_kept_ratio",
+        "throughput / nginx with kept connections",
+        "×",
+        "higher",
+        0.25,
+        0.70,
+        "as above, over nginx set up to keep its connections to the upstream: the hardest reference",
+    ),
+    Target("gateway_calls_per_s", "  Wellhead", CALLS, "higher", None, None, LOAD),
+    Target("nginx_calls_per_s", "  nginx reverse proxy", CALLS, "higher", None, None, LOAD),
+    Target("nginx_kept_calls_per_s", "  nginx, kept connections", CALLS, "higher", None, None, LOAD),
+    Target(
+        "peer_ratio",
+        "throughput / LiteLLM proxy",
+        "×",
+        "higher",
+        40,
+        100,
+        "same load, same rounds; LiteLLM with one worker",
+    ),
+    Target("litellm_calls_per_s", "  LiteLLM proxy", CALLS, "higher", None, None, LOAD),
+    Target(
+        "added_latency_p50_ms",
+        "added latency, p50",
+        "ms",
+        "lower",
+        0.6,
+        0.2,
+        "one keep-alive connection, blocks of 400 calls, through minus direct",
+    ),
+    Target("added_latency_p99_ms", "added latency, p99", "ms", "lower", 3, 1, "as above"),
+    Target(
+        "stream_cpu_us_per_chunk",
+        "streaming, CPU per chunk",
+        "µs",
+        "lower",
+        25,
+        10,
+        "100 streams at once, 100 chunks each, 20 ms apart; CPU time of the worker over 10,000 chunks",
+    ),
+    Target(
+        "stream_added_ttfb_p99_ms",
+        "streaming, added time to first byte, p99",
+        "ms",
+        "lower",
+        30,
+        5,
+        "the same streams, all asked for at the same moment: p99 through minus p99 direct",
+    ),
+    Target(
+        "memory_start_mb", "memory after start", "MB", "lower", 90, 60, "RSS of a gateway worker, no call yet"
+    ),
+    Target(
+        "memory_idle_stream_kb",
+        "memory per open idle stream",
+        "KB",
+        "lower",
+        60,
+        25,
+        "growth of the worker's RSS over 1,000 streams that stay silent after their first chunk",
+    ),
+    Target(
+        "memory_stall_mb",
+        "memory growth under a stalled reader",
+        "MB",
+        "lower",
+        10,
+        2,
+        "one client stops reading an endless stream for 4 s; highest RSS minus RSS before",
+    ),
+    Target(
+        "books_calls_per_s",
+        "books",
+        CALLS,
+        "higher",
+        15_000,
+        40_000,
+        "open + settle + rollups on SQLite, one writer",
+    ),
+    Target(
+        "meter_mb_per_s", "meter on SSE", "MB/s", "higher", 100, None, "a chat stream in chunks, one core"
+    ),
+    Target(
+        "start_s",
+        "start to first answered call",
+        "s",
+        "lower",
+        2.0,
+        0.8,
+        "`wellhead serve` with a new database to the first answered chat completion",
+    ),
+    Target(
+        "disk_bytes_per_call",
+        "disk per call",
+        "bytes",
+        "lower",
+        450,
+        250,
+        "size of the ledger of the throughput runs, indexes included, divided by its calls",
+    ),
+)

@@ -1,0 +1,107 @@
+"""Calls per second under load: nginx's reverse proxy, Wellhead and LiteLLM, round by round.
+
+::
+
+    wrk ── load core ──► the proxy ── proxy core ──► nginx ── load core
+
+Every proxy gets the same load in turn (A B C A B C …), so what the machine does
+meanwhile strikes all of them; a ratio is taken within a round.  wrk and the nginx
+that answers share the load core.  The ledger the load leaves behind is weighed.
+"""
+
+import contextlib
+import json
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+from bench import chat, servers
+from bench.rig import Failed, Rig, Unmeasured
+from bench.rounds import Rounds
+
+ROUNDS = 5
+ROUND_S = 2
+CONNECTIONS = 32
+PAUSE_S = 0.5
+"""Between two loads, for calls that were under way when the load ended."""
+CALL_MAX_S = 15
+
+RATIOS = {"nginx": "throughput_ratio", "nginx_kept": "throughput_kept_ratio", "litellm": "peer_ratio"}
+
+SCRIPT = """
+wrk.method = "POST"
+wrk.body = [==[{body}]==]
+{headers}
+done = function(summary, latency, requests)
+    local e = summary.errors
+    local failed = e.connect + e.read + e.write + e.status + e.timeout
+    io.write(string.format('{{"calls": %d, "failed": %d, "duration_us": %d}}\\n',
+        summary.requests, failed, summary.duration))
+end
+"""
+
+
+def measure(rig: Rig) -> Rounds:
+    """Throughput, its ratios, and the size of the ledger per call."""
+    rig.tool("wrk")
+    rounds = Rounds()
+    with contextlib.ExitStack() as stack:
+        upstream = stack.enter_context(servers.nginx_upstream(rig))
+        ports = {
+            "nginx": stack.enter_context(servers.nginx_proxy(rig, upstream, kept=False)),
+            "nginx_kept": stack.enter_context(servers.nginx_proxy(rig, upstream, kept=True)),
+        }
+        peer = _peer(rig, upstream, stack, rounds)
+        with servers.wellhead(rig, upstream) as gateway:
+            _load(rig, ports | {"gateway": gateway.port} | ({"litellm": peer} if peer else {}), rounds)
+        rounds.add("disk_bytes_per_call", bytes_per_call(gateway.database))
+    return rounds
+
+
+def _peer(rig: Rig, upstream: int, stack: contextlib.ExitStack, rounds: Rounds) -> int | None:
+    """The peer's port.  Without a peer the other figures are still to be had."""
+    try:
+        return stack.enter_context(servers.litellm(rig, upstream))
+    except (Unmeasured, Failed) as error:
+        rounds.miss(("peer_ratio", "litellm_calls_per_s"), error)
+        return None
+
+
+def _load(rig: Rig, ports: dict[str, int], rounds: Rounds) -> None:
+    for port in ports.values():
+        calls_per_s(rig, port, seconds=1)  # warm
+        time.sleep(PAUSE_S)
+    for _ in range(ROUNDS):
+        speeds = {}
+        for name, port in ports.items():
+            speeds[name] = calls_per_s(rig, port, seconds=ROUND_S)
+            rounds.add(f"{name}_calls_per_s", speeds[name])
+            time.sleep(PAUSE_S)
+        for name, ratio in RATIOS.items():
+            if name in speeds:
+                rounds.add(ratio, speeds["gateway"] / speeds[name])
+
+
+def calls_per_s(rig: Rig, port: int, *, seconds: int) -> float:
+    """The rate of answered calls.  Raises `Failed` if any failed."""
+    script = rig.directory("wrk") / "chat.lua"
+    headers = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in chat.HEADERS.items())
+    script.write_text(SCRIPT.format(body=chat.body().decode(), headers=headers))
+    command = [rig.tool("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", f"--timeout={CALL_MAX_S}s"]
+    command += ["-s", str(script), f"http://127.0.0.1:{port}{chat.PATH}"]
+    limit_s = seconds + 2 * CALL_MAX_S
+    done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=True)
+    told = json.loads(done.stdout.strip().splitlines()[-1])
+    if told["failed"] or not told["calls"]:
+        raise Failed(f"{told['failed']} of {told['calls']} calls under load failed")
+    return float(told["calls"] / (told["duration_us"] / 1e6))
+
+
+def bytes_per_call(database: Path) -> float:
+    """What a call takes in a ledger, indexes, rollups and free pages included."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        (calls,) = connection.execute("SELECT count(*) FROM calls").fetchone()
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    return float(pages * size / calls)
