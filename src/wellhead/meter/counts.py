@@ -51,14 +51,18 @@ def rules_of(dialect: Dialect) -> Rules:
     for ways in dialect.counts.values():
         for count in ways:
             extras = (*count.plus, *count.plus_if_total)
-            paths += [count.path, *(extra for extra in extras if extra not in dialect.counts)]
+            paths += [*count.paths, *(extra for extra in extras if extra not in dialect.counts)]
     sums = tuple(
         name for name, ways in dialect.counts.items() if any(c.plus or c.plus_if_total for c in ways)
     )
     return Rules(
         dialect=dialect,
         tree=_tree(paths),
-        plain=tuple((n, tuple(c.path for c in ways)) for n, ways in dialect.counts.items() if n not in sums),
+        plain=tuple(
+            (n, tuple(path for c in ways for path in c.paths))
+            for n, ways in dialect.counts.items()
+            if n not in sums
+        ),
         sums=sums,
         durations=tuple((n, steps(path)) for n, paths in dialect.durations_s.items() for path in paths),
     )
@@ -141,7 +145,7 @@ class Counts:
             value = self._summed(name)
             if value is not None:
                 figures[name] = value
-        total = next((stated[path] for path in rules.dialect.total_at if path in stated), None)
+        total = self._first(rules.dialect.total_at)
         if total is not None:
             self._heed_total(figures, total)
         self._drop_odd_parts(figures)
@@ -157,20 +161,33 @@ class Counts:
         return None
 
     def _sum(self, count: Count) -> int | None:
-        if self._refused and self._refused.intersection((count.path, *count.plus)) - self._stated.keys():
-            return None  # A sum with an unknown addend is unknown.
-        base = self._stated.get(count.path)
+        base = self._first(count.paths)
         addends = [value for name in count.plus if (value := self._addend(name)) is not None]
         if base is None and not (count.may_be_absent and addends):
             return None
+        if self._refused and (self._was_refused(count.paths) or any(map(self._is_spoilt, count.plus))):
+            return None  # A sum with an unknown addend is unknown.
         value = (base or 0) + sum(addends)
         if value > COUNT_MAX:
-            self._trouble.setdefault(f"count_refused:{count.path}")
+            self._trouble.setdefault(f"count_refused:{count.paths[0]}")
             return None
         return value
 
+    def _first(self, paths: tuple[str, ...]) -> int | None:
+        return next((self._stated[path] for path in paths if path in self._stated), None)
+
     def _addend(self, name: str) -> int | None:
         return self._summed(name) if name in self._rules.dialect.counts else self._stated.get(name)
+
+    def _was_refused(self, paths: tuple[str, ...]) -> bool:
+        """Whether a count was stated here, but only in ways that had to be refused."""
+        return any(path in self._refused for path in paths) and self._first(paths) is None
+
+    def _is_spoilt(self, addend: str) -> bool:
+        ways = self._rules.dialect.counts.get(addend)
+        return any(
+            self._was_refused(paths) for paths in ([count.paths for count in ways] if ways else [(addend,)])
+        )
 
     def _heed_total(self, figures: dict[str, int], total: int) -> None:
         """Include what the stated total shows to be beside input and output, or to be left out as 0."""

@@ -16,7 +16,8 @@ from typing import Any
 class Count:
     """One figure of `wellhead.usage.Usage` and where a usage object states it."""
 
-    path: str
+    paths: tuple[str, ...]
+    """The first that is stated counts."""
     plus: tuple[str, ...] = ()
     """What this provider states *beside* it and ours includes: paths, or names of our figures.
     One that is absent adds nothing."""
@@ -31,8 +32,8 @@ Counts = Mapping[str, tuple[Count, ...]]
 
 
 def at(*paths: str) -> tuple[Count, ...]:
-    """A figure that stands at the first of these paths that has one."""
-    return tuple(Count(path) for path in paths)
+    """A figure that stands at the first of these paths that is stated."""
+    return (Count(paths),)
 
 
 @dataclass(frozen=True, slots=True)

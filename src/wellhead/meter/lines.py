@@ -99,8 +99,9 @@ class Pieces:
                 )
             return []
         pieces = []
-        for piece in whole.split(self._separator):
-            if not piece.strip() or (piece.startswith(b":") and b"\n" not in piece):
+        for cut in whole.split(self._separator):
+            piece = cut.strip(b"\n")
+            if not piece or (piece.startswith(b":") and b"\n" not in piece):
                 continue  # Nothing, or a keep-alive comment.
             if self._first:
                 self._first -= 1

@@ -82,9 +82,9 @@ class Meter:
         if self._reading is None:
             try:
                 self._end()
+                self._reading = self._findings.reading(self._headers)
             except Exception:  # As in `feed`.
-                self._trouble.setdefault(FAULT)
-            self._reading = self._findings.reading(self._headers)
+                self._reading = Reading(trouble=tuple(self._trouble | {FAULT: None}))
         return self._reading
 
     def _take(self, data: bytes) -> None:

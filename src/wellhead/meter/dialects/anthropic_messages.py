@@ -16,13 +16,13 @@ ANTHROPIC_MESSAGES = Dialect(
     name="anthropic_messages",
     usage_at=("usage", "message.usage"),
     counts={
-        "input_tokens": (Count("input_tokens", plus=("cache_write_tokens", "cache_read_tokens")),),
+        "input_tokens": (Count(("input_tokens",), plus=("cache_write_tokens", "cache_read_tokens")),),
         "output_tokens": at("output_tokens"),
         "cache_read_tokens": at("cache_read_input_tokens"),
         "cache_write_tokens": (
-            Count("cache_creation_input_tokens"),
+            Count(("cache_creation_input_tokens",)),
             Count(
-                "cache_creation.ephemeral_5m_input_tokens",
+                ("cache_creation.ephemeral_5m_input_tokens",),
                 plus=("cache_creation.ephemeral_1h_input_tokens",),
                 may_be_absent=True,
             ),

@@ -17,18 +17,24 @@ GEMINI = Dialect(
     usage_at=("usageMetadata", "usage_metadata"),
     counts={
         "input_tokens": (
-            Count("promptTokenCount", plus=("toolUsePromptTokenCount",), may_be_absent=True),
-            Count("prompt_token_count", plus=("tool_use_prompt_token_count",), may_be_absent=True),
+            Count(
+                ("promptTokenCount", "prompt_token_count"),
+                plus=("toolUsePromptTokenCount", "tool_use_prompt_token_count"),
+                may_be_absent=True,
+            ),
         ),
         "output_tokens": (
-            Count("candidatesTokenCount", plus=("reasoning_tokens",), may_be_absent=True),
-            Count("candidates_token_count", plus=("reasoning_tokens",), may_be_absent=True),
+            Count(
+                ("candidatesTokenCount", "candidates_token_count"),
+                plus=("reasoning_tokens",),
+                may_be_absent=True,
+            ),
         ),
         "cache_read_tokens": at("cachedContentTokenCount", "cached_content_token_count"),
         "reasoning_tokens": at("thoughtsTokenCount", "thoughts_token_count"),
         "input_audio_tokens": (
             Count(
-                "promptTokensDetails.AUDIO.tokenCount",
+                ("promptTokensDetails.AUDIO.tokenCount",),
                 plus=("toolUsePromptTokensDetails.AUDIO.tokenCount",),
                 may_be_absent=True,
             ),
@@ -36,7 +42,7 @@ GEMINI = Dialect(
         "output_audio_tokens": at("candidatesTokensDetails.AUDIO.tokenCount"),
         "input_image_tokens": (
             Count(
-                "promptTokensDetails.IMAGE.tokenCount",
+                ("promptTokensDetails.IMAGE.tokenCount",),
                 plus=("toolUsePromptTokensDetails.IMAGE.tokenCount",),
                 may_be_absent=True,
             ),

@@ -14,7 +14,7 @@ from wellhead.meter.dialect import Cost, Count, Dialect, at
 
 CHAT_COUNTS = {
     "input_tokens": at("prompt_tokens"),
-    "output_tokens": (Count("completion_tokens", plus_if_total=("reasoning_tokens",)),),
+    "output_tokens": (Count(("completion_tokens",), plus_if_total=("reasoning_tokens",)),),
     "cache_read_tokens": at(
         "prompt_tokens_details.cached_tokens",
         "cached_tokens",
@@ -35,7 +35,7 @@ CHAT_COUNTS = {
     "web_searches": at("server_tool_use.web_search_requests"),
 }
 
-REASONING_BESIDE = (Count("completion_tokens", plus=("reasoning_tokens",)),)
+REASONING_BESIDE = (Count(("completion_tokens",), plus=("reasoning_tokens",)),)
 BYOK_COST = Cost("cost", plus="cost_details.upstream_inference_cost", plus_if="is_byok")
 
 OPENAI_CHAT = Dialect(
@@ -54,15 +54,10 @@ OPENAI_CHAT = Dialect(
     variants={
         # `prompt_cache_hit_tokens` and `prompt_tokens_details.cached_tokens` are the same number.
         "deepseek": {},
-        "xai": {
-            "counts": CHAT_COUNTS
-            | {"output_tokens": (Count("completion_tokens", plus=("reasoning_tokens",)),)}
-        },
+        "xai": {"counts": CHAT_COUNTS | {"output_tokens": REASONING_BESIDE}},
         "groq": {"id_at": ("id", "x_groq.id")},
         "mistral": {},
         # With one's own key the upstream bills its part apart from OpenRouter's fee.
-        "openrouter": {
-            "costs": (Cost("cost", plus="cost_details.upstream_inference_cost", plus_if="is_byok"),)
-        },
+        "openrouter": {"costs": (BYOK_COST,)},
     },
 )
