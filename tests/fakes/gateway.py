@@ -26,7 +26,7 @@ class SilentLog:
     def debug(self, event: str, **fields: object) -> None:
         self.events.append((event, fields))
 
-    exception = debug
+    warning = exception = debug
 
 
 @dataclass

@@ -291,6 +291,18 @@ async def test_an_upstream_that_is_not_there_is_a_502_in_the_callers_dialect() -
         assert settlement.status_code == 502
 
 
+async def test_a_call_tells_its_way_in_the_log() -> None:
+    async with WireServer(answer(TOLD, JSON)) as server, running_gateway(sole(server.url)) as gateway:
+        await talk(gateway.port, post(CHAT, ASK, JSON))
+        await gateway.the_call()
+        assert [event for event, _ in gateway.log.events] == [
+            "lifecycle.pre_logged",
+            "passthrough.upstream_headers",
+            "passthrough.stream_first_chunk",
+            "lifecycle.finalized",
+        ]
+
+
 async def test_an_upstream_that_sends_garbage_is_a_502() -> None:
     async with WireServer(raw(b"\x16\x03\x01garbage\r\n\r\n")) as server:
         async with running_gateway(sole(server.url)) as gateway:

@@ -12,7 +12,6 @@ leaves no row.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from wellhead.call import CallState, Opening
 from wellhead.directory import Directory, Provider
@@ -21,7 +20,7 @@ from wellhead.gateway import booking, replies
 from wellhead.gateway.booking import CLIENT_LEFT, COMPLETED, SHUTDOWN, End
 from wellhead.gateway.client import Client, Receive, Scope, Send
 from wellhead.gateway.headers import to_upstream
-from wellhead.gateway.relay import CALL_HEADER, Relay
+from wellhead.gateway.relay import CALL_HEADER, Log, Relay
 from wellhead.gateway.server import ClientLeft, ResponseBroken
 from wellhead.meter.catalogue import DIALECTS
 from wellhead.meter.dialect import Dialect
@@ -31,14 +30,6 @@ from wellhead.ports import Books, Upstream, UpstreamRequest
 from wellhead.usage import NOTHING_ASKED, Asked
 
 HEALTHY = b'{"status":"ok"}'
-
-
-class Log(Protocol):
-    """A structured logger: an event's name and its fields."""
-
-    def debug(self, event: str, **fields: object) -> object: ...
-
-    def exception(self, event: str, **fields: object) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +116,7 @@ class Gateway:
             family = place.family
             body = await client.body(self._options.max_request_body)
             plan = self._plan(client, place, body)
-            relay = Relay(client, plan.provider, call_id, self._now_us)
+            relay = Relay(client, plan.provider, call_id, self._now_us, self._log)
             if plan.dialect is None:
                 self._log.debug(
                     "gateway.forwarded", call=call_id, provider=plan.provider.id, path=client.path
@@ -183,8 +174,11 @@ class Gateway:
             wait_s = self._options.books_retry_after_s
             raise CallerError("books_unavailable", 503, told, retry_after_s=wait_s) from error
         except asyncio.CancelledError:
-            self._books.settle(opened, booking.settlement(opened, relay, client, SHUTDOWN))
+            self._settle(opened, relay, client, SHUTDOWN)
             raise
+        self._log.debug(
+            "lifecycle.pre_logged", request_id=opened.id, provider=opened.provider, model=opened.model
+        )
 
     async def _relay(self, relay: Relay, client: Client, plan: _Plan, opened: Opening | None) -> None:
         """Relay, and book how it ended; what the client must still be told comes out as an exception."""
@@ -199,6 +193,9 @@ class Gateway:
             told = CallerError("shutting_down", 503, "The gateway is shutting down", retry_after_s=1)
         except UpstreamError as error:
             told = replies.from_upstream(plan.provider.id, error)
+            self._log.warning(
+                "upstream.error", provider=plan.provider.id, code=error.code, cause=error.message
+            )
             end = End(
                 CallState.FAILED, "stream_error" if client.told else told.code, error.message, told.status
             )
@@ -211,8 +208,14 @@ class Gateway:
             end = End(CallState.FAILED, "internal_error", "the gateway failed", 500)
         finally:
             if opened is not None:
-                self._books.settle(opened, booking.settlement(opened, relay, client, end))
+                self._settle(opened, relay, client, end)
         if told is not None:
             if client.told is not None:
                 raise ResponseBroken(told.code)
             raise told
+
+    def _settle(self, opened: Opening, relay: Relay, client: Client, end: End) -> None:
+        settled = booking.settlement(opened, relay, client, end)
+        self._books.settle(opened, settled)
+        event = "lifecycle.aborted" if settled.state is CallState.ABORTED else "lifecycle.finalized"
+        self._log.debug(event, request_id=opened.id, state=settled.state, status=settled.status_code)

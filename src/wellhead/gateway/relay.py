@@ -13,6 +13,7 @@ it ended; the exception tells which way that was::
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 from wellhead.directory import OnDisconnect, Provider
 from wellhead.gateway.client import Client
@@ -26,10 +27,22 @@ from wellhead.ports import Headers, Upstream, UpstreamRequest, UpstreamResponse
 CALL_HEADER = b"x-wellhead-call"
 
 
+class Log(Protocol):
+    """A structured logger: an event's name and its fields."""
+
+    def debug(self, event: str, **fields: object) -> object: ...
+
+    def warning(self, event: str, **fields: object) -> object: ...
+
+    def exception(self, event: str, **fields: object) -> object: ...
+
+
 class Relay:
     """One response, from the upstream to the client."""
 
-    def __init__(self, client: Client, provider: Provider, call_id: int, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self, client: Client, provider: Provider, call_id: int, now_us: Callable[[], int], log: Log
+    ) -> None:
         self.meter: Meter | None = None
         self.status: int | None = None
         """The upstream's."""
@@ -42,6 +55,9 @@ class Relay:
         self._provider = provider
         self._call_header = (CALL_HEADER, b"%d" % call_id)
         self.now_us = now_us
+        self._started_us = now_us()
+        self._log = log
+        self._call_id = call_id
         self._task = asyncio.current_task()
         self._gone = False
         self._drain_timer: asyncio.TimerHandle | None = None
@@ -58,6 +74,7 @@ class Relay:
             try:
                 self.head_us = self.now_us()
                 self.status = response.status
+                self._note("passthrough.upstream_headers", self.head_us, status=response.status)
                 await self._carry(response, dialect, Hiding() if hide_usage else None)
             finally:
                 response.close()
@@ -87,6 +104,7 @@ class Relay:
         while True:
             if chunk and self.first_byte_us is None:
                 self.first_byte_us = self.now_us()
+                self._note("passthrough.stream_first_chunk", self.first_byte_us)
             self.response_bytes += len(chunk)
             passed = chunk if hiding is None else hiding.feed(chunk)
             if not told:
@@ -101,6 +119,12 @@ class Relay:
                 break
         if not self._gone:
             await self._tell(client.end(b"" if hiding is None else hiding.finish()))
+
+    def _note(self, event: str, at_us: int, **fields: object) -> None:
+        latency_ms = (at_us - self._started_us) / 1000
+        self._log.debug(
+            event, request_id=self._call_id, provider=self._provider.id, latency_ms=latency_ms, **fields
+        )
 
     def _head(self, headers: Headers, *, hidden: bool) -> Headers:
         if hidden:  # the body is shorter than the upstream announced

@@ -19,6 +19,7 @@ DIALECT_BY_SUFFIX: tuple[tuple[str, str], ...] = (
     ("/chat/completions", "openai_chat"),
     ("/completions", "openai_completions"),
     ("/responses", "openai_responses"),
+    ("/responses/compact", "openai_responses"),
     ("/embeddings", "openai_embeddings"),
     ("/images/generations", "openai_images"),
     ("/images/edits", "openai_images"),
