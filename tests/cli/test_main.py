@@ -8,29 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from fakes.program import clean_environment
+from fakes.program import clean_environment, command
 from wellhead.cli.serving import welcome
 from wellhead.config.settings import Settings
 from wellhead.version import version
 
 
-def run(home: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "wellhead", *arguments],
-        env=clean_environment(home, environ),
-        cwd=home,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def test_help_names_every_command(tmp_path: Path) -> None:
-    ended = run(tmp_path, "--help")
+    ended = command(tmp_path, "--help")
     assert ended.returncode == 0
-    for command in ("serve", "gateway", "control", "demo", "db", "paths", "version"):
-        assert f"\n  {command} " in ended.stdout
+    for name in ("serve", "gateway", "control", "demo", "db", "paths", "version"):
+        assert f"\n  {name} " in ended.stdout
 
 
 @pytest.mark.parametrize(
@@ -49,26 +37,26 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 def test_wrong_use_is_one_line_on_stderr_and_exit_code_2(
     tmp_path: Path, arguments: tuple[str, ...], line: str
 ) -> None:
-    ended = run(tmp_path, *arguments)
+    ended = command(tmp_path, *arguments)
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", line + "\n")
 
 
 @pytest.mark.parametrize("arguments", [(), ("db",)])
 def test_without_a_command_the_help_is_shown(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    ended = run(tmp_path, *arguments)
+    ended = command(tmp_path, *arguments)
     assert ended.returncode == 2
     assert ended.stderr.startswith("Usage: wellhead")
 
 
 def test_version_is_for_people_and_for_programs(tmp_path: Path) -> None:
-    assert run(tmp_path, "version").stdout == f"wellhead {version()}\n"
-    assert run(tmp_path, "--version").stdout == f"wellhead {version()}\n"
-    told = json.loads(run(tmp_path, "version", "--json").stdout)
+    assert command(tmp_path, "version").stdout == f"wellhead {version()}\n"
+    assert command(tmp_path, "--version").stdout == f"wellhead {version()}\n"
+    told = json.loads(command(tmp_path, "version", "--json").stdout)
     assert told == {"version": version(), "python": platform.python_version()}
 
 
 def test_paths_shows_the_files_in_use(tmp_path: Path) -> None:
-    found = json.loads(run(tmp_path, "paths", "--json", XDG_CONFIG_HOME="/etc/ada").stdout)
+    found = json.loads(command(tmp_path, "paths", "--json", XDG_CONFIG_HOME="/etc/ada").stdout)
     assert found == {
         "configPath": None,
         "configDir": "/etc/ada/wellhead",
@@ -77,28 +65,28 @@ def test_paths_shows_the_files_in_use(tmp_path: Path) -> None:
         "dataDir": f"{tmp_path}/.local/share/wellhead",
     }
     (tmp_path / "wellhead.yaml").write_text("database: /srv/books.db")
-    lines = dict(line.split(maxsplit=1) for line in run(tmp_path, "paths").stdout.splitlines())
+    lines = dict(line.split(maxsplit=1) for line in command(tmp_path, "paths").stdout.splitlines())
     assert lines["configPath"] == f"{tmp_path}/wellhead.yaml"
     assert lines["dbPath"] == "/srv/books.db"
 
 
 def test_db_init_makes_the_database_and_may_be_run_again(tmp_path: Path) -> None:
     for _ in range(2):
-        ended = run(tmp_path, "db", "init", "--database", "books/books.db")
+        ended = command(tmp_path, "db", "init", "--database", "books/books.db")
         assert (ended.returncode, ended.stderr) == (0, "")
         assert ended.stdout == "Initialized DB at books/books.db\n"
     assert (tmp_path / "books/books.db").stat().st_mode & 0o777 == 0o600
 
 
 def test_db_rebuild_computes_the_rollups_again(tmp_path: Path) -> None:
-    ended = run(tmp_path, "db", "rebuild", "--database", "books.db")
+    ended = command(tmp_path, "db", "rebuild", "--database", "books.db")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout == "Rebuilt the rollups of books.db\n"
 
 
 def test_a_database_that_cannot_be_used_is_one_line_on_stderr_and_exit_code_1(tmp_path: Path) -> None:
     (tmp_path / "books.db").write_text("no database at all, only text" * 50)
-    ended = run(tmp_path, "db", "init", "--database", "books.db")
+    ended = command(tmp_path, "db", "init", "--database", "books.db")
     assert (ended.returncode, ended.stdout) == (1, "")
     (line,) = ended.stderr.splitlines()
     assert line.startswith("wellhead: the database cannot be used")

@@ -266,3 +266,10 @@ def test_one_upstream_beside_own_providers_takes_what_they_leave(place: Place) -
     place.write("wellhead.yaml", "providers: [{id: a, type: ollama, base_url: 'http://a'}]\n")
     providers = place.settings({}, {"upstream": "http://one"}).providers
     assert [p.base_url for p in providers if p.id in ("a", "openai")] == ["http://a", "http://one"]
+
+
+def test_what_is_hardly_meant_is_a_warning(place: Place) -> None:
+    flags = {"database": "books.db", "control.basic_user": "ada", "control.basic_password": "changeme"}
+    messages = [str(notice.fields["message"]) for notice in place.load({}, flags).notices]
+    assert [message.split()[0] for message in messages] == ["database", "control.basic_password"]
+    assert "changeme" not in str(messages)

@@ -13,11 +13,13 @@ it itself calls `stop` (or `signal` and `wait`) and looks at the exit code.
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
@@ -26,7 +28,8 @@ from typing import Any, Self
 import yaml
 
 START_MAX_S = 30.0
-STOP_MAX_S = 45.0
+STOP_MAX_S = 60.0
+COMMAND_MAX_S = 60.0
 KEPT = ("PATH", "PYTHONPATH", "LANG", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 """What a process needs of the environment; everything else would make tests depend on the machine."""
 
@@ -37,6 +40,19 @@ def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dic
     """An environment without any setting in it, and with an empty home."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return {**kept, "HOME": str(home), **(extra or {})}
+
+
+def command(home: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command that ends by itself, in a home of its own, which is also where it is started."""
+    return subprocess.run(
+        [sys.executable, "-m", "wellhead", *arguments],
+        env=clean_environment(home, environ),
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_MAX_S,
+        check=False,
+    )
 
 
 class Wellhead:
@@ -158,6 +174,12 @@ class Wellhead:
         died = {line["pid"] for line in self.events("worker.died")}
         started = [line["pid"] for line in self.events("worker.started") if line["role"] == role]
         return [pid for pid in started if pid not in died]
+
+    def calls(self) -> list[Line]:
+        """The rows of the ledger so far, oldest first."""
+        with closing(sqlite3.connect(f"file:{self.database_path}?mode=ro", uri=True)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute("SELECT * FROM calls ORDER BY id")]
 
     @property
     def output(self) -> str:

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from fakes.program import Wellhead, clean_environment
+from fakes.program import Wellhead, command
 from fakes.simulated import Simulated, simulated_process
 from wellhead.config.values import Address
 from wellhead.serve import sockets
@@ -78,6 +76,18 @@ def test_a_gateway_that_is_killed_comes_back_on_the_same_port(
         assert after != before
 
 
+def test_a_call_that_was_running_in_a_killed_gateway_is_booked_by_the_next(
+    upstream: Simulated, client: httpx.Client
+) -> None:
+    with Wellhead(command="gateway", upstream=upstream.url) as wellhead:
+        url = wellhead.gateway_url + "/v1/chat/completions"
+        with client.stream("POST", url, **chat(pieces=1000, interval_ms=50)) as answer:
+            received = answer.iter_bytes()
+            next(received)
+            os.kill(wellhead.pids[0], signal.SIGKILL)
+        wellhead.wait_until(lambda: [call["state"] for call in wellhead.calls()] == ["interrupted"])
+
+
 def test_several_gateways_share_the_listener(upstream: Simulated, client: httpx.Client) -> None:
     with Wellhead(command="gateway", upstream=upstream.url, config={"gateway": {"workers": 2}}) as wellhead:
         assert len(wellhead.pids) == 2
@@ -100,6 +110,7 @@ def test_sigterm_lets_a_running_stream_finish_and_takes_no_new_calls(
         with pytest.raises(httpx.ConnectError):
             httpx.get(wellhead.gateway_url + "/health")
         assert wellhead.wait() == 143
+        assert [call["state"] for call in wellhead.calls()] == ["completed"]
 
 
 def test_a_stream_that_outlasts_the_grace_period_is_cut(upstream: Simulated, client: httpx.Client) -> None:
@@ -112,19 +123,22 @@ def test_a_stream_that_outlasts_the_grace_period_is_cut(upstream: Simulated, cli
             with pytest.raises(httpx.RemoteProtocolError):
                 list(received)
         assert wellhead.events("shutdown.drained")[0]["cut"] == 1
+        assert [(call["state"], call["error_code"]) for call in wellhead.calls()] == [("aborted", "shutdown")]
 
 
 def test_a_second_signal_ends_it_at_once(upstream: Simulated, client: httpx.Client) -> None:
     with Wellhead(upstream=upstream.url) as wellhead:
         url = wellhead.gateway_url + "/v1/chat/completions"
         with client.stream("POST", url, **chat(pieces=1000, interval_ms=50)) as answer:
-            next(answer.iter_bytes())
+            received = answer.iter_bytes()  # kept, because dropping it would close the connection
+            next(received)
             wellhead.signal(signal.SIGTERM)
             wellhead.wait_for_event("shutdown.drain")
             asked = time.monotonic()
             wellhead.signal(signal.SIGTERM)
             assert wellhead.wait() == 143
         assert time.monotonic() - asked < 5
+        assert [(call["state"], call["error_code"]) for call in wellhead.calls()] == [("aborted", "shutdown")]
 
 
 def test_when_the_supervisor_is_killed_its_processes_end_by_themselves(upstream: Simulated) -> None:
@@ -135,21 +149,9 @@ def test_when_the_supervisor_is_killed_its_processes_end_by_themselves(upstream:
         wellhead.wait_until(lambda: all(gone(pid) for pid in pids), 10, "its processes are still there")
 
 
-def run(home: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "wellhead", *arguments],
-        env=clean_environment(home, environ),
-        cwd=home,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def test_configuration_mistakes_are_told_all_at_once_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "wellhead.yaml").write_text("gateway: {bnd: 1}\nlog: {level: loud}\n")
-    ended = run(tmp_path, "serve", "--workers", "none", WELLHEAD_CONTROL__BIND="0.0.0.0:1")
+    ended = command(tmp_path, "serve", "--workers", "none", WELLHEAD_CONTROL__BIND="0.0.0.0:1")
     assert ended.returncode == 2
     assert ended.stdout == ""
     lines = ended.stderr.splitlines()
@@ -164,7 +166,9 @@ def test_configuration_mistakes_are_told_all_at_once_without_a_traceback(tmp_pat
 def test_a_port_in_use_is_told_in_one_line(tmp_path: Path) -> None:
     with sockets.bind(Address("127.0.0.1", 0), "x") as taken:
         port = taken.getsockname()[1]
-        ended = run(tmp_path, "serve", "--gateway-bind", f"127.0.0.1:{port}", "--control-bind", "127.0.0.1:0")
+        ended = command(
+            tmp_path, "serve", "--gateway-bind", f"127.0.0.1:{port}", "--control-bind", "127.0.0.1:0"
+        )
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
     assert line.startswith(
@@ -175,7 +179,7 @@ def test_a_port_in_use_is_told_in_one_line(tmp_path: Path) -> None:
 def test_a_database_that_cannot_be_opened_ends_it_before_it_serves(tmp_path: Path) -> None:
     (tmp_path / "books.db").write_text("this is no database" * 100)
     binds = ("--gateway-bind", "127.0.0.1:0", "--control-bind", "127.0.0.1:0")
-    ended = run(tmp_path, "serve", "--database", str(tmp_path / "books.db"), *binds)
+    ended = command(tmp_path, "serve", "--database", str(tmp_path / "books.db"), *binds)
     assert ended.returncode == 1
     assert "the database could not be brought up to date" in ended.stderr
     assert "serve.ready" not in ended.stdout

@@ -7,7 +7,7 @@ source puts right is none.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -31,6 +31,9 @@ FILE_NAME = "wellhead.yaml"
 CONFIG_VARIABLE = "WELLHEAD_CONFIG"
 PROVIDERS_VARIABLE = "WELLHEAD_PROVIDERS"
 PREFIX = "WELLHEAD_"
+WEAK_SECRETS = frozenset(
+    {"admin", "changeme", "change-me", "default", "example", "password", "proxy", "secret", "token"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ def load(
     settings = loading.settings(environ)
     if loading.problems:
         raise ConfigError(tuple(loading.problems))
+    loading.warn(list(_doubts(settings)))
     return Loaded(settings, file, tuple(loading.notices))
 
 
@@ -267,6 +271,15 @@ class _Loading:
 
     def unknown(self, name: str, near: list[str]) -> None:
         self.reject(name, "is not a setting" + (f"; did you mean {near[0]}?" if near else ""))
+
+
+def _doubts(settings: Settings) -> Iterator[str]:
+    """What works but is hardly meant."""
+    path = settings.database.removeprefix("sqlite:///")
+    if not Path(path).is_absolute():
+        yield f"database is relative to the working directory, so it depends on where it is started: {path}"
+    if (settings.control.basic_password or "").lower() in WEAK_SECRETS:
+        yield "control.basic_password is one of those that are tried first; choose another"
 
 
 def _flatten(document: Mapping[object, object], sections: set[str]) -> dict[str, object]:

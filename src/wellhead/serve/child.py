@@ -44,20 +44,24 @@ class Child:
         return self.process.pid if self.process else None
 
     def start(self) -> None:
-        """Start the process; it loads its code and waits for the settings.
+        """Start the process; it loads its code and waits for the settings.  `OSError` if it cannot be had.
 
         It gets a process group of its own, so that Ctrl-C on a terminal reaches
         it through the supervisor only, once.
         """
+        self.due_s = None
         ours, theirs = socket.socketpair()
         inherited = [theirs.fileno()] + ([self.listener.fileno()] if self.listener else [])
         command = [sys.executable, "-P", "-m", "wellhead.serve.worker", self.role, *map(str, inherited)]
         try:
             self.process = subprocess.Popen(command, pass_fds=inherited, process_group=0)  # noqa: S603 - our own
+        except OSError:
+            ours.close()
+            raise
         finally:
             theirs.close()
         self.line = ours
-        self.is_ready, self.due_s, self._started_s = False, None, time.monotonic()
+        self.is_ready, self._started_s = False, time.monotonic()
 
     def begin(self, settings: Settings) -> None:
         """Send the settings; a process that is gone already is noticed elsewhere."""
@@ -85,12 +89,13 @@ class Child:
         pid, code = self.process.pid, self.process.wait()
         self.line.close()
         self.process, self.line, self.is_ready = None, None, False
-        steady = time.monotonic() - self._started_s >= STEADY_S
-        self._failures = 1 if steady else self._failures + 1
+        if time.monotonic() - self._started_s >= STEADY_S:
+            self._failures = 0
         return pid, code
 
     def postpone(self) -> float:
         """Plan the next start; says in how many seconds."""
+        self._failures += 1
         delay_s = backoff_s(self._failures)
         self.due_s = time.monotonic() + delay_s
         return delay_s

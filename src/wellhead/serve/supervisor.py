@@ -25,8 +25,8 @@ from wellhead.serve.child import Child
 EXIT_CODES = {signal.SIGINT: 0, signal.SIGTERM: 143, signal.SIGHUP: 129}
 """The signals that end the program, and the exit codes that say so."""
 CRASHED = 1
-MARGIN_S = 5.0
-"""What a process gets beyond the grace period before it is killed."""
+MARGIN_S = 15.0
+"""What a process gets beyond the grace period before it is killed: time to book the last calls."""
 AT_ONCE_S = 3.0
 """What it gets after a second signal, to book what it cut."""
 
@@ -90,8 +90,7 @@ class Supervisor:
         now_s = time.monotonic()
         for child in self._children:
             if child.due_s is not None and child.due_s <= now_s:
-                self._start(child)
-                child.begin(self._settings)
+                self._restart(child)
         if self._deadline_s is not None and self._deadline_s <= now_s:
             self._kill()
 
@@ -106,6 +105,19 @@ class Supervisor:
         assert child.line is not None
         self._selector.register(child.line, selectors.EVENT_READ, child)
         self._log.info("worker.started", role=child.role, pid=child.pid)
+
+    def _restart(self, child: Child) -> None:
+        try:
+            self._start(child)
+        except OSError as error:  # no memory or no process to be had just now
+            self._log.error(
+                "worker.not_started",
+                role=child.role,
+                reason=error.strerror,
+                restart_in_s=child.postpone(),
+            )
+        else:
+            child.begin(self._settings)
 
     def _hear(self, child: Child) -> None:
         child.hear()
