@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Literal
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -21,6 +22,7 @@ from wellhead.errors import BooksUnavailable
 
 BUSY_TIMEOUT_S = 5.0
 """How long a statement waits for another process's lock before it fails."""
+LOCK_RETRY_S = 0.01
 JOURNAL_BYTES_MAX = 64 * 1024 * 1024
 """The write-ahead log is cut back to this after a checkpoint."""
 CHECKPOINT_PAGES = 4000
@@ -51,7 +53,7 @@ def make_engine(url: str, *, synchronous: Synchronous = "NORMAL") -> Engine:
         connection.isolation_level = None
         with closing(connection.cursor()) as cursor:
             for pragma in _pragmas(synchronous):
-                cursor.execute(f"PRAGMA {pragma}")
+                _tell(cursor, pragma)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -121,6 +123,21 @@ def _make_file(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _tell(cursor: sqlite3.Cursor, pragma: str) -> None:
+    # SQLite's own waiting for locks leaves out the moment when a new file is turned to its log,
+    # which several processes may attempt at once.
+    deadline_s = monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            cursor.execute(f"PRAGMA {pragma}")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > deadline_s:
+                raise
+            sleep(LOCK_RETRY_S)
+        else:
+            return
 
 
 def _pragmas(synchronous: Synchronous) -> tuple[str, ...]:

@@ -1,0 +1,140 @@
+"""What every `wellhead.ports.Books` promises: the ledger's writer, and the tests' fake."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from fakes.books import FakeBooks, a_settlement, an_opening, books_on_disk, rows_of
+from wellhead.call import CallState, Opening
+from wellhead.errors import BooksUnavailable
+from wellhead.ledger.writer import Writer
+from wellhead.ports import Books
+
+
+@dataclass
+class Case:
+    """Books, and a look into them from outside."""
+
+    books: Books
+    states: Callable[[], dict[int, str]]
+    close: Callable[[], None]
+    """Have all that was settled booked; the books may not be used afterwards."""
+    break_down: Callable[[], None]
+    """From here on the books cannot be written."""
+
+
+@pytest.fixture(params=["writer", "fake"])
+async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Case]:
+    if request.param == "fake":
+        yield a_fake()
+        return
+    made, writer = a_writer(tmp_path)
+    yield made
+    await asyncio.to_thread(writer.close)
+
+
+def a_fake() -> Case:
+    fake = FakeBooks()
+
+    def states() -> dict[int, str]:
+        return {call_id: str(fake.state(call_id)) for call_id in fake.openings}
+
+    def break_down() -> None:
+        fake.unavailable = "broken down"
+
+    return Case(fake, states, lambda: None, break_down)
+
+
+def a_writer(folder: Path) -> tuple[Case, Writer]:
+    engine = books_on_disk(folder)
+    writer = Writer(engine)
+    writer.start()
+
+    def states() -> dict[int, str]:
+        found = {row["id"]: row["state"] for row in rows_of(engine, "calls")}
+        engine.dispose()
+        return found
+
+    return Case(writer, states, writer.close, writer.close), writer
+
+
+def opening(case: Case) -> Opening:
+    return an_opening(case.books.next_id())
+
+
+def test_ids_grow(case: Case) -> None:
+    ids = [case.books.next_id() for _ in range(10_000)]
+
+    assert all(0 < earlier < later < 2**63 for earlier, later in pairwise(ids))
+
+
+async def test_an_opened_call_is_in_the_books_as_pending(case: Case) -> None:
+    call = opening(case)
+
+    await case.books.open(call)
+    assert case.states() == {call.id: CallState.PENDING}
+
+
+async def test_a_settled_call_is_in_its_terminal_state(case: Case) -> None:
+    call = opening(case)
+
+    await case.books.open(call)
+    case.books.settle(call, a_settlement(state=CallState.ABORTED))
+    case.close()
+    assert case.states() == {call.id: CallState.ABORTED}
+
+
+async def test_the_first_settlement_counts(case: Case) -> None:
+    call = opening(case)
+
+    await case.books.open(call)
+    case.books.settle(call, a_settlement())
+    case.books.settle(call, a_settlement(state=CallState.FAILED))
+    case.close()
+    assert case.states() == {call.id: CallState.COMPLETED}
+
+
+async def test_a_call_that_was_never_opened_is_left_alone(case: Case) -> None:
+    case.books.settle(opening(case), a_settlement())
+
+    case.close()
+    assert case.states() == {}
+
+
+async def test_many_calls_at_once_are_all_booked(case: Case) -> None:
+    some = [opening(case) for _ in range(500)]
+
+    await asyncio.gather(*(case.books.open(call) for call in some))
+    for call in some:
+        case.books.settle(call, a_settlement())
+    case.close()
+    assert case.states() == {call.id: CallState.COMPLETED for call in some}
+
+
+async def test_a_call_whose_opening_was_cancelled_can_be_settled_and_disturbs_nobody(case: Case) -> None:
+    cancelled, other = opening(case), opening(case)
+
+    opened = asyncio.ensure_future(case.books.open(cancelled))
+    await asyncio.sleep(0)
+    opened.cancel()
+    case.books.settle(cancelled, a_settlement(state=CallState.ABORTED))
+    await case.books.open(other)
+
+    case.books.settle(other, a_settlement())
+    case.close()
+    assert case.states()[other.id] == CallState.COMPLETED
+    assert case.states().get(cancelled.id, CallState.ABORTED) == CallState.ABORTED
+
+
+async def test_books_that_broke_down_refuse_to_open_and_swallow_settlements(case: Case) -> None:
+    call = opening(case)
+    case.break_down()
+
+    with pytest.raises(BooksUnavailable):
+        await case.books.open(call)
+    case.books.settle(call, a_settlement())
+    assert case.states() == {}

@@ -1,0 +1,111 @@
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from wellhead.database.engine import JOURNAL_BYTES_MAX, make_engine, transaction, writing_connection
+from wellhead.errors import BooksUnavailable
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_file_and_its_folder_are_for_their_owner_only(tmp_path: Path) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path}/new/books.db")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE t (x)"))
+
+        modes = {path.name: mode(path) for path in (tmp_path / "new").iterdir()}
+        assert modes == {"books.db": 0o600, "books.db-wal": 0o600, "books.db-shm": 0o600}
+        assert mode(tmp_path / "new") == 0o700
+    engine.dispose()
+
+
+def test_the_mode_of_a_folder_that_was_there_is_left_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    engine = make_engine(f"sqlite:///{tmp_path}/books.db")
+    engine.connect().close()
+    engine.dispose()
+
+    assert mode(tmp_path) == 0o755
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert make_engine("sqlite:///~/books.db").url.database == f"{tmp_path}/books.db"
+
+
+def test_making_an_engine_touches_nothing(tmp_path: Path) -> None:
+    make_engine(f"sqlite:///{tmp_path}/new/books.db")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "postgresql://books"])
+def test_only_files_can_be_books(url: str) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        make_engine(url)
+
+
+@pytest.mark.parametrize(("asked", "level"), [("NORMAL", 1), ("FULL", 2)])
+def test_connections_are_told_what_the_books_need(tmp_path: Path, asked: str, level: int) -> None:
+    engine = make_engine(
+        f"sqlite:///{tmp_path}/books.db", synchronous="FULL" if asked == "FULL" else "NORMAL"
+    )
+    with closing(writing_connection(engine)) as connection:
+        (page_count,) = connection.execute("PRAGMA page_count").fetchone()
+        told = {
+            name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in (
+                "journal_mode",
+                "synchronous",
+                "foreign_keys",
+                "journal_size_limit",
+                "auto_vacuum",
+                "busy_timeout",
+            )
+        }
+    engine.dispose()
+
+    assert page_count > 0
+    assert told == {
+        "journal_mode": "wal",
+        "synchronous": level,
+        "foreign_keys": 1,
+        "journal_size_limit": JOURNAL_BYTES_MAX,
+        "auto_vacuum": 2,
+        "busy_timeout": 5000,
+    }
+
+
+def test_reading_is_one_snapshot(engine: Engine) -> None:
+    count = text("SELECT count(*) FROM workers")
+    with engine.connect() as reader:
+        before = reader.execute(count).scalar()
+        with engine.begin() as other:
+            other.execute(text("INSERT INTO workers VALUES (1, 'h', 1, 1, 1, 1)"))
+
+        assert reader.execute(count).scalar() == before == 0
+
+
+def test_a_transaction_that_fails_leaves_nothing_behind(engine: Engine) -> None:
+    with closing(writing_connection(engine)) as connection:
+        with pytest.raises(sqlite3.IntegrityError), transaction(connection):
+            connection.execute("INSERT INTO workers VALUES (1, 'h', 1, 1, 1, 1)")
+            connection.execute("INSERT INTO workers VALUES (1, 'h', 1, 1, 1, 1)")
+
+        assert not connection.in_transaction
+        assert connection.execute("SELECT count(*) FROM workers").fetchone() == (0,)
+
+
+def test_a_place_that_cannot_be_written_is_said_to_be_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    engine = make_engine(f"sqlite:///{tmp_path}/file/books.db")
+
+    with pytest.raises(BooksUnavailable, match="cannot be used"):
+        writing_connection(engine)

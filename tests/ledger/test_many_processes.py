@@ -1,0 +1,78 @@
+"""The books under real processes: several at once, and some that are killed."""
+
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from fakes.books import rollups_of, rows_of
+from wellhead.ledger.clerk import Clerk
+from wellhead.ledger.processes import this_process
+from wellhead.ledger.rebuild import rebuild
+from wellhead.ledger.writer import clock_us
+
+PROGRAM = Path(__file__).with_name("writing_process.py")
+TESTS = PROGRAM.parent.parent
+WRITERS = 3
+CALLS = 3000
+KILLINGS = 6
+CALLS_BEFORE_KILLING_MAX = 3000
+
+
+def writing_process(engine: Engine, calls: int) -> subprocess.Popen[bytes]:
+    path = os.pathsep.join((str(TESTS), os.environ.get("PYTHONPATH", "")))
+    return subprocess.Popen(
+        [sys.executable, str(PROGRAM), str(engine.url), str(calls)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+
+
+def test_several_processes_write_one_file_without_errors_or_lost_rows(engine: Engine) -> None:
+    processes = [writing_process(engine, CALLS) for _ in range(WRITERS)]
+
+    opened = [int(line) for process in processes for line in process.communicate(timeout=100)[0].split()]
+    assert [process.returncode for process in processes] == [0] * WRITERS
+    rows = rows_of(engine, "calls")
+    assert {row["id"] for row in rows} == set(opened)
+    assert Counter(row["state"] for row in rows) == {"completed": WRITERS * CALLS}
+    rollups = rollups_of(engine)
+    assert sum(row["calls"] for row in rollups["usage_total"]) == WRITERS * CALLS
+    assert sum(row["total_tokens"] for row in rollups["usage_hourly"]) == WRITERS * CALLS * 200
+    assert rows_of(engine, "workers") == []
+    rebuild(engine)
+    assert rollups_of(engine) == rollups
+
+
+def test_killing_writers_at_random_moments_loses_no_call_whose_opening_returned(engine: Engine) -> None:
+    opened: set[int] = set()
+    for _ in range(KILLINGS):
+        opened |= written_until_killed(engine, random.randint(1, CALLS_BEFORE_KILLING_MAX))
+        clerk = Clerk(engine, clock_us, this_process())
+        clerk.sign_on()
+        clerk.sign_off()
+
+    rows = rows_of(engine, "calls")
+    assert opened <= {row["id"] for row in rows}
+    assert {row["state"] for row in rows} <= {"completed", "interrupted"}
+    assert rows_of(engine, "workers") == []
+    rollups = rollups_of(engine)
+    assert sum(row["calls"] for row in rollups["usage_total"]) == len(rows)
+    rebuild(engine)
+    assert rollups_of(engine) == rollups
+
+
+def written_until_killed(engine: Engine, calls: int) -> set[int]:
+    """The ids that a writer had said when it was killed, some moment after the given number of them."""
+    process = writing_process(engine, 0)
+    assert process.stdout is not None
+    said = [process.stdout.readline() for _ in range(calls)]
+    process.kill()
+    said += process.stdout.read().splitlines(keepends=True)
+    process.stdout.close()
+    process.wait()
+    return {int(line) for line in said if line.endswith(b"\n")}
