@@ -30,7 +30,7 @@ def openai_responses(usage: Any) -> dict[str, int]:
             "output_tokens": usage.output_tokens,
             "total_tokens": usage.total_tokens,
             "cache_read_tokens": usage.input_tokens_details.cached_tokens,
-            "cache_write_tokens": usage.input_tokens_details.cache_write_tokens,
+            "cache_write_tokens": getattr(usage.input_tokens_details, "cache_write_tokens", None),
             "reasoning_tokens": usage.output_tokens_details.reasoning_tokens,
         }
     )

@@ -1,0 +1,65 @@
+"""Secrets in the configuration are not repeated, whatever is wrong with it and whichever command says so."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fakes.canary import PASSWORD, USER, marked, secret
+from fakes.program import clean_environment
+
+
+def entry(**fields: Any) -> dict[str, Any]:
+    """A configuration with one provider."""
+    return {"providers": [{"id": "a", "type": "gemini", "base_url": "http://a", **fields}]}
+
+
+MISTAKES: dict[str, dict[str, Any]] = {
+    "unknown auth type": entry(auth={"type": "x", "value": secret("value")}),
+    "secret as auth type": entry(auth={"type": secret("auth")}),
+    "secret instead of auth": entry(auth=secret("auth")),
+    "line break in a value": entry(auth={"type": "bearer", "value": secret("value") + "\nx"}),
+    "value and env": entry(auth={"type": "bearer", "value": secret("value"), "env": "HOME"}),
+    "secret as header's name": entry(auth={"type": "bearer", "value": "x", "header": secret("header") + " "}),
+    "line break in a header": entry(headers={"x-key": secret("header") + "\nx"}),
+    "password in a provider's url": entry(base_url=f"http://user:{secret('url')}@a"),
+    "key in a provider's url": entry(base_url=f"http://a/?key={secret('url')}"),
+    "password in the upstream's url": {"upstream": f"http://user:{secret('url')}@a"},
+    "password in the database's url": {"database": f"postgresql://user:{secret('database')}@a/b"},
+    "password without user": {"control": {"basic_password": secret("password")}},
+    "password of a wrong kind": {"control": {"basic_user": USER, "basic_password": [secret("password")]}},
+    "providers of a wrong kind": {"providers": {"a": {"auth": {"value": secret("value")}}}},
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_no_secret_is_in_what_is_said_of_a_mistake(tmp_path: Path, mistake: str) -> None:
+    ended = _command(tmp_path, MISTAKES[mistake], "serve")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(b"wellhead: ")
+    assert marked(ended.stdout + ended.stderr) == []
+
+
+def test_no_secret_is_in_what_commands_print(tmp_path: Path) -> None:
+    config = entry(auth={"type": "bearer", "value": secret("value")}, headers={"x-key": secret("header")})
+    config["control"] = {"basic_user": USER, "basic_password": PASSWORD}
+    for arguments in (("paths",), ("paths", "--json"), ("db", "init")):
+        ended = _command(tmp_path, config, *arguments)
+        assert ended.returncode == 0, ended.stderr
+        assert marked(ended.stdout + ended.stderr) == []
+
+
+def _command(home: Path, config: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    file = home / "wellhead.yaml"
+    file.write_text(yaml.safe_dump(config))
+    return subprocess.run(
+        [sys.executable, "-m", "wellhead", *arguments, "--config", str(file)],
+        capture_output=True,
+        check=False,
+        timeout=60,
+        cwd=home,
+        env=clean_environment(home),
+    )
