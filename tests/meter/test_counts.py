@@ -226,6 +226,11 @@ def test_gemini_leaves_out_zeros() -> None:
     assert (silent.output_tokens, silent.total_tokens) == (None, None)
 
 
+def test_a_refused_count_is_not_taken_for_a_zero_left_out() -> None:
+    usage = {"promptTokenCount": 9, "candidatesTokenCount": -1, "totalTokenCount": 9}
+    assert answer("gemini", {"usageMetadata": usage}).usage.output_tokens is None
+
+
 def test_gemini_usage_may_be_in_snake_case() -> None:
     usage = {
         "prompt_token_count": 9,
@@ -323,6 +328,7 @@ def test_an_error_message_is_kept_up_to_its_bound() -> None:
 def test_an_empty_error_is_harmless(error: Any) -> None:
     reading = answer("openai_chat", {"model": "m", "error": error})
     assert (reading.error_type, reading.model_served) == (None, "m")
+    assert bool(reading.error_message) is (error == {"message": None})
 
 
 def test_a_message_without_an_error_around_it_counts_only_in_an_error() -> None:

@@ -180,6 +180,12 @@ def test_a_fault_of_ours_is_said_and_not_raised() -> None:
     assert meter.finish().trouble == (FAULT,)
 
 
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_encoding_that_broke_before_the_first_byte_leaves_no_end(status: int) -> None:
+    reading = read("application/json", gzip.compress(ANSWER)[:5], content_encoding="gzip", status=status)
+    assert reading == Reading(trouble=("encoding_truncated",))
+
+
 def test_the_id_in_the_body_comes_before_headers() -> None:
     headers = [(b"x-request-id", b"req_x"), (b"request-id", b"req_r")]
     assert read("application/json", ANSWER, headers=headers).upstream_request_id == "c1"
@@ -267,7 +273,7 @@ TYPES = st.sampled_from(["", "application/json", "text/event-stream", "applicati
 ALL = st.sampled_from(sorted(DIALECTS))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(ALL, TYPES, ENCODINGS, st.sampled_from([200, 400]), st.lists(st.binary(max_size=60), max_size=6))
 def test_arbitrary_bytes_never_raise(
     name: str, content_type: str, encoding: str, status: int, chunks: list[bytes]
@@ -293,7 +299,7 @@ VALUES = st.recursive(
 DOCUMENTS = st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(ALL, st.sampled_from([200, 400]), st.lists(DOCUMENTS, min_size=1, max_size=4))
 def test_arbitrary_documents_never_raise_and_counts_are_sound(
     name: str, status: int, documents: list[dict[str, Any]]
@@ -315,7 +321,7 @@ def test_arbitrary_documents_never_raise_and_counts_are_sound(
         assert len(reading.error_message or "") <= 500
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.integers(min_value=1, max_value=40), max_size=60), st.sampled_from([b"\n", b"\r\n", b"\r"])
 )

@@ -3,7 +3,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wellhead.meter.catalogue import DIALECTS
@@ -158,6 +158,7 @@ def test_a_model_name_is_kept_up_to_its_bound() -> None:
     assert len(asked(model="x" * 10_000).model or "") == 512
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_never_raise(body: bytes) -> None:
     for dialect in (None, CHAT):
@@ -186,6 +187,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES), values))
 def test_arbitrary_objects_are_read(body: dict[str, Any]) -> None:
     found = read_request(json.dumps(body).encode(), CHAT)

@@ -38,8 +38,8 @@ class Rules:
 
     dialect: Dialect
     tree: Tree
-    plain: tuple[tuple[str, tuple[str, ...]], ...]
-    """Figures that stand somewhere as they are."""
+    plain: tuple[tuple[str, str], ...]
+    """Figures that stand somewhere as they are, and where; of several places, the best comes last."""
     sums: tuple[str, ...]
     """Figures that have to be added up."""
     durations: tuple[tuple[str, Steps], ...]
@@ -59,9 +59,11 @@ def rules_of(dialect: Dialect) -> Rules:
         dialect=dialect,
         tree=_tree(paths),
         plain=tuple(
-            (n, tuple(path for c in ways for path in c.paths))
-            for n, ways in dialect.counts.items()
-            if n not in sums
+            (name, path)
+            for name, ways in dialect.counts.items()
+            for count in reversed(ways)
+            for path in reversed(count.paths)
+            if name not in sums
         ),
         sums=sums,
         durations=tuple((n, steps(path)) for n, paths in dialect.durations_s.items() for path in paths),
@@ -110,21 +112,16 @@ class Counts:
             if node is None or value is None:
                 continue
             if isinstance(node, str):
-                self._take(node, value)
+                if type(value) is not int or not 0 <= value <= COUNT_MAX:
+                    self._refused.add(node)
+                    self._trouble.setdefault(f"count_refused:{node}")
+                elif not (self._rules.dialect.never_falls and value < self._stated.get(node, 0)):
+                    self._stated[node] = value
             elif isinstance(value, dict):
                 self._walk(node, value)
             elif isinstance(value, list):
                 parts = [part for part in value if isinstance(part, dict)]
-                self._walk(
-                    node, {part["modality"]: part for part in parts if isinstance(part.get("modality"), str)}
-                )
-
-    def _take(self, path: str, value: Any) -> None:
-        if type(value) is not int or not 0 <= value <= COUNT_MAX:
-            self._refused.add(path)
-            self._trouble.setdefault(f"count_refused:{path}")
-        elif not (self._rules.dialect.never_falls and value < self._stated.get(path, 0)):
-            self._stated[path] = value
+                self._walk(node, {str(part.get("modality")): part for part in parts})
 
     def _take_seconds(self, figure: str, seconds: Any) -> None:
         if type(seconds) not in (int, float) or not 0 <= seconds <= SECONDS_MAX:
@@ -136,11 +133,9 @@ class Counts:
         """The figures in our form."""
         stated, rules = self._stated, self._rules
         figures = dict(self._direct)
-        for name, paths in rules.plain:
-            for path in paths:
-                if path in stated:
-                    figures[name] = stated[path]
-                    break
+        for name, path in rules.plain:
+            if path in stated:
+                figures[name] = stated[path]
         for name in rules.sums:
             value = self._summed(name)
             if value is not None:
@@ -174,7 +169,10 @@ class Counts:
         return value
 
     def _first(self, paths: tuple[str, ...]) -> int | None:
-        return next((self._stated[path] for path in paths if path in self._stated), None)
+        for path in paths:
+            if path in self._stated:
+                return self._stated[path]
+        return None
 
     def _addend(self, name: str) -> int | None:
         return self._summed(name) if name in self._rules.dialect.counts else self._stated.get(name)
@@ -184,10 +182,8 @@ class Counts:
         return any(path in self._refused for path in paths) and self._first(paths) is None
 
     def _is_spoilt(self, addend: str) -> bool:
-        ways = self._rules.dialect.counts.get(addend)
-        return any(
-            self._was_refused(paths) for paths in ([count.paths for count in ways] if ways else [(addend,)])
-        )
+        ways = self._rules.dialect.counts.get(addend, (Count((addend,)),))
+        return any(self._was_refused(count.paths) for count in ways)
 
     def _heed_total(self, figures: dict[str, int], total: int) -> None:
         """Include what the stated total shows to be beside input and output, or to be left out as 0."""
@@ -200,9 +196,11 @@ class Counts:
                 beside = sum(self._addend(extra) or 0 for extra in dialect.counts[name][0].plus_if_total)
                 if beside and total == whole_in + whole_out + beside:
                     figures[name] += beside
-        elif dialect.omits_zeros and whole_in == total:
+        elif not dialect.omits_zeros or self._refused:
+            return
+        elif whole_in == total:
             figures["output_tokens"] = 0
-        elif dialect.omits_zeros and whole_out == total:
+        elif whole_out == total:
             figures["input_tokens"] = 0
 
     def _drop_odd_parts(self, figures: dict[str, int]) -> None:

@@ -175,7 +175,7 @@ class Findings:
         plan = self._plan
         for types, messages in (plan.error, plan.bare_error) if bare else (plan.error,):
             kind = _text(outline, types)
-            message = next((m for path in messages for m in reach(outline, path)), None)
+            message = next((m for path in messages for m in reach(outline, path) if m), None)
             if kind is not None or message is not None:
                 self.error_type = kind
                 self.error_message = None if message is None else _excerpt(message)

@@ -6,7 +6,7 @@ left alone there, and said.  Several encodings in a row are undone last to first
 """
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 import brotli  # type: ignore[import-untyped]
@@ -146,7 +146,7 @@ class Zstd:
         return self._frame.eof or not self._began
 
 
-CODECS: dict[str, Callable[[], Codec]] = {
+CODECS: Mapping[str, Callable[[], Codec]] = {
     "gzip": Gzip,
     "x-gzip": Gzip,
     "deflate": Deflate,

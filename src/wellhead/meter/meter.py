@@ -98,17 +98,17 @@ class Meter:
             self._framing.feed(data)
 
     def _end(self) -> None:
+        if self._framing is None:
+            self._framing = choose(self._label, self._head, self._findings, final=True)
+            if self._framing is not None:
+                self._framing.feed(self._head)
+        if self._framing is not None:
+            self._framing.finish()
+        else:
+            # Nothing came; only an answer with content should have had some.
+            self._findings.ended = self._status in (204, 205) or self._status >= 300
         if self._inflater is not None:
             self._inflater.finish()
             if self._inflater.trouble:
                 self._trouble.setdefault(self._inflater.trouble)
-        if self._framing is None:
-            self._framing = choose(self._label, self._head, self._findings, final=True)
-            if self._framing is None:
-                # Nothing came; only an answer with content should have had some.
-                self._findings.ended = self._status in (204, 205) or self._status >= 300
-                return
-            self._framing.feed(self._head)
-        self._framing.finish()
-        if self._trouble and self._inflater is not None and self._inflater.trouble:
-            self._findings.ended = False
+                self._findings.ended = False
