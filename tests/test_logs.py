@@ -24,6 +24,7 @@ def as_before() -> Iterator[None]:
     structlog.reset_defaults()
     root.handlers[:] = handlers
     root.setLevel(level)
+    logging.getLogger("uvicorn").setLevel(logging.NOTSET)
 
 
 Captured = pytest.CaptureFixture[str]
@@ -92,6 +93,16 @@ def test_the_standard_librarys_log_comes_through_ours(capsys: Captured) -> None:
     (line,) = written(capsys)
     assert (line["level"], line["logger"]) == ("warn", "uvicorn.error")
     assert line["msg"] == "Invalid request with Bearer [REDACTED]"
+
+
+def test_debugging_makes_the_server_talkative_and_no_other_library(capsys: Captured) -> None:
+    logs.configure("debug", "json")
+    logging.getLogger("uvicorn.error").info("Started")
+    logging.getLogger("sqlalchemy.engine.Engine").info("INSERT ... ('canary')")
+    assert [line["msg"] for line in written(capsys)] == ["Started"]
+    logs.configure("info", "json")
+    logging.getLogger("uvicorn.error").info("Started")
+    assert written(capsys) == []
 
 
 def test_a_reader_that_is_gone_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,9 +128,9 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
         await asyncio.wait((patient, impatient), return_when=asyncio.FIRST_COMPLETED)
         impatient.cancel()
         cut = patient.result() if patient.done() else 0
-        if not patient.done():
-            patient.cancel()
-            cut = await gateway.drain(0)
+        patient.cancel()
+        # Also what came in at the last moment, or is left when patience has ended early.
+        cut += await gateway.drain(0)
         log.info("shutdown.drained", cut=cut, elapsed_ms=round((time.monotonic() - started) * 1000))
 
     try:
@@ -212,7 +212,7 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
 
 
 def _server(app: Callable[..., Any], protocol: type[asyncio.Protocol], life: Life) -> "uvicorn.Server":
-    """uvicorn as a library: no logging set-up, headers or signal handlers of its own."""
+    """uvicorn as a library: no logging set-up, headers, signal handlers or ticking clock of its own."""
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -226,6 +226,9 @@ def _server(app: Callable[..., Any], protocol: type[asyncio.Protocol], life: Lif
             gc.collect()
             gc.freeze()
             life.say_ready()
+
+        async def main_loop(self) -> None:
+            await life.asked.wait()
 
     config = uvicorn.Config(
         app,
@@ -255,7 +258,6 @@ async def _serve(
     asked = asyncio.create_task(life.asked.wait())
     await asyncio.wait((serving, asked), return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
-    server.should_exit = True
     await drain()
     _, late = await asyncio.wait((serving,), timeout=LINGER_S)
     if late:

@@ -57,9 +57,10 @@ def configure(level: str, format: str, *, component: str | None = None) -> Log: 
     log: Log = structlog.get_logger()
     if component is not None:
         log = log.bind(component=component)
-    # What libraries have to say passes through ours; their chatter below a warning only when debugging.
-    threshold = logging.DEBUG if level == "debug" else max(LEVELS[level], logging.WARNING)
-    logging.basicConfig(handlers=[_Forwarding(log)], level=threshold, force=True)
+    # What libraries have to say passes through ours, from warnings up: at lower levels some tell
+    # every statement with its values.  Only the server may say more when we are debugging.
+    logging.basicConfig(handlers=[_Forwarding(log)], level=max(LEVELS[level], logging.WARNING), force=True)
+    logging.getLogger("uvicorn").setLevel(logging.DEBUG if level == "debug" else logging.NOTSET)
     return log
 
 

@@ -15,6 +15,8 @@ from fakes.simulated import Simulated, simulated_process
 from wellhead.config.values import Address
 from wellhead.serve import sockets
 
+GATEWAY_KILOBYTES_MAX = 90_000
+
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[Simulated]:
@@ -111,6 +113,13 @@ def test_sigterm_lets_a_running_stream_finish_and_takes_no_new_calls(
             httpx.get(wellhead.gateway_url + "/health")
         assert wellhead.wait() == 143
         assert [call["state"] for call in wellhead.calls()] == ["completed"]
+
+
+def test_a_gateway_is_small_after_its_start(upstream: Simulated) -> None:
+    with Wellhead(command="gateway", upstream=upstream.url) as wellhead:
+        status = Path(f"/proc/{wellhead.pids[0]}/status").read_text()
+        (kilobytes,) = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")]
+        assert kilobytes <= GATEWAY_KILOBYTES_MAX
 
 
 def test_a_stream_that_outlasts_the_grace_period_is_cut(upstream: Simulated, client: httpx.Client) -> None:
