@@ -3,7 +3,7 @@
 import hashlib
 
 from wellhead.directory import Auth, AuthType, Provider, ProviderType
-from wellhead.gateway.headers import credential_hash, end_to_end, to_upstream
+from wellhead.gateway.headers import credential_hash, end_to_end, to_upstream, without_secrets
 
 SIMPLE = Provider("u", ProviderType.OPENAI, "http://u")
 
@@ -75,3 +75,25 @@ def test_a_credential_is_hashed_without_its_scheme_wherever_it_came() -> None:
     assert credential_hash({b"x-goog-api-key": b"sk-test"}, b"") == expected
     assert credential_hash({}, b"alt=sse&key=sk%2Dtest") == expected
     assert credential_hash({b"authorization": b""}, b"monkey=1") is None
+
+
+def test_what_an_upstream_says_is_kept_without_the_secrets_that_it_repeats() -> None:
+    provider = Provider(
+        "u",
+        ProviderType.OPENAI,
+        "http://u",
+        headers=(("x-tenant", "tenant-secret"), ("x-team", "water")),
+        auth=Auth(AuthType.BEARER, "provider-secret"),
+    )
+    fields = {b"authorization": b"Bearer client-secret", b"x-api-key": b"client-secret-2"}
+    said = "wrong: client-secret, client-secret-2, query%secret, query%25secret, provider-secret, tenant-secret, water"
+    assert without_secrets(said, fields, b"a=b&api_key=query%25secret", provider) == (
+        "wrong: [REDACTED], [REDACTED], [REDACTED], [REDACTED], [REDACTED], [REDACTED], water"
+    )
+    assert without_secrets("there is no water here", fields, b"", provider) == "there is no water here"
+
+
+def test_a_secret_that_is_cut_off_at_the_end_is_taken_out_too() -> None:
+    fields = {b"x-api-key": b"client-secret"}
+    assert without_secrets("wrong: client-sec", fields, b"", SIMPLE) == "wrong: [REDACTED]"
+    assert without_secrets("wrong: client", fields, b"", SIMPLE) == "wrong: client"

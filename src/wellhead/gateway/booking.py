@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.gateway.client import Client
-from wellhead.gateway.headers import credential_hash
+from wellhead.gateway.headers import credential_hash, without_secrets
 from wellhead.gateway.relay import Relay
 from wellhead.policy.routing import Place
 from wellhead.usage import Asked, Reading
@@ -75,6 +75,8 @@ def settlement(opened: Opening, relay: Relay, client: Client, end: End) -> Settl
         # An error event inside a 200 stream is a failure just as a status above 400 is.
         state, code = CallState.FAILED, "upstream_error"
         message = reading.error_message or reading.error_type or f"the upstream answered {relay.status}"
+    if message:
+        message = without_secrets(message, client.fields, client.query, relay.provider)[:MESSAGE_MAX]
     status = client.told or end.status
     if status is None and state is CallState.ABORTED:
         status = STATUS_CLIENT_LEFT
@@ -84,7 +86,7 @@ def settlement(opened: Opening, relay: Relay, client: Client, end: End) -> Settl
         finished_us=finished_us,
         status_code=status,
         error_code=code,
-        error_message=message[:MESSAGE_MAX] if message else None,
+        error_message=message or None,
         finish_reason=reading.finish_reason,
         upstream_request_id=reading.upstream_request_id,
         model_served=reading.model_served,

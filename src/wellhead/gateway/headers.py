@@ -7,7 +7,7 @@ as raw bytes, duplicates and order kept.
 
 import hashlib
 from collections.abc import Iterable
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_plus, unquote_to_bytes
 
 from wellhead.directory import AuthType, Provider, ProviderType
 from wellhead.ports import Headers
@@ -28,6 +28,12 @@ HOP_BY_HOP = frozenset(
 # The request's framing is written by the upstream side; `expect` was answered by ours.
 REQUEST_ENDS_HERE = HOP_BY_HOP | {b"host", b"content-length", b"expect", b"x-provider"}
 CREDENTIALS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key")
+CARRYING_SECRETS = (*CREDENTIALS, b"proxy-authorization", b"cookie")
+SECRET_PARAMETERS = ("key", "token", "secret", "password")
+"""How names of query parameters end that carry secrets."""
+SECRET_CHARS_MIN = 8
+"""What is shorter would be found in ordinary words."""
+REDACTED = "[REDACTED]"
 ANTHROPIC_VERSION = (b"anthropic-version", b"2023-06-01")
 _PLAIN_CONNECTION = (b"keep-alive", b"Keep-Alive", b"close")
 
@@ -84,3 +90,26 @@ def credential_hash(fields: dict[bytes, bytes], query: bytes) -> bytes | None:
             if name == b"key" and value:
                 return hashlib.sha256(unquote_to_bytes(value)).digest()
     return None
+
+
+def without_secrets(text: str, fields: dict[bytes, bytes], query: bytes, provider: Provider) -> str:
+    """What an upstream says, without the secrets of the request and of its provider that it may repeat."""
+    for secret in _secrets(fields, query, provider):
+        text = text.replace(secret, REDACTED)
+        # A long text was cut, perhaps in the middle of one.
+        for size in range(len(secret) - 1, SECRET_CHARS_MIN - 1, -1):
+            if text.endswith(secret[:size]):
+                text = text[:-size] + REDACTED
+    return text
+
+
+def _secrets(fields: dict[bytes, bytes], query: bytes, provider: Provider) -> list[str]:
+    """The longest first, so that none is left in part because another is inside it."""
+    values = [fields[name].decode("latin-1") for name in CARRYING_SECRETS if name in fields]
+    for parameter in query.decode("latin-1").split("&"):
+        name, _, value = parameter.partition("=")
+        if name.lower().endswith(SECRET_PARAMETERS):
+            values += [value, unquote_plus(value)]
+    values += [provider.auth.value or "", *(value for _, value in provider.headers)]
+    words = {word for value in values for word in value.split() if len(word) >= SECRET_CHARS_MIN}
+    return sorted(words, key=len, reverse=True)

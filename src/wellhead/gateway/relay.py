@@ -52,7 +52,7 @@ class Relay:
         self.response_bytes = 0
         self.attempts = 0
         self._client = client
-        self._provider = provider
+        self.provider = provider
         self._call_header = (CALL_HEADER, b"%d" % call_id)
         self.now_us = now_us
         self._started_us = now_us()
@@ -96,7 +96,7 @@ class Relay:
         headers = end_to_end(response.headers)
         hiding = hiding if hiding is not None and _is_event_stream(headers) else None
         if dialect is not None:
-            self.meter = _meter_for(dialect, response, self._provider)
+            self.meter = _meter_for(dialect, response, self.provider)
         head = self._head(headers, hidden=hiding is not None)
         meter = self.meter
         chunk = response.ready()
@@ -123,7 +123,7 @@ class Relay:
     def _note(self, event: str, at_us: int, **fields: object) -> None:
         latency_ms = (at_us - self._started_us) / 1000
         self._log.debug(
-            event, request_id=self._call_id, provider=self._provider.id, latency_ms=latency_ms, **fields
+            event, request_id=self._call_id, provider=self.provider.id, latency_ms=latency_ms, **fields
         )
 
     def _head(self, headers: Headers, *, hidden: bool) -> Headers:
@@ -138,7 +138,7 @@ class Relay:
         except ClientLeft:
             if not self._gone:
                 self._client_left()
-            if self._provider.on_disconnect is OnDisconnect.CANCEL:
+            if self.provider.on_disconnect is OnDisconnect.CANCEL:
                 raise
 
     def _client_left(self) -> None:
@@ -146,12 +146,12 @@ class Relay:
         self._gone = True
         if self._task is None:
             return
-        if self._provider.on_disconnect is OnDisconnect.CANCEL:
+        if self.provider.on_disconnect is OnDisconnect.CANCEL:
             if asyncio.current_task() is not self._task:
                 self._task.cancel()
-        elif self._provider.drain_s is not None:
+        elif self.provider.drain_s is not None:
             loop = asyncio.get_running_loop()
-            self._drain_timer = loop.call_later(self._provider.drain_s, self._task.cancel)
+            self._drain_timer = loop.call_later(self.provider.drain_s, self._task.cancel)
 
 
 def _meter_for(dialect: Dialect, response: UpstreamResponse, provider: Provider) -> Meter:
