@@ -86,9 +86,11 @@ def test_what_an_upstream_says_is_kept_without_the_secrets_that_it_repeats() -> 
         auth=Auth(AuthType.BEARER, "provider-secret"),
     )
     fields = {b"authorization": b"Bearer client-secret", b"x-api-key": b"client-secret-2"}
-    said = "wrong: client-secret, client-secret-2, query%secret, query%25secret, provider-secret, tenant-secret, water"
+    said = (
+        "client-secret, client-secret-2, query%secret, query%25secret, provider-secret, tenant-secret, water"
+    )
     assert without_secrets(said, fields, b"a=b&api_key=query%25secret", provider) == (
-        "wrong: [REDACTED], [REDACTED], [REDACTED], [REDACTED], [REDACTED], [REDACTED], water"
+        "[REDACTED], [REDACTED], [REDACTED], [REDACTED], [REDACTED], [REDACTED], water"
     )
     assert without_secrets("there is no water here", fields, b"", provider) == "there is no water here"
 

@@ -97,7 +97,7 @@ def without_secrets(text: str, fields: dict[bytes, bytes], query: bytes, provide
     for secret in _secrets(fields, query, provider):
         text = text.replace(secret, REDACTED)
         # A long text was cut, perhaps in the middle of one.
-        for size in range(len(secret) - 1, SECRET_CHARS_MIN - 1, -1):
+        for size in range(min(len(secret) - 1, len(text)), SECRET_CHARS_MIN - 1, -1):
             if text.endswith(secret[:size]):
                 text = text[:-size] + REDACTED
     return text
