@@ -152,9 +152,10 @@ def test_auth_that_cannot_work_is_a_mistake(auth: object, path: str) -> None:
 
 def test_a_mistake_never_repeats_a_secret() -> None:
     told = problems(
-        {**VLLM, "auth": {"type": "bearer", "value": "sk-canary\n"}, "headers": {"x": "sk-canary\r"}}
+        {**VLLM, "auth": {"type": "bearer", "value": "sk-canary\n"}, "headers": {"x": "sk-canary\r"}},
+        {**VLLM, "id": "b", "auth": {"type": "bearer", "env": "sk-canary"}},
     )
-    assert told
+    assert len(told) == 3
     assert "sk-canary" not in str(told)
 
 

@@ -185,7 +185,8 @@ class _Entry:
         if variable is not None:
             where, value = ".auth.env", self.environ.get(str(variable))
             if not value:
-                self.reject(where, f"environment variable {variable} is not set")
+                # Not repeated, as somebody may have put the secret itself there.
+                self.reject(where, "must name an environment variable that is set")
                 return None
         if not isinstance(value, str) or not value.strip() or not HEADER_VALUE.fullmatch(value):
             self.reject(where, "must be a non-empty string of header characters")
