@@ -375,6 +375,31 @@ async def test_a_drained_call_is_read_to_its_end_or_as_long_as_allowed(drain_s: 
             assert settlement.usage.total_tokens == (10 if drain_s is None else None)
 
 
+async def test_an_upstream_that_breaks_while_it_is_drained_leaves_the_call_the_clients_abort() -> None:
+    left = asyncio.Event()
+
+    async def script(exchange: Exchange) -> bool:
+        await exchange.send(b"HTTP/1.1 200 OK\r\n" + SSE + b"\r\ncontent-length: 999\r\n\r\n" + DELTA)
+        await left.wait()
+        return True
+
+    async with WireServer(script) as server:
+        async with running_gateway(sole(server.url, on_disconnect=OnDisconnect.DRAIN)) as gateway:
+            client = await WireClient.connect(gateway.port)
+            await client.send(post(CHAT, ASK_STREAM, JSON))
+            await client.reader.readuntil(b"content")
+            client.reset()
+            await asyncio.sleep(0.1)  # long enough for the watch to begin; either order is an abort
+            left.set()
+            assert (await gateway.the_call())[1].state is CallState.ABORTED
+
+
+async def test_a_status_nobody_knows_passes() -> None:
+    async with WireServer(answer(b"?", status=b"999 Odd")) as server:
+        async with running_gateway(sole(server.url)) as gateway:
+            assert (await talk(gateway.port, post(b"/x", b""))).status == 999
+
+
 async def test_a_client_that_leaves_while_it_uploads_cuts_the_upload() -> None:
     async with WireServer(answer(b"never")) as server, running_gateway(sole(server.url)) as gateway:
         client = await WireClient.connect(gateway.port)

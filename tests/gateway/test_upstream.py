@@ -94,6 +94,15 @@ async def test_interim_responses_are_absorbed(upstream: AiohttpUpstream) -> None
         assert await whole(response) == b"ok"
 
 
+@pytest.mark.parametrize("status", [b"103 Early Hints", b"101 Switching Protocols"])
+async def test_interim_responses_without_end_are_a_broken_upstream(
+    upstream: AiohttpUpstream, status: bytes
+) -> None:
+    async with WireServer(raw(b"HTTP/1.1 %s\r\n\r\n" % status * 2000)) as server:
+        with pytest.raises(UpstreamBroke):
+            await upstream.send(a_request(server.url, b"{}"))
+
+
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
 async def test_responses_without_a_body_are_complete_at_once(
     upstream: AiohttpUpstream, status: bytes

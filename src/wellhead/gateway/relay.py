@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from wellhead.directory import OnDisconnect, Provider
+from wellhead.errors import UpstreamError
 from wellhead.gateway.client import Client
 from wellhead.gateway.headers import end_to_end
 from wellhead.gateway.hiding import Hiding
@@ -80,6 +81,10 @@ class Relay:
                 response.close()
         except asyncio.CancelledError:
             if self._gone and self._task is not None and self._task.uncancel() == 0:
+                raise ClientLeft from None
+            raise
+        except UpstreamError:
+            if self._gone:  # What broke was only being drained: the call is the client's abort.
                 raise ClientLeft from None
             raise
         finally:

@@ -72,7 +72,8 @@ class _Exchange(RequestResponseCycle):
         elif not self.keep_alive:
             headers.append((b"connection", b"close"))
         lines = [b"%s: %s\r\n" % line for line in headers]
-        self._head = b"%s%s\r\n" % (STATUS_LINE[status], b"".join(lines))
+        status_line = STATUS_LINE.get(status) or b"HTTP/1.1 %d \r\n" % status
+        self._head = b"%s%s\r\n" % (status_line, b"".join(lines))
 
     def _write(self, body: bytes, *, more: bool) -> None:
         head, self._head = self._head, b""

@@ -30,6 +30,8 @@ HEAD_LINE_MAX = 64 * 1024
 """Bytes of one line of a response head."""
 HEAD_LINES_MAX = 512
 """Lines of a response head."""
+INTERIM_MAX = 100
+"""Interim responses (1xx) before the real one."""
 WRITE_AT_ONCE = 64 * 1024
 """A body up to this size leaves in one write with its head."""
 
@@ -159,13 +161,17 @@ class WireResponse:
     ) -> "WireResponse":
         """Wait for the response head; interim 1xx are absorbed."""
         try:
-            while True:
+            for _ in range(INTERIM_MAX):
                 if upload is None:
                     message, payload = await protocol.read()
                 else:
                     message, payload = await _read_beside(protocol, upload)
-                if message.code >= 200 or message.code == 101:
+                if message.code >= 200:
                     break
+                if message.code == 101:
+                    raise UpstreamBroke("it switched protocols, which nobody asked for")
+            else:
+                raise UpstreamBroke("it sent interim responses without end")
         except BaseException as error:
             if upload is not None:
                 upload.cancel()
