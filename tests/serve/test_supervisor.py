@@ -1,5 +1,6 @@
 """The real program: how it starts, what it survives, and how it ends."""
 
+import logging
 import os
 import signal
 import time
@@ -9,11 +10,15 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
+from structlog.testing import LogCapture
 
 from fakes.program import Wellhead, command
 from fakes.simulated import Simulated, simulated_process
+from wellhead.config.settings import ControlSettings, Settings
 from wellhead.config.values import Address
 from wellhead.serve import sockets
+from wellhead.serve.supervisor import Supervisor
 
 GATEWAY_KILOBYTES_MAX = 90_000
 
@@ -169,6 +174,28 @@ def test_configuration_mistakes_are_told_all_at_once_without_a_traceback(tmp_pat
         "log.level",
         "gateway.workers",
         "control.bind",
+    ]
+
+
+def test_a_process_that_does_not_get_ready_in_time_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No process is ready as fast as this, so the real one stands for one that hangs.
+    monkeypatch.setattr("wellhead.serve.child.READY_MAX_S", 0.0)
+    settings = Settings(
+        control=ControlSettings(bind=Address("127.0.0.1", 0)), database=f"sqlite:///{tmp_path}/books.db"
+    )
+    said = LogCapture()
+    log = structlog.wrap_logger(
+        None, processors=[said], wrapper_class=structlog.make_filtering_bound_logger(logging.INFO)
+    )
+    assert Supervisor(settings, ("control",), log).run() == 1
+    assert [line["event"] for line in said.entries] == [
+        "worker.started",
+        "worker.started",
+        "worker.not_ready",
+        "serve.failed",
+        "shutdown.complete",
     ]
 
 

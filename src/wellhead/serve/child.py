@@ -12,6 +12,8 @@ from wellhead.serve.line import READY, send_settings
 
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 10.0
+READY_MAX_S = 60.0
+"""How long a process may take to get ready; one that hangs is killed and started again."""
 STEADY_S = 30.0
 """A process that lived this long is forgiven its earlier failures."""
 
@@ -32,6 +34,8 @@ class Child:
         self.is_ready = False
         self.due_s: float | None = None
         """When to start it again, by the monotonic clock."""
+        self.ready_by_s: float | None = None
+        """When it must be ready, by the same clock."""
         self._failures = 0
         self._started_s = 0.0
 
@@ -66,6 +70,7 @@ class Child:
     def begin(self, settings: Settings) -> None:
         """Send the settings; a process that is gone already is noticed elsewhere."""
         assert self.line is not None
+        self.ready_by_s = time.monotonic() + READY_MAX_S
         with contextlib.suppress(OSError):
             send_settings(self.line, settings)
 
@@ -74,7 +79,7 @@ class Child:
         assert self.line is not None
         with contextlib.suppress(OSError):
             if self.line.recv(16) == READY:
-                self.is_ready = True
+                self.is_ready, self.ready_by_s = True, None
                 return
         self.is_ready = False
 
@@ -88,7 +93,7 @@ class Child:
         assert self.line is not None
         pid, code = self.process.pid, self.process.wait()
         self.line.close()
-        self.process, self.line, self.is_ready = None, None, False
+        self.process, self.line, self.is_ready, self.ready_by_s = None, None, False, None
         if time.monotonic() - self._started_s >= STEADY_S:
             self._failures = 0
         return pid, code

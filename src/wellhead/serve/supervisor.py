@@ -91,14 +91,17 @@ class Supervisor:
         for child in self._children:
             if child.due_s is not None and child.due_s <= now_s:
                 self._restart(child)
+            if child.ready_by_s is not None and child.ready_by_s <= now_s:
+                child.ready_by_s = None
+                self._log.error("worker.not_ready", role=child.role, pid=child.pid)
+                child.signal(signal.SIGKILL)
         if self._deadline_s is not None and self._deadline_s <= now_s:
             self._kill()
 
     def _wait_s(self) -> float | None:
-        moments = [c.due_s for c in self._children if c.due_s is not None]
-        if self._deadline_s is not None:
-            moments.append(self._deadline_s)
-        return max(0.0, min(moments) - time.monotonic()) if moments else None
+        moments = [self._deadline_s, *(m for c in self._children for m in (c.due_s, c.ready_by_s))]
+        first_s = min((m for m in moments if m is not None), default=None)
+        return None if first_s is None else max(0.0, first_s - time.monotonic())
 
     def _start(self, child: Child) -> None:
         child.start()
