@@ -9,7 +9,8 @@ on responses that others wrote, so one exchange on one connection differs:
   with it in one write; `gateway/client.py` always sends one at once;
 * header lines came through a parser already and are not searched again;
 * a 304 (or an answer to HEAD) may announce a length and have no body;
-* an HTTP/1.0 client gets a body that ends with the connection, not chunks.
+* an HTTP/1.0 client gets a body that ends with the connection, not chunks;
+* a query that is empty is not the same as none: its question mark stays in `raw_path`.
 
 Any other ASGI server works too: then a client that left is noticed by the watch
 on `receive` alone.  `docs/decisions/0003-server.md` has the reasons.
@@ -105,6 +106,12 @@ class _Exchange(RequestResponseCycle):
 
 class GatewayProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 protocol, with exchanges that suit a proxy."""
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        # ASGI has no word for a question mark with nothing behind it, but the upstream is to see it.
+        if self.url[-1:] == b"?" and not self.scope["query_string"]:
+            self.scope["raw_path"] += b"?"
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         cycle.__class__ = _Exchange
