@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 from wellhead.call import CallState, Opening, Settlement
-from wellhead.database.bulk import Bulk, Row, placeholders
+from wellhead.database.bulk import Bulk, Row, Sparse, placeholders
 from wellhead.database.schema import TOKEN_COLUMNS, calls
 from wellhead.usage import Usage, UsageSource
 
@@ -21,63 +21,48 @@ RESERVE_CHARS = 120
 _RESERVE = " " * RESERVE_CHARS
 
 _OPENING = (
-    "id",
-    "started_us",
-    "provider",
-    "dialect",
-    "method",
-    "path",
-    "model",
-    "tool",
-    "client",
-    "session",
-    "agent",
-    "message_id",
-    "user_agent",
-    "origin",
-    "client_address",
-    "project_id",
-    "key_id",
-    "credential_hash",
-    "request_bytes",
-    "message_count",
+    *("id", "started_us", "provider", "dialect", "method", "path", "model", "tool", "client", "session"),
+    *("user_agent", "client_address", "credential_hash", "request_bytes", "message_count"),
     "max_output_tokens",
 )
+_OPENING_RARE = ("agent", "message_id", "origin", "project_id", "key_id")
 _SETTLEMENT = (
-    "finished_us",
-    "status_code",
-    "error_code",
-    "error_message",
-    "finish_reason",
-    "upstream_request_id",
-    "model_served",
-    "service_tier",
-    "usage_extra",
-    "cost_nanousd",
-    "latency_us",
-    "upstream_latency_us",
-    "ttft_us",
-    "response_bytes",
-    "attempts",
+    *("finished_us", "status_code", "finish_reason", "upstream_request_id", "model_served", "service_tier"),
+    *("latency_us", "upstream_latency_us", "ttft_us", "response_bytes", "attempts"),
 )
+_SETTLEMENT_RARE = ("error_code", "error_message", "usage_extra", "cost_nanousd")
+_USAGE = TOKEN_COLUMNS[:6] + TOKEN_COLUMNS[10:11]
+_USAGE_RARE = tuple(name for name in TOKEN_COLUMNS if name not in _USAGE)
+
+_opening_values, _opening_rare_values = attrgetter(*_OPENING), attrgetter(*_OPENING_RARE)
+_settlement_values, _settlement_rare_values = attrgetter(*_SETTLEMENT), attrgetter(*_SETTLEMENT_RARE)
+_usage_values, _usage_rare_values = attrgetter(*_USAGE), attrgetter(*_USAGE_RARE)
+
 Settled = tuple[Opening, Settlement]
 """A call with its end."""
 
-_COMPUTED = ("state", "streamed", "incomplete", "usage_source", "cost_state", "trouble", "request_bytes")
 
-_opening_values = attrgetter(*_OPENING)
-_settlement_values = attrgetter(*_SETTLEMENT)
-_usage_values = attrgetter(*TOKEN_COLUMNS)
+def _inserting(columns: Sequence[str]) -> Bulk:
+    return Bulk(f"INSERT INTO calls ({','.join(columns)}) VALUES ", placeholders(len(columns)))  # noqa: S608
 
-_INSERTED = (*_OPENING, "streamed", "worker_id", "state", "reserve")
-_INSERT = Bulk(f"INSERT INTO calls ({','.join(_INSERTED)}) VALUES ", placeholders(len(_INSERTED)))  # noqa: S608
 
-_UPDATED = (*_SETTLEMENT, *TOKEN_COLUMNS, *_COMPUTED)
-_NEW_VALUES = ",".join(f"{name}=v.column{place}" for place, name in enumerate(_UPDATED, start=2))
-_SETTLE = Bulk(
-    f"UPDATE calls SET reserve=NULL,{_NEW_VALUES} FROM (VALUES ",  # noqa: S608
-    placeholders(len(_UPDATED) + 1),
-    ") AS v WHERE calls.id=v.column1 AND calls.state='pending'",
+def _settling(columns: Sequence[str]) -> Bulk:
+    new = ",".join(f"{name}=v.column{place}" for place, name in enumerate(columns[1:], start=2))
+    return Bulk(
+        f"UPDATE calls SET reserve=NULL,{new} FROM (VALUES ",  # noqa: S608
+        placeholders(len(columns)),
+        ") AS v WHERE calls.id=v.column1 AND calls.state='pending'",
+    )
+
+
+_INSERT = Sparse(_inserting, (*_OPENING, "streamed", "worker_id", "state", "reserve"), _OPENING_RARE)
+_SETTLE = Sparse(
+    _settling,
+    (
+        *("id", "state", "streamed", "incomplete", "usage_source", "cost_state", "request_bytes"),
+        *(*_SETTLEMENT, *_USAGE),
+    ),
+    (*_SETTLEMENT_RARE, *_USAGE_RARE, "trouble"),
 )
 
 _COLUMNS = tuple(column.name for column in calls.columns)
@@ -86,7 +71,10 @@ _SELECT = f"SELECT {','.join(_COLUMNS)} FROM calls"  # noqa: S608
 
 def pending_rows(worker_id: int, openings: Iterable[Opening]) -> list[Row]:
     """New calls, in the form that `insert` takes."""
-    return [(*_opening_values(o), int(o.streamed), worker_id, "pending", _RESERVE) for o in openings]
+    return [
+        (*_opening_values(o), int(o.streamed), worker_id, "pending", _RESERVE, *_opening_rare_values(o))
+        for o in openings
+    ]
 
 
 def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
@@ -145,18 +133,21 @@ def all_settled(connection: sqlite3.Connection) -> Iterator[Settled]:
 
 def _settled_row(opening: Opening, settlement: Settlement) -> Row:
     # The driver takes plain integers and strings many times faster than bools and enums.
+    usage = settlement.usage
     return (
         opening.id,
-        *_settlement_values(settlement),
-        *_usage_values(settlement.usage),
         settlement.state.value,
         int(settlement.streamed),
         int(settlement.incomplete),
         settlement.usage_source.value,
         _cost_state(settlement),
-        TROUBLE_SEPARATOR.join(settlement.trouble) or None,
         # Known from the opening or, when the body streamed in, only now.
         opening.request_bytes if settlement.request_bytes is None else settlement.request_bytes,
+        *_settlement_values(settlement),
+        *_usage_values(usage),
+        *_settlement_rare_values(settlement),
+        *_usage_rare_values(usage),
+        TROUBLE_SEPARATOR.join(settlement.trouble) or None,
     )
 
 
@@ -167,7 +158,9 @@ def _cost_state(settlement: Settlement) -> str:
 
 
 def _opening(values: dict[str, Any]) -> Opening:
-    return Opening(streamed=bool(values["streamed"]), **{name: values[name] for name in _OPENING})
+    return Opening(
+        streamed=bool(values["streamed"]), **{name: values[name] for name in _OPENING + _OPENING_RARE}
+    )
 
 
 def _settlement(values: dict[str, Any]) -> Settlement:
@@ -179,5 +172,5 @@ def _settlement(values: dict[str, Any]) -> Settlement:
         usage_source=UsageSource(values["usage_source"]),
         trouble=tuple(values["trouble"].split(TROUBLE_SEPARATOR)) if values["trouble"] else (),
         request_bytes=values["request_bytes"],
-        **{name: values[name] for name in _SETTLEMENT},
+        **{name: values[name] for name in _SETTLEMENT + _SETTLEMENT_RARE},
     )

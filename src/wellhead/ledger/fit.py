@@ -5,6 +5,7 @@ strange bytes, hold what is not Unicode text.  Nearly every record fits as it is
 and then is given back itself.
 """
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -20,13 +21,23 @@ EXTRA_CHARS_MAX = 16_384
 _Record = TypeVar("_Record", Opening, Settlement, Usage)
 
 
-def _checked(record: type[Opening | Settlement | Usage]) -> tuple[str, ...]:
-    apart = ("id", "usage", "usage_extra")
-    return tuple(field.name for field in fields(record) if field.name not in apart)
+class _Fields:
+    """Which fields of a record are texts and which are counts."""
+
+    def __init__(self, record: type[Opening | Settlement | Usage]) -> None:
+        kinds = {field.name: str(field.type) for field in fields(record)}
+        apart = ("id", "usage_extra")
+        self.texts = tuple(name for name in kinds if "str" in kinds[name] and name not in (*apart, "trouble"))
+        self.counts = tuple(name for name in kinds if "int" in kinds[name] and name not in apart)
+        self.texts_of = _tuple_of(self.texts)
+        self.counts_of = _tuple_of(self.counts)
 
 
-_NAMES = {record: _checked(record) for record in (Opening, Settlement, Usage)}
-_VALUES = {record: attrgetter(*names) for record, names in _NAMES.items()}
+def _tuple_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    return attrgetter(*names) if names else lambda _: ()
+
+
+_FIELDS = {record: _Fields(record) for record in (Opening, Settlement, Usage)}
 
 
 def fitted_opening(opening: Opening) -> Opening:
@@ -40,36 +51,31 @@ def fitted_settlement(settlement: Settlement) -> Settlement:
     if fit.usage is not NO_USAGE:
         usage = _fitted(fit.usage)
         fit = fit if usage is fit.usage else replace(fit, usage=usage)
-    if fit.usage_extra is not None and not _fits(fit.usage_extra, EXTRA_CHARS_MAX):
+    extra = fit.usage_extra
+    if extra is not None and (
+        len(extra) > EXTRA_CHARS_MAX or extra != extra.encode(errors="replace").decode()
+    ):
         fit = replace(fit, usage_extra=None)
     return fit
 
 
 def _fitted(record: _Record) -> _Record:
-    kind = type(record)
-    values = _VALUES[kind](record)
-    if all(map(_fits, values)):
+    # Twice for every call, so the look at a record that fits takes few and long steps.
+    known: _Fields = _FIELDS[type(record)]
+    texts = "".join(filter(None, known.texts_of(record)))
+    counts = [0, *filter(None, known.counts_of(record))]
+    if len(texts) <= TEXT_CHARS_MAX and texts.isascii() and min(counts) == 0 and max(counts) <= COUNT_MAX:
         return record
-    return replace(record, **dict(zip(_NAMES[kind], map(_cut, values), strict=True)))
-
-
-def _fits(value: Any, chars_max: int = TEXT_CHARS_MAX) -> bool:
-    if value.__class__ is str:
-        return len(value) <= chars_max and (value.isascii() or _is_text(value))
-    if value.__class__ is int:
-        return 0 <= value <= COUNT_MAX
-    return True
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    old = {name: getattr(record, name) for name in (*known.texts, *known.counts)}
+    changes: dict[str, Any] = {name: new for name, value in old.items() if (new := _cut(value)) != value}
+    return replace(record, **changes) if changes else record
 
 
 def _cut(value: Any) -> Any:
-    if _fits(value):
-        return value
-    return value[:TEXT_CHARS_MAX].encode(errors="replace").decode() if value.__class__ is str else None
+    if isinstance(value, str):
+        return value[:TEXT_CHARS_MAX].encode(errors="replace").decode()
+    return value if value is None or 0 <= value <= COUNT_MAX else None
+
+
+def _is_storable(extra: str) -> bool:
+    return len(extra) <= EXTRA_CHARS_MAX and extra == extra.encode(errors="replace").decode()

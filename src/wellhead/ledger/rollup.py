@@ -6,7 +6,8 @@ sorted by their keys, so that writers in several processes never lock each other
 out.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from operator import add, attrgetter
 
 from wellhead.call import Opening, Settlement
@@ -19,7 +20,11 @@ HOUR_US = 3_600_000_000
 _MANTISSA_BITS = 4
 _LINEAR = 1 << _MANTISSA_BITS
 
+CALLS_FOLDED = 256
+"""Calls that are alike are put aside and added up so many at a time, figure by figure."""
+
 Key = tuple[object, ...]
+Figures = tuple[int | None, ...]
 
 _tokens = attrgetter(*TOKEN_COLUMNS)
 
@@ -41,20 +46,20 @@ def bucket_bounds(number: int) -> tuple[int, int]:
 
 
 class Tally:
-    """Adds up settled calls, one at a time; its size is that of the rollups, not of the calls."""
+    """Adds up settled calls; its size is that of the rollups, not that of the calls."""
 
     def __init__(self) -> None:
+        self._aside: dict[Key, list[Figures]] = {}
         self._usage: dict[Key, tuple[int, ...]] = {}
-        self._latency: dict[Key, tuple[int, ...]] = {}
+        self._latency: Counter[Key] = Counter()
+        self._ttft: Counter[Key] = Counter()
 
     def add(self, opening: Opening, settlement: Settlement) -> None:
         """Count one call that was really moved to its terminal state."""
-        hour = settlement.finished_us // HOUR_US
-        provider, model = opening.provider, opening.model or ""
         key = (
-            hour,
-            provider,
-            model,
+            settlement.finished_us // HOUR_US,
+            opening.provider,
+            opening.model or "",
             opening.tool or "",
             opening.client or "",
             opening.project_id or 0,
@@ -63,18 +68,29 @@ class Tally:
             settlement.state.value,
             int(settlement.streamed),
         )
-        _add(self._usage, key, _sums(opening, settlement))
-        if settlement.latency_us is not None:
-            _add(self._latency, (hour, provider, model, bucket(max(settlement.latency_us, 0))), (1, 0))
-        if settlement.ttft_us is not None:
-            _add(self._latency, (hour, provider, model, bucket(max(settlement.ttft_us, 0))), (0, 1))
+        alike = self._aside.setdefault(key, [])
+        alike.append(_figures(opening, settlement))
+        if len(alike) == CALLS_FOLDED:
+            self._fold(key, self._aside.pop(key))
 
     def rollup(self) -> Rollup:
         """What all of them add to each table."""
+        while self._aside:
+            self._fold(*self._aside.popitem())
         total: dict[Key, tuple[int, ...]] = {}
-        for (_, *key), sums in self._usage.items():
-            _add(total, tuple(key), sums)
-        return Rollup(_rows(self._usage), _rows(total), _rows(self._latency))
+        for key, sums in self._usage.items():
+            _add(total, key[1:], sums)
+        latency = {key: (self._latency[key], self._ttft[key]) for key in self._latency | self._ttft}
+        return Rollup(_rows(self._usage), _rows(total), _rows(latency))
+
+    def _fold(self, key: Key, alike: list[Figures]) -> None:
+        metered, *tokens, cost, latency_us, ttft_us, sent, received = zip(*alike, strict=True)
+        counted = (len(alike), _sum(metered), _known(cost), *map(_sum, tokens), _sum(cost))
+        timed = (_known(latency_us), _sum(latency_us), _known(ttft_us), _sum(ttft_us))
+        _add(self._usage, key, (*counted, *timed, _sum(sent), _sum(received)))
+        place = key[:3]  # Hour, provider, model.
+        self._latency.update((*place, bucket(us)) for us in latency_us if us is not None)
+        self._ttft.update((*place, bucket(us)) for us in ttft_us if us is not None)
 
 
 def tally(settled: Iterable[tuple[Opening, Settlement]]) -> Rollup:
@@ -85,22 +101,24 @@ def tally(settled: Iterable[tuple[Opening, Settlement]]) -> Rollup:
     return counted.rollup()
 
 
-def _sums(opening: Opening, settlement: Settlement) -> tuple[int, ...]:
-    latency_us, ttft_us, cost = settlement.latency_us, settlement.ttft_us, settlement.cost_nanousd
-    sent = opening.request_bytes if settlement.request_bytes is None else settlement.request_bytes
+def _figures(opening: Opening, settlement: Settlement) -> Figures:
     return (
-        1,
-        int(settlement.usage_source is not UsageSource.ABSENT),
-        int(cost is not None),
-        *[count or 0 for count in _tokens(settlement.usage)],
-        cost or 0,
-        int(latency_us is not None),
-        latency_us or 0,
-        int(ttft_us is not None),
-        ttft_us or 0,
-        sent or 0,
-        settlement.response_bytes or 0,
+        settlement.usage_source is not UsageSource.ABSENT,
+        *_tokens(settlement.usage),
+        settlement.cost_nanousd,
+        settlement.latency_us,
+        settlement.ttft_us,
+        opening.request_bytes if settlement.request_bytes is None else settlement.request_bytes,
+        settlement.response_bytes,
     )
+
+
+def _sum(figures: Figures) -> int:
+    return sum(filter(None, figures))
+
+
+def _known(figures: Figures) -> int:
+    return len(figures) - figures.count(None)
 
 
 def _add(sums: dict[Key, tuple[int, ...]], key: Key, more: tuple[int, ...]) -> None:
@@ -108,5 +126,5 @@ def _add(sums: dict[Key, tuple[int, ...]], key: Key, more: tuple[int, ...]) -> N
     sums[key] = more if before is None else tuple(map(add, before, more))
 
 
-def _rows(sums: dict[Key, tuple[int, ...]]) -> list[tuple[object, ...]]:
+def _rows(sums: Mapping[Key, tuple[int, ...]]) -> list[tuple[object, ...]]:
     return sorted((*key, *values) for key, values in sums.items())
