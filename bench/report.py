@@ -42,7 +42,7 @@ def table(rounds: Rounds, about: dict[str, str], trouble: list[str]) -> str:
     """Every figure of the run: its median and range, the first aim, whether it is reached, and how."""
     head = ("figure", "median", "min – max", "first aim", "reached", "heading")
     rows = [(_row(target, rounds), target.how) for target in TARGETS if _known(target, rounds)]
-    widths = [max(len(head[i]), *(len(row[i]) for row, _ in rows)) for i in range(len(head))]
+    widths = [max(len(cells[i]) for cells in (head, *(row for row, _ in rows))) for i in range(len(head))]
 
     def line(cells: tuple[str, ...]) -> str:
         return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
@@ -54,11 +54,20 @@ def table(rounds: Rounds, about: dict[str, str], trouble: list[str]) -> str:
         if how != previous and not row[0].startswith(" "):
             lines.append(f"    {how}")
         previous = how
+    extra = unpromised(rounds)
+    if extra:
+        lines += ["", "also measured:", *(f"  {key}: {number(value)}" for key, value in extra.items())]
     lines += ["", *(f"{name}: {value}" for name, value in about.items())]
     if trouble or rounds.missing:
         lines += ["", "not measured:", *(f"  {told}" for told in trouble)]
         lines += [f"  {key}: {missing.reason}" for key, missing in rounds.missing.items()]
     return "\n".join([*lines, ""])
+
+
+def unpromised(rounds: Rounds) -> dict[str, float]:
+    """Medians of figures that have no row of their own."""
+    promised = {target.key for target in TARGETS}
+    return {key: rounds.median(key) for key in rounds.values if key not in promised}
 
 
 def _known(target: Target, rounds: Rounds) -> bool:
@@ -77,7 +86,9 @@ def _row(target: Target, rounds: Rounds) -> tuple[str, ...]:
 
 def keep(rounds: Rounds, about: dict[str, str], folder: Path, at: datetime) -> Path:
     """Write the run to a file named by its time."""
-    figures = {}
+    figures: dict[str, dict[str, object]] = {
+        key: {"median": value} for key, value in unpromised(rounds).items()
+    }
     for target in TARGETS:
         if target.key in rounds.values:
             middle = rounds.median(target.key)
