@@ -186,7 +186,7 @@ class Gateway:
         try:
             await relay.run(self._upstream, plan.request, plan.dialect, hide_usage=plan.hide_usage)
         except ClientLeft:
-            end = CLIENT_LEFT
+            end = COMPLETED if relay.client_has_end else CLIENT_LEFT
             raise
         except asyncio.CancelledError:
             end = SHUTDOWN

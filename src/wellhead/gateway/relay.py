@@ -51,6 +51,8 @@ class Relay:
         """When the upstream's response head was there."""
         self.first_byte_us: int | None = None
         self.response_bytes = 0
+        self.client_has_end = False
+        """The client left when it had the response's end marker, as some do at once."""
         self.attempts = 0
         self._client = client
         self.provider = provider
@@ -149,6 +151,7 @@ class Relay:
     def _client_left(self) -> None:
         """The client is gone: give the upstream call up, or read it to its end, as the provider says."""
         self._gone = True
+        self.client_has_end = self.meter is not None and self.meter.has_end
         if self._task is None:
             return
         if self.provider.on_disconnect is OnDisconnect.CANCEL:

@@ -96,7 +96,7 @@ class Findings:
     """Reads the documents of one response and makes the `Reading`."""
 
     __slots__ = ("_counts", "_extra", "_plan", "_status", "cost", "ended", "error_message", "error_type",
-                 "finish", "id", "model", "tier", "trouble")  # fmt: skip
+                 "finish", "id", "marked", "model", "tier", "trouble")  # fmt: skip
 
     def __init__(self, plan: Plan, status: int, trouble: Trouble) -> None:
         self._plan = plan
@@ -105,6 +105,8 @@ class Findings:
         self._extra: dict[str, Any] = {}
         self.trouble = trouble
         self.ended = False
+        self.marked = False
+        """The end marker was read: what is worth reading came before it."""
         self.cost: int | None = None
         self.model: str | None = None
         self.id: str | None = None
@@ -169,7 +171,11 @@ class Findings:
                     self.ended = self.ended or dialect.finish_ends
         is_end = isinstance(kind, str) and kind in dialect.end_types
         if is_end or (plan.end_flag and True in reach(outline, plan.end_flag)):
-            self.ended = True
+            self.mark_end()
+
+    def mark_end(self) -> None:
+        """Take the dialect's end marker."""
+        self.ended = self.marked = True
 
     def _read_error(self, outline: Any, *, bare: bool) -> None:
         plan = self._plan

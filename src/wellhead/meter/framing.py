@@ -134,7 +134,7 @@ class Events(Framing):
             if not findings.read(data, name):
                 findings.trouble.setdefault(BROKEN_JSON)
         elif data.strip() == findings.dialect.end_data:
-            findings.ended = True
+            findings.mark_end()
 
 
 class Lines(Framing):

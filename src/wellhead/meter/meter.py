@@ -62,6 +62,11 @@ class Meter:
             return self._label in (Label.EVENTS, Label.LINES)
         return self._framing.streamed
 
+    @property
+    def has_end(self) -> bool:
+        """The dialect's end marker was read, if it has one; what may follow are bytes of no meaning."""
+        return self._findings.marked
+
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the body as they came."""
         if self._reading is not None or not chunk:
