@@ -10,9 +10,12 @@ from wellhead.call import CallState, Opening
 from wellhead.database.workers import SLOTS_MAX
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger.clerk import Clerk
+from wellhead.ledger.fit import TEXT_CHARS_MAX
 from wellhead.ledger.ids import slot_of
 from wellhead.ledger.processes import this_process
+from wellhead.ledger.rebuild import rebuild
 from wellhead.ledger.recovery import BEAT_US, IDLE_BEAT_US, SILENCE_US_MAX
+from wellhead.usage import COUNT_MAX, Usage
 
 HERE = this_process()
 ELSEWHERE = replace(HERE, host="elsewhere")
@@ -230,3 +233,20 @@ def heartbeat_us(engine: Engine) -> int:
     (row,) = rows_of(engine, "workers")
     beaten: int = row["heartbeat_us"]
     return beaten
+
+
+def test_whatever_texts_and_counts_come_they_are_booked_and_rebuilding_changes_nothing(
+    clerk: Clerk, engine: Engine
+) -> None:
+    strange = replace(opening(clerk), model="\ud800" + "m" * 5000, client="é", max_output_tokens=10**40)
+    end = a_settlement(error_message="\udfff", usage=Usage(total_tokens=COUNT_MAX + 1), latency_us=-5)
+
+    clerk.book([strange], [(strange, end)])
+    (row,) = rows_of(engine, "calls")
+    assert (len(row["model"]), row["max_output_tokens"], row["total_tokens"], row["latency_us"]) == (
+        TEXT_CHARS_MAX,
+        *(None, None, None),
+    )
+    before = rollups_of(engine)
+    rebuild(engine)
+    assert rollups_of(engine) == before

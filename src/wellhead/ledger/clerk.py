@@ -16,6 +16,7 @@ from wellhead.database.calls import Settled
 from wellhead.database.engine import outages, transaction, writing_connection
 from wellhead.database.workers import Process, Worker
 from wellhead.errors import BooksUnavailable
+from wellhead.ledger.fit import fitted_opening, fitted_settlement
 from wellhead.ledger.ids import Ids, slot_of
 from wellhead.ledger.processes import is_running
 from wellhead.ledger.recovery import BEAT_US, CALLS_PER_TRANSACTION, IDLE_BEAT_US, interrupt, recover
@@ -78,7 +79,12 @@ class Clerk:
 
         `BooksUnavailable`: nothing of it is booked.  A settlement without a pending row is passed over.
         """
-        once = list({opening.id: (opening, end) for opening, end in reversed(settled)}.values())
+        openings = [fitted_opening(opening) for opening in openings]
+        # Of several ends of one call the first counts.
+        once = [
+            (fitted_opening(opening), fitted_settlement(end))
+            for opening, end in {pair[0].id: pair for pair in reversed(settled)}.values()
+        ]
         exact = False
         while True:
             own = [opening for opening in openings if slot_of(opening.id) == self.worker.slot]

@@ -29,7 +29,6 @@ from wellhead.database.calls import Settled
 from wellhead.database.workers import Process
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger.clerk import Clerk
-from wellhead.ledger.fit import fitted_opening, fitted_settlement
 from wellhead.ledger.processes import this_process
 
 OPENINGS_QUEUED_MAX = 10_000
@@ -121,7 +120,7 @@ class Writer:
         if len(self._openings) >= OPENINGS_QUEUED_MAX:
             raise BooksUnavailable("too many calls wait to be booked")
         booked = asyncio.get_running_loop().create_future()
-        self._openings.append((fitted_opening(opening), booked))
+        self._openings.append((opening, booked))
         self._ring()
         if self._closing:  # Perhaps just too late for the thread's last look at the queue.
             raise BooksUnavailable("the books are closed")
@@ -131,7 +130,7 @@ class Writer:
         if len(self._settlements) >= SETTLEMENTS_QUEUED_MAX or not self.is_alive:
             self.settlements_lost += 1
             return
-        self._settlements.append((fitted_opening(opening), fitted_settlement(settlement)))
+        self._settlements.append((opening, settlement))
         self._ring()
 
     def _ring(self) -> None:
