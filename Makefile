@@ -60,9 +60,9 @@ bench: setup ## Measure what docs/performance.md promises, beside nginx and Lite
 format: ## Format the source and sort its imports
 	$(BIN)/ruff check --fix --quiet src tests bench; $(BIN)/ruff format --quiet src tests bench
 
-lock: ## Compile the locked requirement files again (hashes, no download address)
+lock: ## Compile the locked requirement files again (hashes, no download address); UPGRADE=--upgrade takes newer ones
 	cd requirements && \
-	compile() { ../$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header "$$@"; } && \
+	compile() { ../$(BIN)/uv pip compile --quiet $(UPGRADE) --generate-hashes --universal --python-version 3.11 --no-header "$$@"; } && \
 	compile ../pyproject.toml -o runtime.lock && \
 	compile ../pyproject.toml dev.in build.in -c runtime.lock -o dev.lock && \
 	compile build.in -c dev.lock -o build.lock && \

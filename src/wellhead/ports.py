@@ -47,7 +47,7 @@ class UpstreamRequest:
     target: bytes
     """Path and query exactly as they are to be sent."""
     headers: Headers
-    """All of them but `host`, `connection`, `content-length` and `transfer-encoding`, which the client of this port never sets."""
+    """Without `host` and framing (`connection`, `content-length`, `transfer-encoding`): the port writes those."""
     body: bytes | AsyncIterator[bytes] | None = None
     """Whole, or as it comes in."""
     body_size: int | None = None
@@ -99,7 +99,7 @@ class Reports(Protocol):
     """What the control plane may ask of the books (blocking: call it in a thread)."""
 
     def qs_metrics(self, since_us: int | None, until_us: int | None, model: str | None) -> Mapping[str, Any]:
-        """System A's `/_qs/metrics`: totals, by model, hourly series, over calls that ended in [since, until)."""
+        """System A's `/_qs/metrics`: totals, models and hours of the calls that ended in [since, until)."""
         ...
 
     def check(self) -> None:
