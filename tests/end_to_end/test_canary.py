@@ -4,9 +4,9 @@
 
     credentials in headers, query, configuration      logs of all processes (level debug)
     good calls, 4xx, 502, 413, 404, broken JSON   ->   database and its write-ahead log, byte by byte
-    a wrong and a right password on control            error bodies, metrics, what the commands print
+    a wrong and a right password on control            our error bodies, the metrics
 
-Prompts and answers are marked as well: no text of a conversation is kept.
+Prompts are marked as well, and answers are looked for: no text of a conversation is kept.
 """
 
 import asyncio
@@ -26,6 +26,8 @@ from fakes.rows import Booked, Row
 from fakes.simulated import Simulated, simulated_process
 from fakes.wire import Exchange, WireServer
 from fakes.wire import answer as answering
+
+pytestmark = pytest.mark.xdist_group("canary")
 
 PROMPT = "canaryprompt how deep is the well"
 ASKED = [{"role": "user", "content": PROMPT}]
@@ -49,6 +51,8 @@ class Seen:
     """Everything that came out of the program."""
 
     rows: list[Row]
+    answers: set[str]
+    """What the model said."""
     logs: str
     database: bytes
     metrics: bytes
@@ -64,14 +68,15 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
         program = stack.enter_context(_program(upstream, directory))
         booked = Booked(program.database_path)
         with httpx.Client(base_url=program.gateway_url) as client:
-            calls = sum(1 for _ in _calls(client))
+            calls = list(_calls(client))
             errors = _own_errors(client)
-        rows = booked.rows(calls + sum(1 for answer in errors.values() if answer.status_code == 502))
+        rows = booked.rows(len(calls) + sum(1 for answer in errors.values() if answer.status_code == 502))
         # A database that is in use keeps its newest pages in the write-ahead log.
         database = _bytes_of(directory)
         metrics, control = _control(program)
         program.stop()
-        return Seen(rows, program.output, database + _bytes_of(directory), metrics, control, errors)
+        answers = {text for call in calls if call.status_code == 200 for text in _texts_in(call)}
+        return Seen(rows, answers, program.output, database + _bytes_of(directory), metrics, control, errors)
 
 
 def _program(upstream: Simulated, directory: Path) -> Wellhead:
@@ -137,6 +142,15 @@ def _own_errors(client: httpx.Client) -> dict[str, httpx.Response]:
     }
 
 
+def _texts_in(answer: httpx.Response) -> list[str]:
+    """Every text of several words in a JSON answer."""
+    if answer.headers["content-type"] != "application/json":
+        return []
+    texts: list[str] = []
+    json.loads(answer.content, object_hook=lambda fields: texts.extend(map(str, fields.values())))
+    return [text for text in texts if text.count(" ") > 3 and not text.startswith(("{", "["))]
+
+
 def _control(program: Wellhead) -> tuple[bytes, bytes]:
     """The metrics with the right password, and the answers to everything wrong."""
     with httpx.Client(base_url=program.control_url) as client:
@@ -178,6 +192,12 @@ def test_no_secret_and_no_text_is_logged_even_when_debugging(seen: Seen) -> None
 def test_no_secret_and_no_text_is_in_the_database(seen: Seen) -> None:
     assert b"/v1/chat/completions" in seen.database
     assert marked(seen.database) == []
+
+
+def test_nothing_the_model_said_is_logged_or_kept(seen: Seen) -> None:
+    assert len(seen.answers) > 3
+    kept = seen.logs.encode() + seen.database
+    assert [text for text in seen.answers if text.encode() in kept] == []
 
 
 def test_no_secret_and_no_text_is_in_our_own_errors(seen: Seen) -> None:
