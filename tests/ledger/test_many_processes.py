@@ -2,17 +2,21 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from fakes.books import rollups_of, rows_of
+from wellhead.database.engine import writing_connection
 from wellhead.ledger.clerk import Clerk
-from wellhead.ledger.processes import this_process
+from wellhead.ledger.processes import is_running, this_process
 from wellhead.ledger.rebuild import rebuild
+from wellhead.ledger.recovery import IDLE_SILENCE_US_MAX, recover
 from wellhead.ledger.writer import clock_us
 
 PROGRAM = Path(__file__).with_name("writing_process.py")
@@ -64,6 +68,22 @@ def test_killing_writers_at_random_moments_loses_no_call_whose_opening_returned(
     assert sum(row["calls"] for row in rollups["usage_total"]) == len(rows)
     rebuild(engine)
     assert rollups_of(engine) == rollups
+
+
+def test_a_process_that_is_merely_stopped_keeps_its_calls(engine: Engine) -> None:
+    process = writing_process(engine, 0)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+    much_later_us = clock_us() + 100 * IDLE_SILENCE_US_MAX
+
+    with closing(writing_connection(engine)) as connection:
+        assert recover(connection, this_process(), much_later_us, is_running) == 0
+    assert len(rows_of(engine, "workers")) == 1
+
+    process.kill()
+    process.communicate()
 
 
 def written_until_killed(engine: Engine, calls: int) -> set[int]:
