@@ -65,7 +65,7 @@ PARTS = (
     Part("streaming", streaming.measure, ("stream_cpu_us_per_chunk", "stream_added_ttfb_p99_ms")),
     Part("memory", memory.measure, ("memory_start_mb", "memory_idle_stream_kb", "memory_stall_mb")),
     Part("start", start.measure, ("start_s",)),
-    Part("books", once("books"), ("books_calls_per_s",)),
+    Part("books", once("books"), ("books_calls_per_s", "books_bytes_per_call")),
     Part("meter", once("meter"), ("meter_mb_per_s", "meter_request_us")),
 )
 

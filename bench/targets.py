@@ -161,4 +161,13 @@ TARGETS = (
         250,
         "size of the ledger of the throughput runs, indexes included, divided by its calls",
     ),
+    Target(
+        "books_bytes_per_call",
+        "disk per call, varied calls",
+        "bytes",
+        "lower",
+        450,
+        250,
+        "the same of the ledger that the books' own measurement leaves",
+    ),
 )
