@@ -79,11 +79,11 @@ def main(names: list[str]) -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     with tempfile.TemporaryDirectory(prefix="wellhead-bench-") as home:
-        rig = build(Path(home))
+        rig, load = build(Path(home)), os.getloadavg()[0]
         trouble = tools.provide(rig)
         os.sched_setaffinity(0, rig.load)
         rounds = run(rig, [part for part in PARTS if not names or part.name in names])
-        about = report.machine(rig)
+        about = report.machine(rig, load)
     print(report.table(rounds, about, trouble))
     kept = report.keep(rounds, about, RESULTS, datetime.now(UTC))
     print(f"kept as {kept.relative_to(Path.cwd()) if kept.is_relative_to(Path.cwd()) else kept}")

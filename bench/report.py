@@ -14,11 +14,12 @@ from bench.targets import TARGETS, Target, number
 VERSION_MAX_S = 60
 
 
-def machine(rig: Rig) -> dict[str, str]:
-    """What the figures were measured with."""
+def machine(rig: Rig, before: float) -> dict[str, str]:
+    """What the figures were measured with; `before` is the load average when the run began."""
     about = {
         "cores": str(len(rig.everywhere)) + ("" if rig.load != rig.proxy else " (load and proxy share it)"),
         "python": platform.python_version(),
+        "load before the run": f"{before:.1f}",
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
     }
     for name, option in (("nginx", "-v"), ("wrk", "-v")):
