@@ -11,6 +11,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import aiohttp
@@ -72,6 +73,28 @@ class _Destination:
         return self.url.scheme == "https"
 
 
+class _Handler(ResponseHandler):
+    """The library's protocol; a body whose connection broke, or is no HTTP any more, breaks with it.
+
+    By itself the library leaves the reader of a body waiting when its chunks cannot be parsed, and
+    takes a body without a length for complete when its connection was reset.
+    """
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+        super().set_exception(exc, exc if exc_cause is None else exc_cause)
+        self._break_body(exc)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if exc is not None:
+            self._break_body(aiohttp.ClientPayloadError(type(exc).__name__))
+        super().connection_lost(exc)
+
+    def _break_body(self, exc: BaseException) -> None:
+        payload = self._payload
+        if payload is not None and not payload.is_eof() and payload.exception() is None:
+            payload.set_exception(exc)
+
+
 class AiohttpUpstream:
     """`wellhead.ports.Upstream` on aiohttp's connector; make it inside the running loop."""
 
@@ -83,6 +106,9 @@ class AiohttpUpstream:
             limit_per_host=options.connections_per_host,
             keepalive_timeout=options.keepalive_s,
             ttl_dns_cache=options.dns_ttl_s,
+        )
+        self._connector._factory = cast(
+            "partial[ResponseHandler]", partial(_Handler, loop=asyncio.get_running_loop())
         )
         self._destinations: dict[str, _Destination] = {}
 
@@ -103,10 +129,16 @@ class AiohttpUpstream:
         await self._connector.close()
 
     async def _connect(self, destination: _Destination) -> Connection:
-        try:
-            return await self._connector.connect(cast("ClientRequest", destination), [], self._timeout)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise _unreachable(error) from error
+        request = cast("ClientRequest", destination)
+        while True:
+            try:
+                connection = await self._connector.connect(request, [], self._timeout)
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                raise _unreachable(error) from error
+            if connection.protocol is None or not connection.protocol.should_close:
+                return connection
+            # Something came in while it lay idle, an answer that nobody asked for, say.
+            connection.close()
 
     async def _exchange(
         self, connection: Connection, destination: _Destination, request: UpstreamRequest
