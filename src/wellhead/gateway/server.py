@@ -9,6 +9,7 @@ on responses that others wrote, so one exchange on one connection differs:
   with it in one write; `gateway/client.py` always sends one at once;
 * header lines came through a parser already and are not searched again;
 * a 304 (or an answer to HEAD) may announce a length and have no body;
+* a client that pipelined requests and left is noticed by the one under way, not only by the last;
 * an HTTP/1.0 client gets a body that ends with the connection, not chunks;
 * a query that is empty is not the same as none: its question mark stays in `raw_path`.
 
@@ -107,6 +108,16 @@ class _Exchange(RequestResponseCycle):
 class GatewayProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 protocol, with exchanges that suit a proxy."""
 
+    _running: RequestResponseCycle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # The library tells the request that came last; with pipelining another one is being answered.
+        running = self._running
+        if running is not None and not running.response_complete:
+            running.disconnected = True
+            running.message_event.set()
+        super().connection_lost(exc)
+
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
         # ASGI has no word for a question mark with nothing behind it, but the upstream is to see it.
@@ -115,6 +126,7 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         cycle.__class__ = _Exchange
+        self._running = cycle
         super()._start_asgi_task(cycle, app)
 
 
