@@ -9,6 +9,8 @@
 
 import asyncio
 import re
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -49,7 +51,7 @@ class Exchange:
 
     def reset(self) -> None:
         """End the connection with a reset instead of an orderly close."""
-        self.writer.transport.abort()
+        _reset(self.writer)
 
     async def gone(self) -> None:
         """Returns once the other side has closed."""
@@ -150,6 +152,15 @@ class WireServer:
             writer.close()
 
 
+def _reset(writer: asyncio.StreamWriter) -> None:
+    if writer.transport.is_closing():
+        return
+    # Without this an aborted transport says goodbye as politely as a closed one.
+    linger_0s = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_0s)
+    writer.transport.abort()
+
+
 async def _read_head(reader: asyncio.StreamReader) -> WireRequest:
     return WireRequest((await reader.readuntil(b"\r\n\r\n"))[:-4])
 
@@ -241,7 +252,7 @@ class WireClient:
         self.writer.close()
 
     def reset(self) -> None:
-        self.writer.transport.abort()
+        _reset(self.writer)
 
 
 async def talk(port: int, data: bytes) -> WireAnswer:
