@@ -47,7 +47,7 @@ class UpstreamRequest:
     target: bytes
     """Path and query exactly as they are to be sent."""
     headers: Headers
-    """Without `host` and framing (`connection`, `content-length`, `transfer-encoding`): the port writes those."""
+    """Without `host`, `connection`, `content-length` and `transfer-encoding`: the port writes those."""
     body: bytes | AsyncIterator[bytes] | None = None
     """Whole, or as it comes in."""
     body_size: int | None = None
