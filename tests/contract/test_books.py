@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from fakes.books import FakeBooks, a_settlement, an_opening, books_on_disk, rows_of
 from wellhead.call import CallState, Opening
@@ -32,9 +33,10 @@ async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     if request.param == "fake":
         yield a_fake()
         return
-    made, writer = a_writer(tmp_path)
+    made, engine = a_writer(tmp_path)
     yield made
-    await asyncio.to_thread(writer.close)
+    await asyncio.to_thread(made.close)
+    engine.dispose()
 
 
 def a_fake() -> Case:
@@ -49,17 +51,15 @@ def a_fake() -> Case:
     return Case(fake, states, lambda: None, break_down)
 
 
-def a_writer(folder: Path) -> tuple[Case, Writer]:
+def a_writer(folder: Path) -> tuple[Case, Engine]:
     engine = books_on_disk(folder)
     writer = Writer(engine)
     writer.start()
 
     def states() -> dict[int, str]:
-        found = {row["id"]: row["state"] for row in rows_of(engine, "calls")}
-        engine.dispose()
-        return found
+        return {row["id"]: row["state"] for row in rows_of(engine, "calls")}
 
-    return Case(writer, states, writer.close, writer.close), writer
+    return Case(writer, states, writer.close, writer.close), engine
 
 
 def opening(case: Case) -> Opening:

@@ -27,6 +27,7 @@ def book(engine: Engine, calls: list[Call], pending: int = 0) -> None:
     clerk.book([an_opening(clerk.next_id()) for _ in range(pending)], [])
     numbered = [(with_id(opening, clerk.next_id()), end) for opening, end in calls]
     clerk.book([opening for opening, _ in numbered], numbered)
+    clerk.hang_up()
 
 
 def with_id(opening: Opening, call_id: int) -> Opening:

@@ -68,7 +68,9 @@ def test_rebuilding_changes_nothing(
             new = [an_opening_with_id(opening, clerk.next_id()) for opening in opened]
             calls += new
             clerk.book(new, [(calls[place % len(calls)], end) for place, end in settled])
-        if not leaves_calls_open:
+        if leaves_calls_open:
+            clerk.hang_up()
+        else:
             clerk.sign_off()
 
         before = rollups_of(engine)

@@ -237,6 +237,7 @@ async def test_calls_of_a_dead_worker_are_recovered_while_this_one_runs(
     dead = Clerk(engine, module.clock_us, replace(this_process(), started_ticks=1))
     dead.sign_on()
     dead.book([an_opening(dead.next_id())], [])
+    dead.hang_up()
 
     await asyncio.to_thread(until, lambda: states(engine) == ["interrupted"])
     await asyncio.to_thread(until, lambda: ("calls_recovered", {"count": 1}) in said.events)

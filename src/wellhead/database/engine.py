@@ -9,7 +9,7 @@ one snapshot and a write takes its lock at the start.
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Literal
@@ -51,9 +51,12 @@ def make_engine(url: str, *, synchronous: Synchronous = "NORMAL") -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None
-        with closing(connection.cursor()) as cursor:
+        try:
             for pragma in _pragmas(synchronous):
-                _tell(cursor, pragma)
+                _tell(connection, pragma)
+        except BaseException:
+            connection.close()
+            raise
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -125,13 +128,13 @@ def _make_file(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
-def _tell(cursor: sqlite3.Cursor, pragma: str) -> None:
+def _tell(connection: sqlite3.Connection, pragma: str) -> None:
     # SQLite's own waiting for locks leaves out the moment when a new file is turned to its log,
     # which several processes may attempt at once.
     deadline_s = monotonic() + BUSY_TIMEOUT_S
     while True:
         try:
-            cursor.execute(f"PRAGMA {pragma}")
+            connection.execute(f"PRAGMA {pragma}")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > deadline_s:
                 raise

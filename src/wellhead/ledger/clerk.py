@@ -120,7 +120,7 @@ class Clerk:
                             workers.release(connection, self.worker.slot)
                             return
         finally:
-            self._hang_up()
+            self.hang_up()
 
     def _book(self, own: Sequence[Opening], settled: Sequence[Settled], exact: bool) -> None:
         # All that can be computed beforehand is, since other processes wait for the lock.
@@ -159,10 +159,11 @@ class Clerk:
                     self._connection = writing_connection(self._engine)
                 yield self._connection
         except BooksUnavailable:
-            self._hang_up()
+            self.hang_up()
             raise
 
-    def _hang_up(self) -> None:
+    def hang_up(self) -> None:
+        """Let the connection go and sign off nothing, like a process that dies."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

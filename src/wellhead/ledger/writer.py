@@ -151,6 +151,7 @@ class Writer:
             self._set_fault(f"the books' thread ended: {type(error).__name__}: {error}")
             raise
         finally:
+            self._clerk.hang_up()
             self._refuse_the_waiting()
 
     def _sleep(self) -> None:
