@@ -107,6 +107,8 @@ class WireServer:
     """Listens on a free port of loopback."""
 
     script: Script
+    reads_bodies: bool = True
+    """Before the script runs; else a body is the script's to read."""
     requests: list[WireRequest] = field(default_factory=list)
     connections: int = 0
     open_connections: int = 0
@@ -141,7 +143,8 @@ class WireServer:
             while True:
                 request = await _read_head(reader)
                 self.requests.append(request)
-                await _read_body(reader, request)
+                if self.reads_bodies:
+                    await _read_body(reader, request)
                 if await self.script(Exchange(request, reader, writer)):
                     return
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):

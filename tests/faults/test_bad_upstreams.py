@@ -38,13 +38,6 @@ async def shared() -> AsyncIterator[Stand]:
         yield made
 
 
-@pytest.fixture
-def stand(shared: Stand) -> Stand:
-    """The one of this module, with the calls of earlier tests behind it."""
-    shared.seen = max((row["id"] for row in shared.new_calls()), default=shared.seen)
-    return shared
-
-
 def saying(*parts: bytes, then: str = "close") -> Script:
     """These bytes, each in a segment of its own; then the connection is closed, reset or kept."""
 
@@ -222,7 +215,6 @@ async def test_an_upstream_that_hangs_is_let_go_when_the_client_leaves(
         return True
 
     stand.upstream.script = hang
-    stand.upstream.requests.clear()
     client = await stand.client()
     await client.send(post(CHAT, ASK, JSON))
     await until(lambda: stand.upstream.requests)
