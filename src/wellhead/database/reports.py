@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, Engine, Select, func, literal_column, select
 
 from wellhead.database.engine import outages
 from wellhead.database.schema import calls, usage_hourly
@@ -38,11 +38,11 @@ class _Sums:
     timed: int = 0
     latency_us: int = 0
 
-    def add(self, row: Row[Any]) -> None:
-        self.requests += row.requests
-        self.tokens += row.tokens or 0
-        self.timed += row.timed
-        self.latency_us += row.latency_us or 0
+    def add(self, requests: int, tokens: int | None, timed: int, latency_us: int | None) -> None:
+        self.requests += requests
+        self.tokens += tokens or 0
+        self.timed += timed
+        self.latency_us += latency_us or 0
 
     @property
     def avg_latency_ms(self) -> int:
@@ -66,15 +66,17 @@ class DatabaseReports:
         """System A's `/_qs/metrics`: totals, models (most tokens first), hours with data (oldest first)."""
         by_model: defaultdict[str, _Sums] = defaultdict(_Sums)
         by_hour: defaultdict[int, _Sums] = defaultdict(_Sums)
-        total = _Sums()
         with outages(), self._engine.connect() as connection:  # One transaction, so one state of the books.
             for query in _queries(since_us, until_us, model):
-                for row in connection.execute(query):
-                    for sums in (total, by_model[row.model or MODEL_UNKNOWN], by_hour[row.hour]):
-                        sums.add(row)
+                for hour, name, *sums in connection.execute(query):
+                    by_model[name or MODEL_UNKNOWN].add(*sums)
+                    by_hour[hour].add(*sums)
         models = sorted(by_model.items(), key=lambda item: (-item[1].tokens, item[0]))
         return {
-            "totals": {"total_tokens": total.tokens, "total_requests": total.requests},
+            "totals": {
+                "total_tokens": sum(s.tokens for s in by_model.values()),
+                "total_requests": sum(s.requests for s in by_model.values()),
+            },
             "by_model": [
                 {
                     "model": name,

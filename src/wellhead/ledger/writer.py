@@ -187,6 +187,8 @@ class Writer:
         else:
             self._set_fault(None)
             gone = BooksUnavailable("this worker was taken for dead")
+            if stale:
+                self._say("worker_taken_for_dead", calls_refused=len(stale))
             _answer([(booked, gone if opening.id in stale else None) for opening, booked in waiting])
 
     def _book_one_by_one(
