@@ -47,6 +47,11 @@ class Stand:
         self.clients.append(await WireClient.connect(self.port))
         return self.clients[-1]
 
+    async def start_again(self) -> None:
+        """Start the program again on the same books; it listens somewhere else then."""
+        await asyncio.to_thread(self.wellhead.start)
+        self.port = _port(self.wellhead)
+
     @property
     def worker(self) -> psutil.Process:
         """The gateway process (the first, if there are several)."""
@@ -97,14 +102,18 @@ async def a_stand(
         wellhead = Wellhead(command=command, upstream=upstream.url, config=settings)
         await asyncio.to_thread(wellhead.__enter__)
         try:
-            port = urlsplit(wellhead.gateway_url).port
-            assert port is not None
-            stand = Stand(upstream, wellhead, port)
+            stand = Stand(upstream, wellhead, _port(wellhead))
             yield stand
             for client in stand.clients:
                 client.reset()
         finally:
             await asyncio.to_thread(wellhead.__exit__, None, None, None)
+
+
+def _port(wellhead: Wellhead) -> int:
+    port = urlsplit(wellhead.gateway_url).port
+    assert port is not None
+    return port
 
 
 async def steadily(condition: Callable[[], bool], for_s: float, timeout_s: float = 10.0) -> None:
