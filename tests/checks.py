@@ -17,7 +17,7 @@ CHECKS = (
     ("lint", ("ruff", "check", "--quiet", ".")),
     ("types", ("mypy",)),
     ("layers", ("lint-imports", "--no-cache")),
-    ("tests", ("pytest", "-m", "not soak", "-n", "2", "--dist", "loadgroup")),
+    ("tests", ("pytest", "-m", "not soak", "-n", "2", "--dist", "loadfile")),
 )
 
 

@@ -172,8 +172,7 @@ def test_an_upload_streams_through_and_is_booked_as_told(client: openai.OpenAI, 
     assert heard.type == "tokens"
     assert heard.input_token_details is not None
     row = booked.row()
-    # A form is not read, so nobody here knows which model it asked for.
-    assert row.went_well("openai", "openai_transcription", None)
+    assert row.went_well("openai", "openai_transcription", "gpt-4o-transcribe")
     assert row["request_bytes"] > 40_000
     assert row.usage == {
         "input_tokens": heard.input_tokens,
@@ -190,7 +189,9 @@ def test_a_transcription_billed_by_time_is_booked_in_milliseconds(
     timed = client.audio.transcriptions.create(model="whisper-1", file=voice).usage
     assert timed is not None
     assert timed.type == "duration"
-    assert booked.row().usage == {"audio_ms": timed.seconds * 1000}
+    row = booked.row()
+    assert row.went_well("openai", "openai_transcription", "whisper-1")
+    assert row.usage == {"audio_ms": timed.seconds * 1000}
 
 
 def test_listing_models_is_not_booked(client: openai.OpenAI, booked: Booked) -> None:

@@ -67,9 +67,9 @@ def gemini(usage: Any) -> dict[str, int]:
 
 
 def ollama(answer: Any) -> dict[str, int]:
-    """Ollama states no total, and no output where there is none (embeddings)."""
+    """Ollama states no total, and no output where there is none (embeddings: what was read is all)."""
     read, written = answer.prompt_eval_count, getattr(answer, "eval_count", None)
-    whole = None if written is None else read + written
+    whole = read + (written or 0)
     return _stated({"input_tokens": read, "output_tokens": written, "total_tokens": whole})
 
 

@@ -133,7 +133,7 @@ async def test_a_request_body_that_is_not_json_goes_on_as_it_comes(stand: Stand)
     stand.upstream.reads_bodies = False
     stand.upstream.script = script
     client = await stand.client()
-    lines = b"content-type: multipart/form-data\r\ncontent-length: %d\r\n\r\n" % (4 * CHUNKS)
+    lines = b"content-type: audio/wav\r\ncontent-length: %d\r\n\r\n" % (4 * CHUNKS)
     await client.send(b"POST /v1/audio/transcriptions HTTP/1.1\r\nhost: h\r\n" + lines)
     for _ in range(CHUNKS):
         await client.send(b"part")

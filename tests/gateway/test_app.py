@@ -29,6 +29,11 @@ USAGE = (
     b'"total_tokens":10}}\n\n'
 )
 DONE = b"data: [DONE]\n\n"
+FORM = b"content-type: multipart/form-data; boundary=b"
+FORM_HEAD = (
+    b'--b\r\ncontent-disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n'
+    b'--b\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+)
 
 
 async def test_a_call_is_booked_before_it_leaves_and_settled_with_what_the_upstream_reported() -> None:
@@ -144,7 +149,7 @@ async def test_a_multipart_body_streams_through_without_being_held() -> None:
     arrived = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"first")
+        await reader.readuntil(b"filename")
         arrived.set()
         await reader.readuntil(b"last")
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}")
@@ -156,15 +161,14 @@ async def test_a_multipart_body_streams_through_without_being_held() -> None:
     async with server, running_gateway(sole(url)) as gateway:
         client = await WireClient.connect(gateway.port)
         head = b"POST /v1/audio/transcriptions HTTP/1.1\r\nhost: h\r\n"
-        await client.send(
-            head + b"content-type: multipart/form-data; boundary=b\r\ncontent-length: 9\r\n\r\nfirst"
-        )
+        size = len(FORM_HEAD) + 4
+        await client.send(head + FORM + b"\r\ncontent-length: %d\r\n\r\n" % size + FORM_HEAD)
         await asyncio.wait_for(arrived.wait(), 5)
         await client.send(b"last")
         assert (await client.answer()).body == b"{}"
         opening, settlement = await gateway.the_call()
-        assert opening.dialect == "openai_transcription"
-        assert (opening.request_bytes, settlement.request_bytes) == (None, 9)
+        assert (opening.dialect, opening.model) == ("openai_transcription", "whisper-1")
+        assert (opening.request_bytes, settlement.request_bytes) == (None, size)
         client.close()
 
 
@@ -193,10 +197,11 @@ async def test_a_body_over_the_limit_is_refused_in_the_callers_dialect(path: byt
 
 async def test_an_upload_over_the_limit_is_cut_while_it_streams() -> None:
     async with WireServer(answer(b"never")) as server:
-        async with running_gateway(sole(server.url), options=GatewayOptions(max_request_body=10)) as gateway:
+        options = GatewayOptions(max_request_body=len(FORM_HEAD) + 5)
+        async with running_gateway(sole(server.url), options=options) as gateway:
             head = b"POST /v1/audio/transcriptions HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n"
             client = await WireClient.connect(gateway.port)
-            await client.send(head + b"content-type: multipart/form-data\r\n\r\n5\r\nfirst\r\n")
+            await client.send(head + FORM + b"\r\n\r\n%x\r\n%s\r\n" % (len(FORM_HEAD), FORM_HEAD))
             await until(lambda: server.connections)
             await client.send(b"6\r\nsecond\r\n0\r\n\r\n")
             assert (await client.answer()).status == 413
@@ -403,8 +408,8 @@ async def test_a_status_nobody_knows_passes() -> None:
 async def test_a_client_that_leaves_while_it_uploads_cuts_the_upload() -> None:
     async with WireServer(answer(b"never")) as server, running_gateway(sole(server.url)) as gateway:
         client = await WireClient.connect(gateway.port)
-        head = b"POST /v1/audio/transcriptions HTTP/1.1\r\nhost: h\r\ncontent-length: 99\r\n"
-        await client.send(head + b"content-type: multipart/form-data\r\n\r\nfirst")
+        head = b"POST /v1/audio/transcriptions HTTP/1.1\r\nhost: h\r\ncontent-length: 999\r\n"
+        await client.send(head + FORM + b"\r\n\r\n" + FORM_HEAD)
         await until(lambda: server.requests)
         client.reset()
         _, settlement = await gateway.the_call()

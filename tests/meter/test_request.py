@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wellhead.meter.catalogue import DIALECTS
-from wellhead.meter.request import read_request
+from wellhead.meter.request import read_form, read_request
 from wellhead.usage import NOTHING_ASKED, Asked
 
 CHAT = DIALECTS["openai_chat"]
@@ -196,3 +196,26 @@ def test_arbitrary_objects_are_read(body: dict[str, Any]) -> None:
         found.model == (body.get("model") if isinstance(body.get("model"), str) else None)
         or not body["model"]
     )
+
+
+def a_form(*parts: bytes) -> bytes:
+    return (
+        b"".join(b"--b\r\ncontent-disposition: form-data; " + part + b"\r\n" for part in parts) + b"--b--\r\n"
+    )
+
+
+def test_a_forms_fields_are_read_before_its_file() -> None:
+    form = a_form(
+        b'name="model"\r\n\r\nwhisper-1',
+        b'name="stream"\r\ncontent-type: text/plain\r\n\r\ntrue',
+        b'name="file"; filename="a.wav"\r\n\r\nRIFF',
+    )
+    assert read_form(form) == Asked(model="whisper-1", streamed=True)
+    for cut in range(len(form)):
+        assert read_form(form[:cut]).model in (None, "whisper-1")
+
+
+def test_a_form_that_names_no_model_says_nothing() -> None:
+    assert read_form(b"") == read_form(b"\x00\xff" * 1000) == Asked()
+    assert read_form(a_form(b'name="prompt"\r\n\r\nmodel')) == Asked()
+    assert read_form(a_form(b'name="model"\r\n\r\n' + b"m" * 1000)) == Asked()

@@ -10,7 +10,7 @@ leaves no row.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from wellhead.call import CallState, Opening
@@ -18,13 +18,13 @@ from wellhead.directory import Directory, Provider
 from wellhead.errors import BooksUnavailable, CallerError, UpstreamError
 from wellhead.gateway import booking, replies
 from wellhead.gateway.booking import CLIENT_LEFT, COMPLETED, SHUTDOWN, End
-from wellhead.gateway.client import Client, Receive, Scope, Send
+from wellhead.gateway.client import Client, Receive, Scope, Send, Upload
 from wellhead.gateway.headers import to_upstream
 from wellhead.gateway.relay import CALL_HEADER, Log, Relay
 from wellhead.gateway.server import ClientLeft, ResponseBroken
 from wellhead.meter.catalogue import DIALECTS
 from wellhead.meter.dialect import Dialect
-from wellhead.meter.request import read_request
+from wellhead.meter.request import read_form, read_request
 from wellhead.policy import rewrite, routing
 from wellhead.ports import Books, Upstream, UpstreamRequest
 from wellhead.usage import NOTHING_ASKED, Asked
@@ -142,10 +142,13 @@ class Gateway:
             raise CallerError("websocket_unsupported", 426, told)
         return place
 
-    def _plan(self, client: Client, place: routing.Place, body: bytes | AsyncIterator[bytes] | None) -> _Plan:
+    def _plan(self, client: Client, place: routing.Place, body: bytes | Upload | None) -> _Plan:
         dialect = DIALECTS[place.dialect] if place.dialect else None
-        readable = isinstance(body, bytes) and body and place.generates is not False
-        asked = read_request(body, dialect) if readable and isinstance(body, bytes) else NOTHING_ASKED
+        asked = NOTHING_ASKED
+        if isinstance(body, Upload):
+            asked = read_form(body.first)
+        elif body and place.generates is not False:
+            asked = read_request(body, dialect)
         model = place.model or asked.model
         provider = routing.choose(self._directory, place, model, asked.provider)
         if place.generates is None and client.method == "POST" and model is not None:
@@ -163,7 +166,8 @@ class Gateway:
             headers = [line for line in headers if line[0] != b"accept-encoding"]
             headers.append((b"accept-encoding", b"identity"))
         target = routing.target(provider, client.raw_path[place.prefix_size :], client.query)
-        request = UpstreamRequest(client.method, provider.base_url, target, headers, body, client.size)
+        sent = body.pieces if isinstance(body, Upload) else body
+        request = UpstreamRequest(client.method, provider.base_url, target, headers, sent, client.size)
         return _Plan(provider, request, dialect, asked, hide_usage)
 
     async def _open(self, opened: Opening, relay: Relay, client: Client) -> None:

@@ -7,6 +7,7 @@ are over by then and need no second task.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from wellhead.errors import CallerError
@@ -30,6 +31,17 @@ STREAMED_TYPES = (
     b"application/octet-stream",
     b"application/x-tar",
 )
+FORM_HEAD_MAX = 16 * 1024
+"""Bytes of a form that may wait for the rest of its fields, which come before its file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A body that streams through."""
+
+    first: bytes
+    """What came first (of a form: its fields), for the meter to look at; part of `pieces` as well."""
+    pieces: AsyncIterator[bytes]
 
 
 class Client:
@@ -64,7 +76,7 @@ class Client:
 
     # -- the body -----------------------------------------------------------
 
-    async def body(self, size_max: int) -> bytes | AsyncIterator[bytes] | None:
+    async def body(self, size_max: int) -> "bytes | Upload | None":
         """The request's body: whole where it may be JSON, else as it comes; `None` where there is none.
 
         Raises `CallerError` (413) when it is larger than `size_max` bytes, `ClientLeft` when it breaks off.
@@ -76,7 +88,11 @@ class Client:
             raise too_large(size_max)
         if self.fields.get(b"content-type", b"").lower().startswith(STREAMED_TYPES):
             self.body_is_whole = False
-            return self._pieces(size_max)
+            first, more = await self._next(size_max)
+            while more and self._is_form and len(first) < FORM_HEAD_MAX and b"; filename" not in first:
+                piece, more = await self._next(size_max)
+                first += piece
+            return Upload(first, self._pieces(first, more, size_max))
         first, more = await self._next(size_max)
         if not more:
             return first
@@ -87,19 +103,24 @@ class Client:
         return b"".join(pieces)
 
     @property
+    def _is_form(self) -> bool:
+        return self.fields.get(b"content-type", b"").lower().startswith(b"multipart/form-data")
+
+    @property
     def size(self) -> int | None:
         """The announced length of the body."""
         value = self.fields.get(b"content-length")
         return int(value) if value is not None else None
 
-    async def _pieces(self, size_max: int) -> AsyncIterator[bytes]:
+    async def _pieces(self, piece: bytes, more: bool, size_max: int) -> AsyncIterator[bytes]:
         self._reading = True
         try:
-            more = True
-            while more:
-                piece, more = await self._next(size_max)
+            while True:
                 if piece:
                     yield piece
+                if not more:
+                    break
+                piece, more = await self._next(size_max)
         except ClientLeft:
             self._left()
             raise

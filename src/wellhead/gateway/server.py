@@ -11,6 +11,11 @@ on responses that others wrote, so one exchange on one connection differs:
 * a 304 (or an answer to HEAD) may announce a length and have no body;
 * a client that pipelined requests and left is noticed by the one under way, not only by the last;
 * an HTTP/1.0 client gets a body that ends with the connection, not chunks;
+* a request that offers another protocol is served as HTTP/1.1, and its body belongs to it;
+* trailers of a request are dropped: as headers they would change who asks, and where it goes;
+* a head has a limit;
+* an offer of another protocol is passed over: the request is read to its end all the same;
+* lines after a body are dropped, not added to its head, and no head may grow without end;
 * a query that is empty is not the same as none: its question mark stays in `raw_path`.
 
 Any other ASGI server works too: then a client that left is noticed by the watch
@@ -21,10 +26,18 @@ import logging
 import sys
 from typing import Any
 
+import httptools
 from uvicorn._types import ASGI3Application, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+OVERHEAD_MAX = 128 * 1024
+"""Bytes of a request that are neither body nor a head that came to its end (and one read, 256 KiB)."""
+HEAD_MAX = 256 * 1024
+"""Bytes of a request's head; what arrives in one read may come on top."""
+
 _NO_BODY = (204, 304)
+_FRAMING = (b"content-length", b"transfer-encoding")
+_INVALID = "Invalid HTTP request received."
 
 
 class ClientLeft(Exception):
@@ -109,20 +122,80 @@ class GatewayProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 protocol, with exchanges that suit a proxy."""
 
     _running: RequestResponseCycle | None = None
+    """The exchange that is being answered; with pipelining the library knows only the last to come."""
+    _unproductive_bytes = 0
+    """What has come in since the last head or piece of a body was whole."""
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        self._unproductive_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._offers_another_protocol():
+                self._read_again(data[upgrade.args[0] :])
+        except httptools.HttpParserError as XX:
+            import traceback; traceback.print_exception(XX); print(XX.__context__)
+            self._refuse("Invalid HTTP request received.")
+        else:
+            if self._unproductive_bytes > OVERHEAD_MAX:
+                self._refuse("The head of the request is too large.")
+
+    def on_headers_complete(self) -> None:
+        self._unproductive_bytes = 0
+        if self._offers_another_protocol():
+            return
+        super().on_headers_complete()
+        # Lines that come after the body are no part of the head.
+        self.headers = []
+        # ASGI has no word for a question mark with nothing behind it, but the upstream is to see it.
+        if self.url[-1:] == b"?" and not self.scope["query_string"]:
+            self.scope["raw_path"] += b"?"
+
+    def on_body(self, body: bytes) -> None:
+        self._unproductive_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._offers_another_protocol():
+            super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # The library tells the request that came last; with pipelining another one is being answered.
         running = self._running
         if running is not None and not running.response_complete:
             running.disconnected = True
             running.message_event.set()
         super().connection_lost(exc)
 
-    def on_headers_complete(self) -> None:
-        super().on_headers_complete()
-        # ASGI has no word for a question mark with nothing behind it, but the upstream is to see it.
-        if self.url[-1:] == b"?" and not self.scope["query_string"]:
-            self.scope["raw_path"] += b"?"
+    def _offers_another_protocol(self) -> bool:
+        """Any but WebSocket: that request has no body and gets an error of ours."""
+        if not self.parser.should_upgrade():
+            return False
+        return all(
+            name != b"upgrade" or value.lower() != b"websocket" for name, value in self.scope["headers"]
+        )
+
+    def _read_again(self, rest: bytes) -> None:
+        """Read a request that offers another protocol (Java's client: h2c) as the plain one it also is.
+
+        The parser stopped at its head, before the body; a new one reads it without the offer.
+        """
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        if method == b"CONNECT":
+            self._refuse("Invalid HTTP request received.")
+            return
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        lines = [b"%s: %s\r\n" % line for line in self.scope["headers"] if line[0] != b"upgrade"]
+        self.data_received(b"%s %s HTTP/%s\r\n%s\r\n%s" % (method, self.url, version, b"".join(lines), rest))
+
+    def _refuse(self, why: str) -> None:
+        self.logger.warning(why)
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            # An answer is under way; nothing of ours may get into it.
+            self.transport.abort()
+        else:
+            self.send_400_response(why)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         cycle.__class__ = _Exchange

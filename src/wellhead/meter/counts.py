@@ -144,8 +144,9 @@ class Counts:
         if total is not None:
             self._heed_total(figures, total)
         self._drop_odd_parts(figures)
-        if total is None and "input_tokens" in figures and "output_tokens" in figures:
-            total = figures["input_tokens"] + figures["output_tokens"]
+        if total is None and "input_tokens" in figures:
+            written = figures.get("output_tokens", 0 if rules.dialect.input_only else None)
+            total = None if written is None else figures["input_tokens"] + written
         return Usage(**figures, total_tokens=total) if figures or total is not None else NO_USAGE
 
     def _summed(self, name: str) -> int | None:

@@ -64,6 +64,8 @@ class Dialect:
     """Figure -> (lists, type): how many of a list's elements have that `type`."""
     never_falls: bool = False
     """Figures are running totals: a later, smaller one is not believed (A-4.4)."""
+    input_only: bool = False
+    """Nothing is written, so what was read is the total where none is stated."""
     omits_zeros: bool = False
     """A missing input or output is 0 where the stated total leaves nothing for it."""
     costs: tuple[Cost, ...] = ()

@@ -5,6 +5,7 @@ is taken.  The body is read once, from front to back, since JSON allows no sound
 short cut: where a list ends can only be known by having read it.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,6 +41,8 @@ SMALL = (
 )  # fmt: skip
 LISTS = ("messages", "contents", "input")
 
+_FIELD = re.compile(rb'; name="?(model|stream)"?\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,%d})\r\n' % TEXT_MAX)
+
 _small = [(name, msgspec.Raw, None) for name in SMALL]
 _Members = msgspec.defstruct(
     "Members", [*_small, *((name, list[msgspec.Raw] | str | None, None) for name in LISTS)]
@@ -69,6 +72,17 @@ def read_request(body: bytes, dialect: Dialect | None) -> Asked:
         user=_text(asked, "user", "safety_identifier") or user_id,
         session=_session(user_id) or _text(asked, "prompt_cache_key", "conversation", "conversation.id"),
         provider=_text(asked, "provider"),
+    )
+
+
+def read_form(head: bytes) -> Asked:
+    """Read what a multipart form says before its file, from the first bytes of it; never raises.
+
+    SDKs send the fields first, so the first piece of an upload has them.
+    """
+    fields = {name: value.decode("utf-8", "replace") for name, value in _FIELD.findall(head)}
+    return Asked(
+        model=fields.get(b"model"), streamed={"true": True, "false": False}.get(fields.get(b"stream", ""))
     )
 
 

@@ -10,6 +10,7 @@ GEMINI_EMBED = Dialect(
     model_at=("modelVersion",),
     id_at=("responseId",),
     error_type_at=("error.status", "error.code"),
+    input_only=True,
     messages_at="contents",
     max_output_at=(),
 )

@@ -7,6 +7,7 @@ OLLAMA_EMBED = Dialect(
     usage_at=(".",),
     counts={"input_tokens": at("prompt_eval_count")},
     total_at=(),
+    input_only=True,
     messages_at="input",
     max_output_at=(),
 )

@@ -11,6 +11,7 @@ OPENAI_EMBEDDINGS = Dialect(
     },
     costs=(Cost("cost"),),
     bare_error_at=(("code", "type"), ("message", "detail")),
+    input_only=True,
     messages_at="input",
     max_output_at=(),
 )
