@@ -11,11 +11,6 @@ on responses that others wrote, so one exchange on one connection differs:
 * a 304 (or an answer to HEAD) may announce a length and have no body;
 * a client that pipelined requests and left is noticed by the one under way, not only by the last;
 * an HTTP/1.0 client gets a body that ends with the connection, not chunks;
-* a request that offers another protocol is served as HTTP/1.1, and its body belongs to it;
-* trailers of a request are dropped: as headers they would change who asks, and where it goes;
-* a head has a limit;
-* an offer of another protocol is passed over: the request is read to its end all the same;
-* lines after a body are dropped, not added to its head, and no head may grow without end;
 * a query that is empty is not the same as none: its question mark stays in `raw_path`.
 
 Any other ASGI server works too: then a client that left is noticed by the watch
@@ -32,12 +27,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 OVERHEAD_MAX = 128 * 1024
 """Bytes of a request that are neither body nor a head that came to its end (and one read, 256 KiB)."""
-HEAD_MAX = 256 * 1024
-"""Bytes of a request's head; what arrives in one read may come on top."""
 
 _NO_BODY = (204, 304)
-_FRAMING = (b"content-length", b"transfer-encoding")
-_INVALID = "Invalid HTTP request received."
 
 
 class ClientLeft(Exception):
@@ -134,8 +125,7 @@ class GatewayProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             if self._offers_another_protocol():
                 self._read_again(data[upgrade.args[0] :])
-        except httptools.HttpParserError as XX:
-            import traceback; traceback.print_exception(XX); print(XX.__context__)
+        except httptools.HttpParserError:
             self._refuse("Invalid HTTP request received.")
         else:
             if self._unproductive_bytes > OVERHEAD_MAX:
@@ -182,7 +172,7 @@ class GatewayProtocol(HttpToolsProtocol):
         """
         method, version = self.parser.get_method(), self.parser.get_http_version().encode()
         if method == b"CONNECT":
-            self._refuse("Invalid HTTP request received.")
+            self._refuse(_INVALID)
             return
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
