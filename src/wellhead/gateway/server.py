@@ -11,6 +11,8 @@ on responses that others wrote, so one exchange on one connection differs:
 * a 304 (or an answer to HEAD) may announce a length and have no body;
 * a client that pipelined requests and left is noticed by the one under way, not only by the last;
 * an HTTP/1.0 client gets a body that ends with the connection, not chunks;
+* an offer of another protocol is passed over: the request is read to its end all the same;
+* lines after a body are dropped, not added to its head, and no head may grow without end;
 * a query that is empty is not the same as none: its question mark stays in `raw_path`.
 
 Any other ASGI server works too: then a client that left is noticed by the watch
@@ -172,7 +174,7 @@ class GatewayProtocol(HttpToolsProtocol):
         """
         method, version = self.parser.get_method(), self.parser.get_http_version().encode()
         if method == b"CONNECT":
-            self._refuse(_INVALID)
+            self._refuse("Invalid HTTP request received.")
             return
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
