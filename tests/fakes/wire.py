@@ -15,6 +15,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 
+HEAD_MAX = 1 << 20
+"""Bytes of a head, on either side."""
+
 
 @dataclass
 class WireRequest:
@@ -121,7 +124,7 @@ class WireServer:
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def __aenter__(self) -> "WireServer":
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=HEAD_MAX)
         return self
 
     async def __aexit__(
@@ -220,7 +223,7 @@ class WireClient:
 
     @classmethod
     async def connect(cls, port: int) -> "WireClient":
-        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=1 << 20))
+        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=HEAD_MAX))
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
@@ -263,7 +266,7 @@ async def talk(port: int, data: bytes) -> WireAnswer:
     client = await WireClient.connect(port)
     try:
         await client.send(data)
-        return await client.answer(data.split(b" ", 1)[0].decode())
+        return await client.answer(data.split(b" ", 1)[0].decode("latin-1"))
     finally:
         client.close()
 
