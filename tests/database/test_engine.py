@@ -93,6 +93,15 @@ def test_reading_is_one_snapshot(engine: Engine) -> None:
         assert reader.execute(count).scalar() == before == 0
 
 
+def test_a_new_reader_does_not_wait_for_the_writer(engine: Engine) -> None:
+    with closing(writing_connection(engine)) as writer, transaction(writer):
+        writer.execute("INSERT INTO workers VALUES (1, 'h', 1, 1, 1, 1)")
+        latecomer = make_engine(str(engine.url))
+        with latecomer.connect() as reader:
+            assert reader.execute(text("SELECT count(*) FROM workers")).scalar() == 0
+        latecomer.dispose()
+
+
 def test_a_transaction_that_fails_leaves_nothing_behind(engine: Engine) -> None:
     with closing(writing_connection(engine)) as connection:
         with pytest.raises(sqlite3.IntegrityError), transaction(connection):

@@ -52,6 +52,9 @@ def make_engine(url: str, *, synchronous: Synchronous = "NORMAL") -> Engine:
     def _prepare(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None
         try:
+            if not Path(str(place.database)).stat().st_size:
+                # Only before the first table is made; later it would wait for the writer, in vain.
+                _tell(connection, "auto_vacuum=INCREMENTAL")
             for pragma in _pragmas(synchronous):
                 _tell(connection, pragma)
         except BaseException:
@@ -145,7 +148,6 @@ def _tell(connection: sqlite3.Connection, pragma: str) -> None:
 
 def _pragmas(synchronous: Synchronous) -> tuple[str, ...]:
     return (
-        "auto_vacuum=INCREMENTAL",  # Works only before the first table is made, hence first.
         "journal_mode=WAL",
         f"synchronous={synchronous}",
         "foreign_keys=ON",
