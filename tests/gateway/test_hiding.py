@@ -34,6 +34,7 @@ def test_a_usage_chunk_without_its_blank_line_is_hidden_too() -> None:
         b'data: {"choices":[],"prompt_filter_results":[]}\n\n',
         b'data: {"choices":[], "usage" broken\n\n',
         b"event: x\ndata: y\n\n",
+        b'data: {"choices":[],"usage":{"a":' + b"[" * 7000 + b"]" * 7000 + b"}}\n\n",
     ],
 )
 def test_every_other_event_goes_on_as_it_came(event: bytes) -> None:

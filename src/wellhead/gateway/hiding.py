@@ -78,6 +78,6 @@ def _is_usage_chunk(event: bytes) -> bool:
     data = b"\n".join(line[5:] for line in lines if line.startswith(b"data:"))
     try:
         chunk = _CHUNK.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return chunk.choices == [] and chunk.usage is not None
