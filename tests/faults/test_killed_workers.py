@@ -20,6 +20,7 @@ CLIENTS = 16
 KILLS, LIVES, MORE_LIVES = 5, 4, 20
 """Twenty rounds in four lives of the program, as a worker that dies often is started later and later."""
 BETWEEN_KILLS_S = 0.4
+SOAK = (pytest.mark.soak, pytest.mark.timeout(400))
 
 
 async def kill_a_worker(stand: Stand, random: Random) -> None:
@@ -67,7 +68,7 @@ async def the_books_are_true(stand: Stand, told: Told) -> None:
         engine.dispose()
 
 
-@pytest.mark.parametrize("lives", [LIVES, pytest.param(MORE_LIVES, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("lives", [LIVES, pytest.param(MORE_LIVES, marks=SOAK)])
 async def test_kills_at_random_moments_lose_no_call_that_a_client_saw_an_answer_to(lives: int) -> None:
     random = Random(lives)
     async with a_stand(WORKERS, command="serve") as stand:

@@ -85,7 +85,9 @@ async def test_a_crowd_that_leaves_is_gone_from_the_upstream_at_once_and_leaves_
 
 
 @pytest.mark.parametrize(
-    ("rounds", "size"), [(10, 200), pytest.param(50, 200, marks=pytest.mark.soak)], ids=["2000", "10000"]
+    ("rounds", "size"),
+    [(10, 200), pytest.param(50, 200, marks=(pytest.mark.soak, pytest.mark.timeout(400)))],
+    ids=["2000", "10000"],
 )
 async def test_memory_comes_back_after_thousands_of_aborted_streams(
     stand: Stand, rounds: int, size: int

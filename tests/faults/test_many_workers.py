@@ -15,6 +15,7 @@ from wellhead.database.engine import make_engine
 
 WORKERS = 3
 CLIENTS = 24
+SOAK = (pytest.mark.soak, pytest.mark.timeout(400))
 
 
 def fetched(url: str) -> dict[str, Any]:
@@ -23,12 +24,12 @@ def fetched(url: str) -> dict[str, Any]:
         return got
 
 
-@pytest.mark.parametrize("calls", [3000, pytest.param(60_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("calls", [3000, pytest.param(60_000, marks=SOAK)])
 async def test_answers_rows_rollups_and_metrics_agree(calls: int) -> None:
     async with a_stand({"gateway": {"workers": WORKERS}}, command="serve") as stand:
         stand.upstream.script = brief
         async with load(stand, clients=CLIENTS) as told:
-            await until(lambda: len(told.whole) >= calls, 110)
+            await until(lambda: len(told.whole) >= calls, 300)
         rows = await stand.ended(len(told.seen))
         assert told.lost == 0
         assert told.whole == {row["id"] for row in rows}
