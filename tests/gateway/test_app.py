@@ -493,6 +493,25 @@ async def test_a_shutdown_lets_calls_finish_and_cuts_the_rest() -> None:
         client.close()
 
 
+async def test_what_a_shutdown_cuts_before_its_answer_is_told_so() -> None:
+    async def hang(exchange: Exchange) -> bool:
+        await exchange.gone()
+        return True
+
+    async with WireServer(hang) as server, running_gateway(sole(server.url)) as gateway:
+        waiting, sending = [await WireClient.connect(gateway.port) for _ in range(2)]
+        await waiting.send(post(CHAT, ASK, JSON))
+        await sending.send(post(CHAT, ASK, JSON)[:-1])
+        await until(lambda: server.requests and gateway.app.open_calls == 2)
+        assert await gateway.app.drain(0) == 2
+        for client in (waiting, sending):
+            said = await client.answer()
+            assert (said.status, said.header(b"x-wellhead-error")) == (503, b"shutting_down")
+            client.close()
+        _, settlement = await gateway.the_call()
+        assert (settlement.state, settlement.status_code) == (CallState.ABORTED, 503)
+
+
 async def test_one_stuck_upstream_does_not_stop_another() -> None:
     async def hang(exchange: Exchange) -> bool:
         await exchange.gone()

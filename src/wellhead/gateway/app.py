@@ -127,7 +127,9 @@ class Gateway:
             opened = booking.opening(call_id, started_us, client, place, plan.asked, booked_as)
             await self._open(opened, relay, client)
             await self._relay(relay, client, plan, opened)
-        except CallerError as error:
+        except (CallerError, asyncio.CancelledError) as cause:
+            # Only a shutdown cancels a call.
+            error = cause if isinstance(cause, CallerError) else _shutting_down()
             answer = replies.error_body(family, error)
             headers = replies.error_headers(error, answer)
             headers.append((CALL_HEADER, b"%d" % call_id))
@@ -194,7 +196,7 @@ class Gateway:
             raise
         except asyncio.CancelledError:
             end = SHUTDOWN
-            told = CallerError("shutting_down", 503, "The gateway is shutting down", retry_after_s=1)
+            told = _shutting_down()
         except UpstreamError as error:
             told = replies.from_upstream(plan.provider.id, error)
             self._log.warning(
@@ -223,3 +225,7 @@ class Gateway:
         self._books.settle(opened, settled)
         event = "lifecycle.aborted" if settled.state is CallState.ABORTED else "lifecycle.finalized"
         self._log.debug(event, request_id=opened.id, state=settled.state, status=settled.status_code)
+
+
+def _shutting_down() -> CallerError:
+    return CallerError("shutting_down", 503, "The gateway is shutting down", retry_after_s=1)

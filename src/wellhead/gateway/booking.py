@@ -33,7 +33,7 @@ class End:
 
 COMPLETED = End(CallState.COMPLETED)
 CLIENT_LEFT = End(CallState.ABORTED, "aborted", "the client closed its connection")
-SHUTDOWN = End(CallState.ABORTED, "shutdown", "cut by a shutdown")
+SHUTDOWN = End(CallState.ABORTED, "shutdown", "cut by a shutdown", 503)
 
 
 def opening(
