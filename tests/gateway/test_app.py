@@ -512,6 +512,15 @@ async def test_what_a_shutdown_cuts_before_its_answer_is_told_so() -> None:
         assert (settlement.state, settlement.status_code) == (CallState.ABORTED, 503)
 
 
+@pytest.mark.parametrize("path", [b"/own%2Fmodels", b"/%6Fwn/models"])
+async def test_a_prefix_in_disguise_leads_nowhere(path: bytes) -> None:
+    async with WireServer(answer(b"ok")) as server:
+        own = Directory((Provider("own", ProviderType.OPENAI, server.url + "/base"),))
+        async with running_gateway(own) as gateway:
+            said = await talk(gateway.port, b"GET " + path + b" HTTP/1.1\r\nhost: h\r\n\r\n")
+            assert (said.status, server.requests) == (404, [])
+
+
 async def test_one_stuck_upstream_does_not_stop_another() -> None:
     async def hang(exchange: Exchange) -> bool:
         await exchange.gone()

@@ -137,7 +137,9 @@ class Gateway:
 
     def _place(self, client: Client) -> routing.Place:
         place = routing.place(self._directory, client.method, client.path, client.text(b"x-provider"))
-        if place is None:
+        prefix = client.path[: place.prefix_size] if place is not None else ""
+        # A prefix that is encoded has other bytes than those that would be cut off.
+        if place is None or (prefix and not client.raw_path.startswith(prefix.encode() + b"/")):
             raise CallerError("not_found", 404, f"Nothing is served at {client.path[:200]}")
         if client.fields.get(b"upgrade", b"").lower() == b"websocket":
             told = "WebSocket is not served here; send the request as POST over HTTP"
