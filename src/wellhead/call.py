@@ -7,8 +7,9 @@ Times are whole microseconds: `..._us` since the epoch (UTC) for moments, plain
 durations for latencies.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from wellhead.usage import NO_USAGE, Usage, UsageSource
 
@@ -29,8 +30,7 @@ class CallState(StrEnum):
     """The worker died; booked by recovery."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(msgspec.Struct, frozen=True, gc=False):
     """What is known of a call before it leaves for the upstream."""
 
     id: int
@@ -61,8 +61,7 @@ class Opening:
     max_output_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(msgspec.Struct, frozen=True, gc=False):
     """What is known of a call at its end."""
 
     state: CallState

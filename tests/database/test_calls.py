@@ -1,9 +1,9 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import fields
 
 import pytest
+from msgspec.structs import fields
 from sqlalchemy import Engine
 
 from fakes.books import NOON_US, an_opening

@@ -1,4 +1,4 @@
-from dataclasses import fields
+from msgspec.structs import fields
 
 from wellhead.call import Opening, Settlement
 from wellhead.database.schema import TOKEN_COLUMNS, calls, usage_hourly, usage_total

@@ -1,10 +1,10 @@
 """Books in memory: the same promises as the ledger's writer, and faults on demand.  And what fills books."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from wellhead.call import CallState, Opening, Settlement

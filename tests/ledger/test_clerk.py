@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 from sqlalchemy import Engine, text
 
 from fakes.books import NOON_US, a_settlement, an_opening, rollups_of, rows_of
@@ -55,7 +56,9 @@ def test_a_call_may_be_opened_and_settled_in_one_batch(clerk: Clerk, engine: Eng
 
 
 def test_a_row_says_all_that_was_known(clerk: Clerk, engine: Engine) -> None:
-    call = replace(opening(clerk), credential_hash=bytes(range(32)), request_bytes=None, max_output_tokens=64)
+    call = structs.replace(
+        opening(clerk), credential_hash=bytes(range(32)), request_bytes=None, max_output_tokens=64
+    )
     end = a_settlement(request_bytes=777, trouble=("sse_event_too_long", "odd_count"), streamed=True)
 
     clerk.book([call], [(call, end)])
@@ -102,7 +105,7 @@ def test_a_batch_is_booked_whole_or_not_at_all(clerk: Clerk, engine: Engine) -> 
     clerk.book([good], [])
 
     with pytest.raises(sqlite3.IntegrityError):
-        clerk.book([opening(clerk), replace(bad, id=good.id)], [(good, a_settlement())])
+        clerk.book([opening(clerk), structs.replace(bad, id=good.id)], [(good, a_settlement())])
     assert [row["state"] for row in rows_of(engine, "calls")] == ["pending"]
     assert rollups_of(engine)["usage_total"] == []
 
@@ -238,7 +241,9 @@ def heartbeat_us(engine: Engine) -> int:
 def test_whatever_texts_and_counts_come_they_are_booked_and_rebuilding_changes_nothing(
     clerk: Clerk, engine: Engine
 ) -> None:
-    strange = replace(opening(clerk), model="\ud800" + "m" * 5000, client="é", max_output_tokens=10**40)
+    strange = structs.replace(
+        opening(clerk), model="\ud800" + "m" * 5000, client="é", max_output_tokens=10**40
+    )
     end = a_settlement(error_message="\udfff", usage=Usage(total_tokens=COUNT_MAX + 1), latency_us=-5)
 
     clerk.book([strange], [(strange, end)])

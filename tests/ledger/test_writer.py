@@ -1,14 +1,15 @@
 import asyncio
+import dataclasses
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from fakes.books import a_settlement, an_opening, rows_of
@@ -234,7 +235,7 @@ async def test_ends_beyond_the_bound_are_counted_and_said(
 async def test_calls_of_a_dead_worker_are_recovered_while_this_one_runs(
     writer: Writer, engine: Engine, said: Said
 ) -> None:
-    dead = Clerk(engine, module.clock_us, replace(this_process(), started_ticks=1))
+    dead = Clerk(engine, module.clock_us, dataclasses.replace(this_process(), started_ticks=1))
     dead.sign_on()
     dead.book([an_opening(dead.next_id())], [])
     dead.hang_up()

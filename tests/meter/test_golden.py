@@ -7,11 +7,12 @@ wire; `<name>.json` is what a reader of that file would note down.  Files named
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from wellhead.meter.catalogue import DIALECTS
 from wellhead.meter.meter import Meter
@@ -58,7 +59,7 @@ def golden(name: str) -> Golden:
 
 def noted(reading: Reading) -> dict[str, Any]:
     """A reading in the form of the golden files: what is not known is left out."""
-    fields = asdict(reading)
+    fields = asdict(reading) | {"usage": asdict(reading.usage)}
     fields["usage"] = {name: count for name, count in fields["usage"].items() if count is not None}
     if fields["usage_extra"] is not None:
         fields["usage_extra"] = json.loads(fields["usage_extra"])

@@ -314,7 +314,7 @@ def test_arbitrary_documents_never_raise_and_counts_are_sound(
         reading = read(content_type, body, dialect=DIALECTS[name], status=status)
         assert FAULT not in reading.trouble
         usage = reading.usage
-        for figure in usage.__slots__:
+        for figure in usage.__struct_fields__:
             count = getattr(usage, figure)
             assert count is None or (type(count) is int and count >= 0)
         assert (usage.cache_read_tokens or 0) <= (usage.input_tokens or 2**60)

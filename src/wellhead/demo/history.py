@@ -9,9 +9,10 @@ import hashlib
 import random
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
+
+from msgspec.structs import replace
 
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.database import calls, rollups

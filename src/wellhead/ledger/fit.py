@@ -6,9 +6,10 @@ and then is given back itself.
 """
 
 from collections.abc import Callable
-from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any, TypeVar
+
+from msgspec.structs import fields, replace
 
 from wellhead.call import Opening, Settlement
 from wellhead.usage import COUNT_MAX, NO_USAGE, Usage
