@@ -1,6 +1,7 @@
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ def test_several_processes_may_upgrade_at_once(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_said_to_be_unavailable(tmp_path: Path) -> None:
     (tmp_path / "books.db").write_bytes(b"not a database, " * 100)
 
-    with pytest.raises(BooksUnavailable, match="not a database"):
+    with pytest.raises(BooksUnavailable, match=r"books\.db: .* not a database"):
         upgrade(f"sqlite:///{tmp_path}/books.db")
 
 
@@ -83,3 +84,14 @@ def statements(path: Path) -> set[tuple[str, str]]:
     found = set(connection.execute(query))
     connection.close()
     return found
+
+
+def test_books_of_a_newer_version_or_of_somebody_else_are_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "books.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(
+            "CREATE TABLE alembic_version (version_num TEXT); INSERT INTO alembic_version VALUES ('9999')"
+        )
+
+    with pytest.raises(BooksUnavailable, match=r"books\.db: .* newer version .* another program"):
+        upgrade(f"sqlite:///{file}")

@@ -7,6 +7,7 @@ process never does.
 from typing import TYPE_CHECKING
 
 from wellhead.database.engine import make_engine, outages
+from wellhead.errors import BooksUnavailable
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -18,6 +19,7 @@ def upgrade(url: str) -> None:
     Safe for several processes at once.
     """
     from alembic import command
+    from alembic.util import CommandError
 
     # The lock comes before the look: whoever is second waits, and then finds nothing to do.
     engine = make_engine(url).execution_options(begin="BEGIN IMMEDIATE")
@@ -27,6 +29,11 @@ def upgrade(url: str) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
+    except BooksUnavailable as error:
+        raise BooksUnavailable(f"{engine.url.database}: {error}") from error
+    except CommandError as error:
+        said = "a newer version of Wellhead or another program made it; use that one, or another file"
+        raise BooksUnavailable(f"{engine.url.database}: {said}") from error
     finally:
         engine.dispose()
 
