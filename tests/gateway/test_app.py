@@ -521,6 +521,28 @@ async def test_a_prefix_in_disguise_leads_nowhere(path: bytes) -> None:
             assert (said.status, server.requests) == (404, [])
 
 
+async def test_an_upload_that_grows_too_large_ends_the_answer_that_has_begun() -> None:
+    async def begin(exchange: Exchange) -> bool:
+        await exchange.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n")
+        await exchange.gone()
+        return True
+
+    options = GatewayOptions(max_request_body=1000)
+    async with WireServer(begin, reads_bodies=False) as server:
+        async with running_gateway(sole(server.url), options=options) as gateway:
+            client = await WireClient.connect(gateway.port)
+            head = b"POST /v1/audio/transcriptions HTTP/1.1\r\nhost: h\r\ncontent-type: audio/wav\r\n"
+            await client.send(head + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n")
+            await until(lambda: server.requests)
+            assert (await client.head()).startswith(b"HTTP/1.1 200 ")
+            await client.send(b"400\r\n%s\r\n" % (b"a" * 1024))
+            assert not (await client.reader.read()).endswith(b"0\r\n\r\n")
+            _, settlement = await gateway.the_call()
+            assert (settlement.state, settlement.error_code) == (CallState.FAILED, "request_too_large")
+            await until(lambda: server.open_connections == 0)
+            client.close()
+
+
 async def test_one_stuck_upstream_does_not_stop_another() -> None:
     async def hang(exchange: Exchange) -> bool:
         await exchange.gone()

@@ -186,6 +186,15 @@ class WireResponse:
         self._connection = connection
         self._payload = payload
         self._upload = upload
+        if upload is not None:
+            upload.add_done_callback(self._uploaded)
+
+    def _uploaded(self, upload: "asyncio.Task[None]") -> None:
+        error = None if upload.cancelled() else upload.exception()
+        # An upstream that answers without reading on may still finish.  A body that fails by
+        # itself (it grows too large, say) ends the answer, for the upstream will wait for the rest.
+        if error is not None and not isinstance(error, aiohttp.ClientError | OSError):
+            self._payload.set_exception(error)
 
     @classmethod
     async def arrive(
