@@ -23,6 +23,8 @@ CHUNK = b"%x\r\n%s\r\n" % (len(USAGE), USAGE)
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 PAUSE_S = 0.02
 """Between the parts of an answer and after a lost connection: calls are found in every state."""
+CALLS_PER_CONNECTION = 25
+"""So that every worker gets its share, however unevenly connections are taken."""
 
 
 @dataclass
@@ -67,8 +69,9 @@ async def _call_and_call(stand: Stand, told: Told, end: asyncio.Event) -> None:
         client: WireClient | None = None
         try:
             client = await WireClient.connect(stand.port)
-            while not end.is_set():
-                await one_call(client, told)
+            for _ in range(CALLS_PER_CONNECTION):
+                if not end.is_set():
+                    await one_call(client, told)
         except (ConnectionError, asyncio.IncompleteReadError):
             told.lost += 1
             await asyncio.sleep(PAUSE_S)
