@@ -12,6 +12,7 @@ leaves no row.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 from wellhead.call import CallState, Opening
 from wellhead.directory import Directory, Provider
@@ -30,6 +31,9 @@ from wellhead.ports import Books, Upstream, UpstreamRequest
 from wellhead.usage import NOTHING_ASKED, Asked
 
 HEALTHY = b'{"status":"ok"}'
+HEALTH_HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(HEALTHY))]
+PLACES_MAX = 1024
+"""What the last so many different paths say is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class Gateway:
         log: Log,
     ) -> None:
         self._directory = directory
+        # Nearly all requests go to the same few paths.
+        self._place_of = lru_cache(PLACES_MAX)(partial(routing.place, directory))
         self._books = books
         self._upstream = upstream
         self._options = options
@@ -100,7 +106,7 @@ class Gateway:
         self._running.add(task)
         try:
             if client.path == "/health":
-                await client.answer(200, [(b"content-type", b"application/json")], HEALTHY)
+                await client.answer(200, HEALTH_HEADERS, HEALTHY)
             else:
                 await self._serve(client, self._books.next_id())
         except ClientLeft:
@@ -109,11 +115,10 @@ class Gateway:
             self._running.discard(task)
 
     async def _serve(self, client: Client, call_id: int) -> None:
-        family = routing.family(client.path)
+        place: routing.Place | None = None
         started_us = self._now_us()
         try:
             place = self._place(client)
-            family = place.family
             body = await client.body(self._options.max_request_body)
             plan = self._plan(client, place, body)
             relay = Relay(client, plan.provider, call_id, self._now_us, self._log)
@@ -130,13 +135,14 @@ class Gateway:
         except (CallerError, asyncio.CancelledError) as cause:
             # Only a shutdown cancels a call.
             error = cause if isinstance(cause, CallerError) else _shutting_down()
+            family = routing.family(client.path) if place is None else place.family
             answer = replies.error_body(family, error)
             headers = replies.error_headers(error, answer)
             headers.append((CALL_HEADER, b"%d" % call_id))
             await client.answer(error.status, headers, answer)
 
     def _place(self, client: Client) -> routing.Place:
-        place = routing.place(self._directory, client.method, client.path, client.text(b"x-provider"))
+        place = self._place_of(client.method, client.path, client.text(b"x-provider"))
         prefix = client.path[: place.prefix_size] if place is not None else ""
         # A prefix that is encoded has other bytes than those that would be cut off.
         if place is None or (prefix and not client.raw_path.startswith(prefix.encode() + b"/")):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wellhead.errors import CallerError
-from wellhead.gateway.server import ClientLeft
+from wellhead.gateway.server import ClientLeft, Exchange
 from wellhead.ports import Headers
 
 Scope = dict[str, Any]
@@ -64,6 +64,8 @@ class Client:
         """All of the body was read before the request leaves (or it has none)."""
         self._receive = receive
         self._send = send
+        server = getattr(send, "__self__", None)
+        self._exchange = server if isinstance(server, Exchange) else None
         self._watch: asyncio.Task[None] | None = None
         self._watch_timer: asyncio.TimerHandle | None = None
         self._on_leaving: Callable[[], None] | None = None
@@ -175,6 +177,10 @@ class Client:
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send(first)
         self.told = status
+
+    def write(self, chunk: bytes) -> bool:
+        """Send some of the body without waiting; False (and nothing sent) where `send` has to."""
+        return self._exchange is not None and self._exchange.write_now(chunk)
 
     async def send(self, chunk: bytes) -> None:
         """Send some of the body; returns when there is room for more."""

@@ -107,25 +107,40 @@ class Relay:
         head = self._head(headers, hidden=hiding is not None)
         meter = self.meter
         chunk = response.ready()
-        told = False
-        while True:
-            if chunk and self.first_byte_us is None:
-                self.first_byte_us = self.now_us()
-                self._note("passthrough.stream_first_chunk", self.first_byte_us)
-            self.response_bytes += len(chunk)
-            passed = chunk if hiding is None else hiding.feed(chunk)
-            if not told:
-                told = True
-                await self._tell(client.head(response.status, head, passed))
-            elif passed and not self._gone:
-                await self._tell(client.send(passed))
-            if meter is not None and chunk:
+        self._came(chunk)
+        try:
+            await client.head(response.status, head, chunk if hiding is None else hiding.feed(chunk))
+            if meter is not None:
                 meter.feed(chunk)
-            chunk = await response.read()
-            if not chunk:
-                break
-        if not self._gone:
-            await self._tell(client.end(b"" if hiding is None else hiding.finish()))
+            while chunk := await response.read():
+                self._came(chunk)
+                passed = chunk if hiding is None else hiding.feed(chunk)
+                if passed and not client.write(passed):
+                    await client.send(passed)
+                if meter is not None:
+                    meter.feed(chunk)
+            await client.end(b"" if hiding is None else hiding.finish())
+        except ClientLeft:
+            if not self._gone:
+                self._client_left()
+            if meter is not None:
+                meter.feed(chunk)
+            if self.provider.on_disconnect is OnDisconnect.CANCEL:
+                raise
+            await self._drain(response)
+
+    async def _drain(self, response: UpstreamResponse) -> None:
+        """Read to the end for the books alone."""
+        while chunk := await response.read():
+            self._came(chunk)
+            if self.meter is not None:
+                self.meter.feed(chunk)
+
+    def _came(self, chunk: bytes) -> None:
+        self.response_bytes += len(chunk)
+        if self.first_byte_us is None and chunk:
+            self.first_byte_us = self.now_us()
+            self._note("passthrough.stream_first_chunk", self.first_byte_us)
 
     def _note(self, event: str, at_us: int, **fields: object) -> None:
         latency_ms = (at_us - self._started_us) / 1000
@@ -138,15 +153,6 @@ class Relay:
             headers = [line for line in headers if line[0] != b"content-length"]
         headers.append(self._call_header)
         return headers
-
-    async def _tell(self, sending: "asyncio.Future[None] | object") -> None:
-        try:
-            await sending  # type: ignore[misc]
-        except ClientLeft:
-            if not self._gone:
-                self._client_left()
-            if self.provider.on_disconnect is OnDisconnect.CANCEL:
-                raise
 
     def _client_left(self) -> None:
         """The client is gone: give the upstream call up, or read it to its end, as the provider says."""

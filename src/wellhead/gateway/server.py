@@ -41,7 +41,7 @@ class ResponseBroken(Exception):
     """Ends a response that has begun abnormally: the client must not take it for complete."""
 
 
-class _Exchange(RequestResponseCycle):
+class Exchange(RequestResponseCycle):
     """One request and its response on a connection."""
 
     _head: bytes = b""
@@ -56,6 +56,16 @@ class _Exchange(RequestResponseCycle):
             self._begin(message["status"], list(message["headers"]))
         elif message["type"] == "http.response.body":
             self._write(message["body"], more=message["more_body"])
+
+    def write_now(self, body: bytes) -> bool:
+        """Send some of the body, if that can be done without waiting.
+
+        A stream has thousands of chunks; this spares each of them two coroutines and a message.
+        """
+        if self.flow.write_paused or self.disconnected:
+            return False
+        self._write(body, more=True)
+        return True
 
     def _begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.response_started = True
@@ -190,7 +200,7 @@ class GatewayProtocol(HttpToolsProtocol):
             self.send_400_response(why)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        cycle.__class__ = _Exchange
+        cycle.__class__ = Exchange
         self._running = cycle
         super()._start_asgi_task(cycle, app)
 
