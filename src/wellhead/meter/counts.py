@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wellhead.meter.dialect import Count, Dialect
-from wellhead.meter.outline import Steps, Trouble, reach, steps
+from wellhead.meter.outline import Find, Trouble, finder, steps
 from wellhead.usage import COUNT_MAX, NO_USAGE, Usage
 
 SECONDS_MAX = 10**9
@@ -42,7 +42,9 @@ class Rules:
     """Figures that stand somewhere as they are, and where; of several places, the best comes last."""
     sums: tuple[str, ...]
     """Figures that have to be added up."""
-    durations: tuple[tuple[str, Steps], ...]
+    beside: tuple[tuple[str, tuple[str, ...]], ...]
+    """Figures that may have to be, and what is added then."""
+    durations: tuple[tuple[str, Find], ...]
 
 
 def rules_of(dialect: Dialect) -> Rules:
@@ -52,9 +54,7 @@ def rules_of(dialect: Dialect) -> Rules:
         for count in ways:
             extras = (*count.plus, *count.plus_if_total)
             paths += [*count.paths, *(extra for extra in extras if extra not in dialect.counts)]
-    sums = tuple(
-        name for name, ways in dialect.counts.items() if any(c.plus or c.plus_if_total for c in ways)
-    )
+    sums = tuple(name for name, ways in dialect.counts.items() if any(count.plus for count in ways))
     return Rules(
         dialect=dialect,
         tree=_tree(paths),
@@ -66,7 +66,12 @@ def rules_of(dialect: Dialect) -> Rules:
             if name not in sums
         ),
         sums=sums,
-        durations=tuple((n, steps(path)) for n, paths in dialect.durations_s.items() for path in paths),
+        beside=tuple(
+            (name, ways[0].plus_if_total) for name, ways in dialect.counts.items() if ways[0].plus_if_total
+        ),
+        durations=tuple(
+            (name, finder(steps(path))) for name, paths in dialect.durations_s.items() for path in paths
+        ),
     )
 
 
@@ -98,8 +103,8 @@ class Counts:
     def read(self, usage: Mapping[str, Any]) -> None:
         """Take the figures of one usage object; a later one replaces an earlier one."""
         self._walk(self._rules.tree, usage)
-        for figure, path in self._rules.durations:
-            for seconds in reach(usage, path):
+        for figure, find in self._rules.durations:
+            for seconds in find(usage):
                 self._take_seconds(figure, seconds)
 
     def set(self, figure: str, value: int) -> None:
@@ -107,6 +112,7 @@ class Counts:
         self._direct[figure] = value
 
     def _walk(self, tree: Tree, usage: Mapping[str, Any]) -> None:
+        stated, never_falls = self._stated, self._rules.dialect.never_falls
         for key, value in usage.items():
             node = tree.get(key)
             if node is None or value is None:
@@ -115,8 +121,8 @@ class Counts:
                 if type(value) is not int or not 0 <= value <= COUNT_MAX:
                     self._refused.add(node)
                     self._trouble.setdefault(f"count_refused:{node}")
-                elif not (self._rules.dialect.never_falls and value < self._stated.get(node, 0)):
-                    self._stated[node] = value
+                elif not (never_falls and value < stated.get(node, 0)):
+                    stated[node] = value
             elif isinstance(value, dict):
                 self._walk(node, value)
             elif isinstance(value, list):
@@ -132,10 +138,7 @@ class Counts:
     def usage(self) -> Usage:
         """The figures in our form."""
         stated, rules = self._stated, self._rules
-        figures = dict(self._direct)
-        for name, path in rules.plain:
-            if path in stated:
-                figures[name] = stated[path]
+        figures = self._direct | {name: stated[path] for name, path in rules.plain if path in stated}
         for name in rules.sums:
             value = self._summed(name)
             if value is not None:
@@ -147,7 +150,9 @@ class Counts:
         if total is None and "input_tokens" in figures:
             written = figures.get("output_tokens", 0 if rules.dialect.input_only else None)
             total = None if written is None else figures["input_tokens"] + written
-        return Usage(**figures, total_tokens=total) if figures or total is not None else NO_USAGE
+        if total is not None:
+            figures["total_tokens"] = total
+        return Usage(**figures) if figures else NO_USAGE
 
     def _summed(self, name: str) -> int | None:
         for count in self._rules.dialect.counts[name]:
@@ -193,8 +198,8 @@ class Counts:
         if whole_in is not None and whole_out is not None:
             if total <= whole_in + whole_out:
                 return
-            for name in self._rules.sums:
-                beside = sum(self._addend(extra) or 0 for extra in dialect.counts[name][0].plus_if_total)
+            for name, extras in self._rules.beside:
+                beside = sum(self._addend(extra) or 0 for extra in extras)
                 if beside and total == whole_in + whole_out + beside:
                     figures[name] += beside
         elif not dialect.omits_zeros or self._refused:
@@ -206,8 +211,9 @@ class Counts:
 
     def _drop_odd_parts(self, figures: dict[str, int]) -> None:
         for part, beside, whole in PARTS:
-            if figures.get(part) and whole in figures:
+            count = figures.get(part)
+            if count and whole in figures:
                 other = figures.get(beside, 0) if beside else 0
-                if figures[part] + other > figures[whole]:
+                if count + other > figures[whole]:
                     del figures[part]
                     self._trouble.setdefault(f"part_exceeds_whole:{part}")

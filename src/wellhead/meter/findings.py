@@ -14,7 +14,7 @@ import msgspec
 
 from wellhead.meter.counts import Counts, Rules, rules_of
 from wellhead.meter.dialect import Cost, Dialect, varied
-from wellhead.meter.outline import UNREADABLE, Outline, Steps, Trouble, reach, steps
+from wellhead.meter.outline import UNREADABLE, Find, Outline, Trouble, finder, reach, steps
 from wellhead.money import nanousd
 from wellhead.usage import NO_USAGE, Reading, UsageSource
 
@@ -35,15 +35,15 @@ class Plan:
     dialect: Dialect
     outline: Outline
     rules: Rules
-    usage: tuple[Steps, ...]
-    model: tuple[Steps, ...]
-    id: tuple[Steps, ...]
-    tier: tuple[Steps, ...]
-    finish: tuple[Steps, ...]
-    end_flag: Steps | None
-    items: tuple[tuple[str, tuple[Steps, ...], str], ...]
-    error: tuple[tuple[Steps, ...], tuple[Steps, ...]]
-    bare_error: tuple[tuple[Steps, ...], tuple[Steps, ...]]
+    usage: tuple[Find, ...]
+    model: tuple[Find, ...]
+    id: tuple[Find, ...]
+    tier: tuple[Find, ...]
+    finish: tuple[Find, ...]
+    end_flag: Find | None
+    items: tuple[tuple[str, tuple[Find, ...], str], ...]
+    error: tuple[tuple[Find, ...], tuple[Find, ...]]
+    bare_error: tuple[tuple[Find, ...], tuple[Find, ...]]
     headers: frozenset[bytes]
     error_roots: frozenset[str]
     """Members without one of which a document reports no error."""
@@ -55,15 +55,12 @@ def plan_of(dialect: Dialect, variant: str | None) -> Plan:
     d = varied(dialect, variant)
     rules = rules_of(d)
     items = tuple(
-        (figure, _all([f"{list_at}.*.type" for list_at in lists_at]), kind)
+        (figure, tuple(f"{list_at}.*.type" for list_at in lists_at), kind)
         for figure, (lists_at, kind) in d.items.items()
     )
-    error = (_all(d.error_type_at), _all(d.error_message_at))
-    bare_error = (_all(d.bare_error_at[0]), _all(d.bare_error_at[1]))
-    wanted = {
-        ("type",), *_all((*d.usage_at, *d.model_at, *d.id_at, *d.tier_at, *d.finish_at)),
-        *error[0], *error[1], *bare_error[0], *bare_error[1], *(at for item in items for at in item[1]),
-    }  # fmt: skip
+    errors_at = (*d.error_type_at, *d.error_message_at, *d.bare_error_at[0], *d.bare_error_at[1])
+    named_at = (*d.usage_at, *d.model_at, *d.id_at, *d.tier_at, *d.finish_at, *errors_at)
+    wanted = {("type",), *map(steps, named_at), *(steps(path) for _, paths, _ in items for path in paths)}
     if d.end_flag:
         wanted.add((d.end_flag,))
     if () in wanted:
@@ -74,22 +71,22 @@ def plan_of(dialect: Dialect, variant: str | None) -> Plan:
         dialect=d,
         outline=Outline(sorted(wanted)),
         rules=rules,
-        usage=_all(d.usage_at),
-        model=_all(d.model_at),
-        id=_all(d.id_at),
-        tier=_all(d.tier_at),
-        finish=_all(d.finish_at),
-        end_flag=(d.end_flag,) if d.end_flag else None,
-        items=items,
-        error=error,
-        bare_error=bare_error,
+        usage=_finders(d.usage_at),
+        model=_finders(d.model_at),
+        id=_finders(d.id_at),
+        tier=_finders(d.tier_at),
+        finish=_finders(d.finish_at),
+        end_flag=finder((d.end_flag,)) if d.end_flag else None,
+        items=tuple((figure, _finders(paths), kind) for figure, paths, kind in items),
+        error=(_finders(d.error_type_at), _finders(d.error_message_at)),
+        bare_error=(_finders(d.bare_error_at[0]), _finders(d.bare_error_at[1])),
         headers=frozenset((*d.id_headers, *d.count_headers)),
-        error_roots=frozenset(path[0] for paths in (*error, *bare_error) for path in paths) - {"type"},
+        error_roots=frozenset(steps(path)[0] for path in errors_at) - {"type"},
     )
 
 
-def _all(paths: Iterable[str]) -> tuple[Steps, ...]:
-    return tuple(steps(path) for path in paths)
+def _finders(paths: Iterable[str]) -> tuple[Find, ...]:
+    return tuple(finder(steps(path)) for path in paths)
 
 
 class Findings:
@@ -128,8 +125,8 @@ class Findings:
         except UNREADABLE:
             return False
         kind = outline.get("type", event)
-        for path in plan.usage:
-            usages = reach(outline, path)
+        for find in plan.usage:
+            usages = find(outline)
             if usages:
                 self._read_usage(usages[-1])
                 break
@@ -137,8 +134,8 @@ class Findings:
         self.id = _text(outline, plan.id) or self.id
         self.tier = _text(outline, plan.tier) or self.tier
         self._read_end(outline, kind)
-        for figure, lists_at, item in plan.items:
-            kinds = [k for list_at in lists_at for k in reach(outline, list_at)]
+        for figure, finds, item in plan.items:
+            kinds = [k for find in finds for k in find(outline)]
             if item in kinds:
                 self._counts.set(figure, kinds.count(item))
         if not plan.error_roots.isdisjoint(outline):
@@ -162,15 +159,13 @@ class Findings:
 
     def _read_end(self, outline: Any, kind: Any) -> None:
         plan, dialect = self._plan, self._plan.dialect
-        for path in plan.finish:
-            if path[0] not in outline:
-                continue
-            for reason in reach(outline, path):
+        for find in plan.finish:
+            for reason in find(outline):
                 if isinstance(reason, str) and reason and reason not in dialect.unfinished:
                     self.finish = reason[:NAME_MAX]
                     self.ended = self.ended or dialect.finish_ends
         is_end = isinstance(kind, str) and kind in dialect.end_types
-        if is_end or (plan.end_flag and True in reach(outline, plan.end_flag)):
+        if is_end or (plan.end_flag and True in plan.end_flag(outline)):
             self.mark_end()
 
     def mark_end(self) -> None:
@@ -181,7 +176,7 @@ class Findings:
         plan = self._plan
         for types, messages in (plan.error, plan.bare_error) if bare else (plan.error,):
             kind = _text(outline, types)
-            message = next((m for path in messages for m in reach(outline, path) if m), None)
+            message = next((m for find in messages for m in find(outline) if m), None)
             if kind is not None or message is not None:
                 self.error_type = kind
                 self.error_message = None if message is None else _excerpt(message)
@@ -208,7 +203,11 @@ class Findings:
 
     def _read_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         plan, dialect = self._plan, self._plan.dialect
+        if self.id is not None and not dialect.count_headers:
+            return
         found = {name: value for name, value in headers if name in plan.headers}
+        if not found:
+            return
         for name, value in found.items():
             if name in dialect.count_headers and value.isdigit() and len(value) <= COUNT_DIGITS_MAX:
                 self._counts.set(dialect.count_headers[name], int(value))
@@ -226,12 +225,10 @@ class Findings:
         return text.decode()
 
 
-def _text(outline: Any, paths: tuple[Steps, ...]) -> str | None:
+def _text(outline: Any, finds: tuple[Find, ...]) -> str | None:
     """The first text that is not empty; error codes may be numbers."""
-    for path in paths:
-        if path[0] not in outline:
-            continue
-        for value in reach(outline, path):
+    for find in finds:
+        for value in find(outline):
             if isinstance(value, str) and value and value != "error":
                 return value[:NAME_MAX]
             if type(value) is int:

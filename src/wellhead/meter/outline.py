@@ -7,6 +7,7 @@ missing from the outline and spoils nothing else.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -28,6 +29,8 @@ Steps = tuple[str, ...]
 Trouble = dict[str, None]
 """What could not be read, each said once, in order."""
 Reader = Callable[[Any, Trouble], Any]
+Find = Callable[[Any], Sequence[Any]]
+"""Gives all values that are there (and not null) at one path, in order."""
 
 
 def steps(path: str) -> Steps:
@@ -35,18 +38,29 @@ def steps(path: str) -> Steps:
     return tuple(path.split(".")) if path != "." else ()
 
 
+@cache
+def finder(path: Steps) -> Find:
+    """The way along a path, made once: a function for every step, the first calling the second."""
+    if not path:
+        return lambda value: (value,)
+    step, below = path[0], finder(path[1:]) if path[1:] else None
+
+    def each(value: Any) -> Sequence[Any]:
+        elements = value if isinstance(value, list) else ()
+        return [found for element in elements for found in below(element)] if below else elements
+
+    def down(value: Any) -> Sequence[Any]:
+        found = value.get(step) if isinstance(value, dict) else None
+        if found is None:
+            return ()
+        return below(found) if below else (found,)
+
+    return each if step == "*" else down
+
+
 def reach(value: Any, path: Steps) -> Sequence[Any]:
-    """All values that are there (and not null) at a path, in order."""
-    for n, step in enumerate(path):
-        if step == "*":
-            elements = value if isinstance(value, list) else ()
-            return [found for element in elements for found in reach(element, path[n + 1 :])]
-        if not isinstance(value, dict):
-            return ()
-        value = value.get(step)
-        if value is None:
-            return ()
-    return (value,)
+    """All values that are there at a path that is not worth a `finder` of one's own."""
+    return finder(path)(value)
 
 
 class Outline:
