@@ -30,20 +30,19 @@ class Clock:
     ) -> None:
         self._wall_ns = wall_ns
         self._monotonic_ns = monotonic_ns
-        self._at_us = wall_ns() // 1000
-        self._since_us = monotonic_ns() // 1000
-        self._slow = False
+        # One value, replaced whole: the event loop and the books' thread both ask.
+        self._state = (wall_ns() // 1000, monotonic_ns() // 1000, False)
 
     def now_us(self) -> int:
         """The present moment; never less than any returned before."""
-        elapsed_us = self._monotonic_ns() // 1000 - self._since_us
-        now_us = self._at_us + (elapsed_us * SLOWED[0] // SLOWED[1] if self._slow else elapsed_us)
-        return now_us if elapsed_us < LOOK_US else self._look(now_us, elapsed_us)
+        at_us, since_us, slow = self._state
+        elapsed_us = self._monotonic_ns() // 1000 - since_us
+        now_us = at_us + (elapsed_us * SLOWED[0] // SLOWED[1] if slow else elapsed_us)
+        return now_us if elapsed_us < LOOK_US else self._look(now_us, since_us + elapsed_us)
 
-    def _look(self, now_us: int, elapsed_us: int) -> int:
+    def _look(self, now_us: int, since_us: int) -> int:
         ahead_us = now_us - self._wall_ns() // 1000
         if ahead_us < -TOLERANCE_US:
             now_us -= ahead_us
-        self._slow = ahead_us > TOLERANCE_US
-        self._at_us, self._since_us = now_us, self._since_us + elapsed_us
+        self._state = (now_us, since_us, ahead_us > TOLERANCE_US)
         return now_us

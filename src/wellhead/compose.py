@@ -50,7 +50,9 @@ class Life:
         """Listen for signals and for the end of the line; call it inside the running loop."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, self._signalled)
+            # What whoever started us had us ignore (nohup: SIGHUP) stays ignored.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, self._signalled)
         self._line.setblocking(False)
         loop.add_reader(self._line, self._line_ended)
 

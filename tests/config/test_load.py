@@ -273,3 +273,14 @@ def test_what_is_hardly_meant_is_a_warning(place: Place) -> None:
     messages = [str(notice.fields["message"]) for notice in place.load({}, flags).notices]
     assert [message.split()[0] for message in messages] == ["database", "control.basic_password"]
     assert "changeme" not in str(messages)
+
+
+def test_variables_that_an_orchestrator_adds_are_no_settings(place: Place) -> None:
+    environ = {
+        "WELLHEAD_SERVICE_HOST": "10.0.0.1",
+        "WELLHEAD_SERVICE_PORT_HTTP": "1",
+        "WELLHEAD_PORT": "tcp://x",
+    }
+    environ["WELLHEAD_PORT_8080_TCP_ADDR"] = "10.0.0.1"
+    assert place.settings(environ) == place.settings()
+    assert set(place.problems({"WELLHEAD_SERVICES": "x"})) == {"WELLHEAD_SERVICES"}

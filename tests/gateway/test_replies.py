@@ -5,7 +5,7 @@ import json
 import pytest
 
 from wellhead.directory import ProviderType
-from wellhead.errors import CallerError, UpstreamTimeout, UpstreamUnreachable
+from wellhead.errors import CallerError, UpstreamBroke, UpstreamTimeout, UpstreamUnreachable
 from wellhead.gateway.replies import error_body, error_headers, from_upstream
 
 LARGE = CallerError("request_too_large", 413, "too large")
@@ -55,5 +55,7 @@ def test_an_upstream_that_cannot_be_reached_is_a_502_and_a_slow_one_a_504() -> N
     refused = from_upstream("vllm", UpstreamUnreachable("the connection was refused"))
     assert (refused.status, refused.code) == (502, "bad_gateway")
     assert refused.message == "The upstream vllm could not be reached: the connection was refused"
+    odd = from_upstream("vllm", UpstreamBroke("what it sent is not HTTP"))
+    assert odd.message == "The upstream vllm gave no answer: what it sent is not HTTP"
     slow = from_upstream("vllm", UpstreamTimeout("silent"))
     assert (slow.status, slow.code) == (504, "upstream_timeout")

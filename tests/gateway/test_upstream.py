@@ -253,6 +253,22 @@ async def test_tls_that_cannot_be_set_up_is_said(upstream: AiohttpUpstream, tmp_
             await upstream.send(a_request(server.url.replace("http", "https"), b"{}"))
 
 
+async def test_a_request_that_finds_no_free_place_does_not_wait_for_ever() -> None:
+    async def hang(exchange: Exchange) -> bool:
+        await exchange.gone()
+        return True
+
+    crowded = AiohttpUpstream(UpstreamOptions(connections_per_host=1, wait_s=0.1))
+    async with WireServer(hang) as server:
+        first = asyncio.ensure_future(crowded.send(a_request(server.url, b"{}")))
+        await until(lambda: server.requests)
+        with pytest.raises(UpstreamUnreachable, match="in time"):
+            await crowded.send(a_request(server.url, b"{}"))
+        first.cancel()
+        await asyncio.wait([first])
+    await crowded.close()
+
+
 async def test_a_reader_that_waits_slows_the_upstream(upstream: AiohttpUpstream) -> None:
     sent = 0
 

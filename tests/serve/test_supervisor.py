@@ -69,6 +69,20 @@ def test_each_signal_has_its_exit_code(number: int, code: int) -> None:
         assert wellhead.stop(number) == code
 
 
+def test_a_hangup_that_was_to_be_ignored_is_ignored(upstream: Simulated, client: httpx.Client) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; children inherit it
+    try:
+        program = Wellhead(command="gateway", upstream=upstream.url)
+        with program as wellhead:
+            wellhead.signal(signal.SIGHUP)
+            for pid in wellhead.pids:
+                os.kill(pid, signal.SIGHUP)
+            assert client.get(wellhead.gateway_url + "/health").status_code == 200
+            assert wellhead.stop() == 143
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_gateway_that_is_killed_comes_back_on_the_same_port(
     upstream: Simulated, client: httpx.Client
 ) -> None:

@@ -55,7 +55,7 @@ def gateway(
     log_level: LogLevel = None,
     log_format: LogFormat = None,
 ) -> None:
-    """Run the gateway alone, for a container or a host of its own.
+    """Run the gateway alone, without the control plane beside it.
 
     Example: wellhead gateway --workers 2 --log-format json
     """

@@ -7,6 +7,7 @@ source puts right is none.
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -31,6 +32,8 @@ FILE_NAME = "wellhead.yaml"
 CONFIG_VARIABLE = "WELLHEAD_CONFIG"
 PROVIDERS_VARIABLE = "WELLHEAD_PROVIDERS"
 PREFIX = "WELLHEAD_"
+ORCHESTRATORS = re.compile(r"WELLHEAD_(SERVICE|PORT)(_|$)")
+"""Kubernetes gives such variables to every pod beside a service called wellhead; they are no settings."""
 WEAK_SECRETS = frozenset(
     {"admin", "changeme", "change-me", "default", "example", "password", "proxy", "secret", "token"}
 )
@@ -164,6 +167,8 @@ class _Loading:
                 self.given[by_variable[name]] = Given(raw, name)
             elif name == PROVIDERS_VARIABLE and raw:
                 self.take_entries(raw)
+            elif ORCHESTRATORS.match(name):
+                continue
             elif name.startswith(PREFIX) and name not in {*by_variable, PROVIDERS_VARIABLE, CONFIG_VARIABLE}:
                 self.unknown(
                     name, get_close_matches(name, [*by_variable, PROVIDERS_VARIABLE, CONFIG_VARIABLE], n=1)

@@ -150,7 +150,7 @@ def url(raw: object) -> str:
     except ValueError:
         usable = False
     if parts is None or not usable or any(c.isspace() for c in parts.geturl()):
-        raise ValueError("must be a parseable http(s) URL")
+        raise ValueError("must be a parseable http(s) URL, such as http://127.0.0.1:11434")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not carry a user or password; use `auth` or `headers`")
     if parts.query or parts.fragment:

@@ -60,7 +60,12 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         case 401:
             return failure(401, "UNAUTHORIZED", str(error.detail), headers)
         case 404:
-            return failure(404, "NOT_FOUND", f"There is nothing at {request.url.path}.", headers)
+            return failure(
+                404,
+                "NOT_FOUND",
+                f"There is nothing at {request.url.path}; metrics are at /_qs/metrics.",
+                headers,
+            )
         case 405:
             allowed = headers.get("Allow", "GET")
             said = f"{request.method} is not possible here; {allowed} is."

@@ -33,7 +33,9 @@ from wellhead.usage import NOTHING_ASKED, Asked
 HEALTHY = b'{"status":"ok"}'
 HEALTH_HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(HEALTHY))]
 PLACES_MAX = 1024
-"""What the last so many different paths say is remembered."""
+"""What the last so many different paths say is remembered..."""
+PLACE_CHARS_MAX = 200
+"""...if they are no longer than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,8 @@ class Gateway:
             await client.answer(error.status, headers, answer)
 
     def _place(self, client: Client) -> routing.Place:
-        place = self._place_of(client.method, client.path, client.text(b"x-provider"))
+        read = self._place_of if len(client.path) <= PLACE_CHARS_MAX else self._place_of.__wrapped__
+        place = read(client.method, client.path, client.text(b"x-provider"))
         prefix = client.path[: place.prefix_size] if place is not None else ""
         # A prefix that is encoded has other bytes than those that would be cut off.
         if place is None or (prefix and not client.raw_path.startswith(prefix.encode() + b"/")):
@@ -207,12 +210,9 @@ class Gateway:
             told = _shutting_down()
         except UpstreamError as error:
             told = replies.from_upstream(plan.provider.id, error)
-            self._log.warning(
-                "upstream.error", provider=plan.provider.id, code=error.code, cause=error.message
-            )
-            end = End(
-                CallState.FAILED, "stream_error" if client.told else told.code, error.message, told.status
-            )
+            code = "stream_error" if client.told else told.code
+            self._log.warning("upstream.error", provider=plan.provider.id, code=code, cause=error.message)
+            end = End(CallState.FAILED, code, error.message, told.status)
         except CallerError as error:
             told = error
             end = End(CallState.FAILED, error.code, error.message, error.status)

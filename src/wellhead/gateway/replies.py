@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wellhead.directory import ProviderType
-from wellhead.errors import CallerError, UpstreamError, UpstreamTimeout
+from wellhead.errors import CallerError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from wellhead.ports import Headers
 
 _OPENAI_TYPES: Mapping[int, str] = {
@@ -80,6 +80,5 @@ def from_upstream(provider_id: str, error: UpstreamError) -> CallerError:
     """What the client is told when the upstream gave no response head."""
     if isinstance(error, UpstreamTimeout):
         return CallerError("upstream_timeout", 504, f"The upstream {provider_id} timed out: {error.message}")
-    return CallerError(
-        "bad_gateway", 502, f"The upstream {provider_id} could not be reached: {error.message}"
-    )
+    happened = "could not be reached" if isinstance(error, UpstreamUnreachable) else "gave no answer"
+    return CallerError("bad_gateway", 502, f"The upstream {provider_id} {happened}: {error.message}")

@@ -42,7 +42,9 @@ class UpstreamOptions:
     """How connections are made and kept."""
 
     connect_timeout_s: float = 10.0
-    """Name lookup, TCP and TLS."""
+    """TCP and TLS, to one address."""
+    wait_s: float = 30.0
+    """For a connection altogether: a free place, name lookup, and as many addresses as there are."""
     keepalive_s: float = 30.0
     """How long an idle connection is kept."""
     connections_per_host: int = 1000
@@ -100,7 +102,9 @@ class AiohttpUpstream:
 
     def __init__(self, options: UpstreamOptions = UpstreamOptions()) -> None:  # it is frozen
         self._options = options
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=options.connect_timeout_s)
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, connect=options.wait_s, sock_connect=options.connect_timeout_s
+        )
         self._connector = aiohttp.TCPConnector(
             limit=0,
             limit_per_host=options.connections_per_host,
@@ -296,7 +300,7 @@ def _request_head(request: UpstreamRequest, host: bytes) -> bytes:
 
 def _unreachable(error: BaseException) -> UpstreamError:
     if isinstance(error, TimeoutError):
-        return UpstreamUnreachable("no connection within the connect timeout")
+        return UpstreamUnreachable("no connection came about in time")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return UpstreamUnreachable("its name could not be resolved")
     if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLError | aiohttp.ClientSSLError):

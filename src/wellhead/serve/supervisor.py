@@ -223,7 +223,8 @@ def _signals() -> Iterator[int]:
     woken, wake = os.pipe()
     os.set_blocking(woken, False)
     os.set_blocking(wake, False)
-    numbers = (*EXIT_CODES, signal.SIGCHLD)
+    # What whoever started us had us ignore (nohup: SIGHUP) stays ignored.
+    numbers = [n for n in (*EXIT_CODES, signal.SIGCHLD) if signal.getsignal(n) is not signal.SIG_IGN]
     before = {number: signal.signal(number, lambda *_: None) for number in numbers}
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     try:
