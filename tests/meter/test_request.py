@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wellhead.meter.catalogue import DIALECTS
+from wellhead.meter.outline import SMALL_MAX
 from wellhead.meter.request import read_form, read_request
 from wellhead.usage import NOTHING_ASKED, Asked
 
@@ -99,6 +100,14 @@ def test_messages_are_counted_where_the_dialect_has_them(
 ) -> None:
     found = asked(dialect, model="m", **body)
     assert (found.message_count, found.model) == (count, "m")
+
+
+@pytest.mark.parametrize("length", [0, SMALL_MAX])
+@pytest.mark.parametrize("other", [{"no": "list"}, True, 5, 1.5, "text"])
+def test_messages_are_counted_beside_other_lists_of_odd_form(other: Any, length: int) -> None:
+    """A small body is decoded whole, a longer one in part; both say the same."""
+    found = asked(model="m", messages=[{}, {}], input=other, contents=other, prompt="x" * length)
+    assert found == Asked(is_json=True, model="m", message_count=2)
 
 
 OLD_ID = "user_1f2e_account_0a1b_session_6b8f0c3e-2f7c-4f8e-9d2a-1d0f6f0a9b11"

@@ -1,18 +1,20 @@
 """What a request asks for, read from its JSON body by a partial decode.
 
-Only the named members become Python values; of the messages only their number
-is taken.  The body is read once, from front to back, since JSON allows no sound
-short cut: where a list ends can only be known by having read it.
+Only the named members become Python values (of a small body all do, which is
+quicker); of the messages only their number is taken.  The body is read once,
+from front to back, since JSON allows no sound short cut: where a list ends can
+only be known by having read it.
 """
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import msgspec
 
 from wellhead.meter.dialect import Dialect
-from wellhead.meter.outline import UNREADABLE, reach, steps
+from wellhead.meter.outline import SMALL_MAX, UNREADABLE, Find, finder, steps
 from wellhead.usage import COUNT_MAX, NOTHING_ASKED, Asked
 
 MEMBER_MAX = 64 * 1024
@@ -44,9 +46,8 @@ LISTS = ("messages", "contents", "input")
 _FIELD = re.compile(rb'; name="?(model|stream)"?\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,%d})\r\n' % TEXT_MAX)
 
 _small = [(name, msgspec.Raw, None) for name in SMALL]
-_Members = msgspec.defstruct(
-    "Members", [*_small, *((name, list[msgspec.Raw] | str | None, None) for name in LISTS)]
-)
+_Messages = list[msgspec.Raw] | dict[str, msgspec.Raw] | str | float | bool | None
+_Members = msgspec.defstruct("Members", [*_small, *((name, _Messages, None) for name in LISTS)])
 _SmallMembers = msgspec.defstruct("SmallMembers", _small)
 
 _members: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Members)
@@ -54,24 +55,36 @@ _small_members: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_SmallMembers)
 _value: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
+def _finders(*paths: str) -> tuple[Find, ...]:
+    return tuple(finder(steps(path)) for path in paths)
+
+
+_MODEL = _finders("model")
+_INCLUDE_USAGE = finder(("stream_options", "include_usage"))
+_USER_ID = _finders("metadata.user_id")
+_USER = _finders("user", "safety_identifier")
+_SESSION = _finders("prompt_cache_key", "conversation", "conversation.id")
+_PROVIDER = _finders("provider")
+_STREAMED = {True: True, "true": True, False: False, "false": False}
+
+
 def read_request(body: bytes, dialect: Dialect | None) -> Asked:
     """Read a request body; never raises.  `Asked(is_json=False)` for what is no JSON object."""
     try:
-        members = _read_members(body)
+        asked = _members_of(body)
     except UNREADABLE:
         return NOTHING_ASKED
-    asked = dict(_decoded(members))
-    user_id = _text(asked, "metadata.user_id")
+    user_id = _text(asked, _USER_ID)
     return Asked(
         is_json=True,
-        model=_text(asked, "model"),
-        streamed={True: True, "true": True, False: False, "false": False}.get(_scalar(asked.get("stream"))),
-        include_usage=True in reach(asked, ("stream_options", "include_usage")),
+        model=_text(asked, _MODEL),
+        streamed=_STREAMED.get(_scalar(asked.get("stream"))),
+        include_usage=True in _INCLUDE_USAGE(asked),
         max_output_tokens=_max_output(asked, dialect),
-        message_count=_message_count(members, dialect),
-        user=_text(asked, "user", "safety_identifier") or user_id,
-        session=_session(user_id) or _text(asked, "prompt_cache_key", "conversation", "conversation.id"),
-        provider=_text(asked, "provider"),
+        message_count=_message_count(asked, dialect),
+        user=_text(asked, _USER) or user_id,
+        session=_session(user_id) or _text(asked, _SESSION),
+        provider=_text(asked, _PROVIDER),
     )
 
 
@@ -86,12 +99,24 @@ def read_form(head: bytes) -> Asked:
     )
 
 
+def _members_of(body: bytes) -> dict[str, Any]:
+    """The members worth reading, and perhaps others; raises one of `UNREADABLE` for no JSON object."""
+    if len(body) <= SMALL_MAX:
+        try:
+            whole = _value.decode(body)
+            if isinstance(whole, dict):
+                return whole
+        except UNREADABLE:
+            pass  # Perhaps only a part of it that nobody asked for.
+    return dict(_decoded(_read_members(body)))
+
+
 def _read_members(body: bytes) -> Any:
     if len(body) <= COUNTED_MAX or body.count(b",") <= COMMAS_MAX:
         try:
             return _members.decode(body)
         except msgspec.ValidationError:
-            pass  # Messages that are no list; the rest is still worth reading.
+            pass  # Messages of no readable form; the rest is still worth reading.
     return _small_members.decode(body)
 
 
@@ -103,31 +128,38 @@ def _decoded(members: Any) -> Iterator[tuple[str, Any]]:
                 yield name, _value.decode(raw)
             except UNREADABLE:
                 continue
+    for name in LISTS:
+        yield name, getattr(members, name, None)
 
 
 def _scalar(value: Any) -> Any:
     return value if isinstance(value, bool | str) else None
 
 
-def _text(asked: dict[str, Any], *paths: str) -> str | None:
-    for path in paths:
-        for value in reach(asked, steps(path)):
+def _text(asked: dict[str, Any], finds: tuple[Find, ...]) -> str | None:
+    for find in finds:
+        for value in find(asked):
             if isinstance(value, str) and value:
                 return value[:TEXT_MAX]
     return None
 
 
+@cache
+def _max_output_finders(dialect: Dialect | None) -> tuple[Find, ...]:
+    return _finders(*(dialect.max_output_at if dialect else MAX_OUTPUT_AT))
+
+
 def _max_output(asked: dict[str, Any], dialect: Dialect | None) -> int | None:
-    for path in dialect.max_output_at if dialect else MAX_OUTPUT_AT:
-        for value in reach(asked, steps(path)):
+    for find in _max_output_finders(dialect):
+        for value in find(asked):
             if type(value) is int and 0 <= value <= COUNT_MAX:
                 return value
     return None
 
 
-def _message_count(members: Any, dialect: Dialect | None) -> int | None:
+def _message_count(asked: dict[str, Any], dialect: Dialect | None) -> int | None:
     for name in (dialect.messages_at,) if dialect else LISTS:
-        messages = getattr(members, name, None)
+        messages = asked.get(name)
         if isinstance(messages, list):
             return len(messages)
     return None
