@@ -173,7 +173,7 @@ def test_all_mistakes_are_told_at_once_with_what_is_allowed(place: Place) -> Non
             "must be sqlite:///PATH or a path to the file (PostgreSQL is not supported yet) (from --flag)"
         ),
         "providers[0].type": "is needed; it must be one of openai-compatible, anthropic, gemini, ollama",
-        "providers[0].base_url": "is needed; it must be a parseable http(s) URL",
+        "providers[0].base_url": "is needed; it must be a parseable http(s) URL, such as http://127.0.0.1:11434",
     }
 
 
