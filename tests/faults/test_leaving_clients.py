@@ -101,6 +101,23 @@ async def test_memory_comes_back_after_thousands_of_aborted_streams(
     assert stand.rss() <= before * 1.05 + 5 * MB
 
 
+async def test_connections_that_are_reset_after_their_answer_are_forgotten_at_once(stand: Stand) -> None:
+    stand.upstream.script = answer(TOLD, JSON)
+    await answered_and_reset(stand, 400)
+    before = stand.rss()
+    await answered_and_reset(stand, 3000)
+    assert stand.rss() - before <= 4 * MB
+
+
+async def answered_and_reset(stand: Stand, count: int) -> None:
+    for _ in range(count):
+        client = await WireClient.connect(stand.port)
+        await client.send(post(CHAT, ASK, JSON))
+        assert (await client.answer()).body == TOLD
+        client.reset()
+    await stand.ended(count)
+
+
 async def leave_mid_stream(stand: Stand, count: int) -> None:
     await leaving(await calling(stand, count))
     await until(lambda: stand.upstream.open_connections == 0)

@@ -167,6 +167,8 @@ class GatewayProtocol(HttpToolsProtocol):
         if running is not None and not running.response_complete:
             running.disconnected = True
             running.message_event.set()
+        # The library does this only after an orderly end; else the timer keeps all of it as long as it runs.
+        self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
     def _offers_another_protocol(self) -> bool:
