@@ -15,8 +15,8 @@ audio/*, text/html, ...       not read   not read                not read
 """
 
 import re
-from enum import Enum
 from functools import lru_cache
+from typing import Literal
 
 from wellhead.meter.bodies import TOO_LONG as BODY_TOO_LONG
 from wellhead.meter.bodies import Document, Elements
@@ -34,27 +34,20 @@ _FIRST_LINE = re.compile(rb"[^\r\n]++(?=[\r\n])")
 _EVENT_FIELD = re.compile(rb"(?:data|event|id|retry)?:")
 
 
-class Label(Enum):
-    """What a Content-Type promises."""
+Label = Literal["events", "lines", "json", "unclear", "opaque"]
+"""What a Content-Type promises."""
 
-    EVENTS = "events"
-    LINES = "lines"
-    JSON = "json"
-    UNCLEAR = "unclear"
-    OPAQUE = "opaque"
-
-
-_LABELS = {
-    "text/event-stream": Label.EVENTS,
-    "application/x-ndjson": Label.LINES,
-    "application/ndjson": Label.LINES,
-    "application/jsonl": Label.LINES,
-    "application/x-jsonlines": Label.LINES,
-    "application/json": Label.JSON,
-    "text/json": Label.JSON,
-    "": Label.UNCLEAR,
-    "text/plain": Label.UNCLEAR,
-    "application/octet-stream": Label.UNCLEAR,
+_LABELS: dict[str, Label] = {
+    "text/event-stream": "events",
+    "application/x-ndjson": "lines",
+    "application/ndjson": "lines",
+    "application/jsonl": "lines",
+    "application/x-jsonlines": "lines",
+    "application/json": "json",
+    "text/json": "json",
+    "": "unclear",
+    "text/plain": "unclear",
+    "application/octet-stream": "unclear",
 }
 
 
@@ -62,7 +55,7 @@ _LABELS = {
 def label_of(content_type: str) -> Label:
     """What this Content-Type promises."""
     media_type = content_type.partition(";")[0].strip().lower()
-    return _LABELS.get(media_type) or (Label.JSON if media_type.endswith("+json") else Label.OPAQUE)
+    return _LABELS.get(media_type) or ("json" if media_type.endswith("+json") else "opaque")
 
 
 class Framing:
@@ -83,19 +76,19 @@ def choose(label: Label, head: bytes, findings: Findings, *, final: bool) -> Fra
     `None` while that is too little to tell.
     """
     first = head[:1]
-    if label is Label.OPAQUE or not first:
+    if label == "opaque" or not first:
         return Opaque(findings) if first else None
     if first == b"[":
         return Array(findings)
     if first == b"{":
-        return Lines(findings) if label is Label.LINES else Whole(findings)
-    if label is Label.EVENTS:
+        return Lines(findings) if label == "lines" else Whole(findings)
+    if label == "events":
         return Events(findings)
     if len(head) < SNIFF_BYTES and not final:
         return None
     if _EVENT_FIELD.match(head):
         return Events(findings)
-    return Opaque(findings) if label is Label.UNCLEAR else Whole(findings)
+    return Opaque(findings) if label == "unclear" else Whole(findings)
 
 
 class Opaque(Framing):

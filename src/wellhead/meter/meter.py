@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from wellhead.meter.dialect import Dialect
 from wellhead.meter.findings import Findings, plan_of
-from wellhead.meter.framing import Framing, Label, choose, label_of
+from wellhead.meter.framing import Framing, choose, label_of
 from wellhead.meter.inflate import Inflater
 from wellhead.meter.outline import Trouble
 from wellhead.usage import Reading
@@ -59,7 +59,7 @@ class Meter:
     def streamed(self) -> bool:
         """The response is a stream of events, by its framing (until bytes came: by its Content-Type)."""
         if self._framing is None:
-            return self._label in (Label.EVENTS, Label.LINES)
+            return self._label in ("events", "lines")
         return self._framing.streamed
 
     @property
