@@ -32,6 +32,20 @@ def test_many_rows_are_few_statements(connection: sqlite3.Connection) -> None:
     assert len(seen) == 3 + 2
 
 
+def test_a_row_left_over_is_run_alone_where_there_is_a_statement_for_it(
+    connection: sqlite3.Connection,
+) -> None:
+    seen: list[str] = []
+    connection.set_trace_callback(seen.append)
+    insert = Bulk(
+        "INSERT INTO t (n, half) VALUES ", placeholders(2), alone="INSERT INTO t (n, half) VALUES (?, -?)"
+    )
+
+    insert.run(connection, [(n, n) for n in range(5)])
+    assert len(seen) == 2
+    assert connection.execute("SELECT half FROM t ORDER BY n").fetchall() == [(0,), (1,), (2,), (3,), (-4,)]
+
+
 def test_rows_touched_are_counted_over_all_statements(connection: sqlite3.Connection) -> None:
     INSERT.run(connection, [(n, 0) for n in range(100)])
     update = Bulk(

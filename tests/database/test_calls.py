@@ -45,19 +45,18 @@ def a_full_settlement() -> Settlement:
     return Settlement(**{**numbered(Settlement), **changes})  # type: ignore[arg-type]
 
 
-def test_a_call_is_read_back_as_it_was_booked(connection: sqlite3.Connection) -> None:
-    opening, end = a_full_opening(7), a_full_settlement()
-    calls.insert(connection, calls.pending_rows(3, [opening]))
-    assert calls.pending_of(connection, 3, 10) == [opening]
+@pytest.mark.parametrize("ids", [[7], [7, 8], [7, 8, 9]], ids=["alone", "together", "both"])
+def test_a_call_is_read_back_as_it_was_booked(connection: sqlite3.Connection, ids: list[int]) -> None:
+    openings, end = [a_full_opening(id_) for id_ in ids], a_full_settlement()
+    calls.insert(connection, calls.pending_rows(3, openings))
+    assert calls.pending_of(connection, 3, 10) == openings
 
-    assert calls.settle(connection, calls.settled_rows([(opening, end)])) == 1
-    ((read_opening, read_end),) = calls.all_settled(connection)
-    assert (read_opening.id, read_opening.session, read_opening.credential_hash) == (
-        7,
-        "session",
-        opening.credential_hash,
-    )
-    assert read_end == end
+    assert calls.settle(connection, calls.settled_rows([(opening, end) for opening in openings])) == len(ids)
+    found = list(calls.all_settled(connection))
+    assert [(o.id, o.session, o.credential_hash) for o, _ in found] == [
+        (o.id, "session", o.credential_hash) for o in openings
+    ]
+    assert [read_end for _, read_end in found] == [end] * len(ids)
 
 
 def test_only_pending_calls_are_settled(connection: sqlite3.Connection) -> None:

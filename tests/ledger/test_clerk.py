@@ -238,15 +238,20 @@ def heartbeat_us(engine: Engine) -> int:
     return beaten
 
 
+@pytest.mark.parametrize("in_one_batch", [True, False])
 def test_whatever_texts_and_counts_come_they_are_booked_and_rebuilding_changes_nothing(
-    clerk: Clerk, engine: Engine
+    clerk: Clerk, engine: Engine, in_one_batch: bool
 ) -> None:
     strange = structs.replace(
         opening(clerk), model="\ud800" + "m" * 5000, client="é", max_output_tokens=10**40
     )
     end = a_settlement(error_message="\udfff", usage=Usage(total_tokens=COUNT_MAX + 1), latency_us=-5)
 
-    clerk.book([strange], [(strange, end)])
+    if in_one_batch:
+        clerk.book([strange], [(strange, end)])
+    else:
+        clerk.book([strange], [])
+        clerk.book([], [(strange, end)])
     (row,) = rows_of(engine, "calls")
     assert (len(row["model"]), row["max_output_tokens"], row["total_tokens"], row["latency_us"]) == (
         TEXT_CHARS_MAX,

@@ -19,10 +19,12 @@ Row = tuple[Any, ...]
 
 
 class Bulk:
-    """A statement whose text is `head`, then one `row` per row, then `tail`."""
+    """A statement whose text is `head`, then one `row` per row, then `tail`; or `alone`, for a single row."""
 
-    def __init__(self, head: str, row: str, tail: str = "") -> None:
-        self._text = cache(lambda size: head + ",".join([row] * size) + tail)
+    def __init__(self, head: str, row: str, tail: str = "", *, alone: str = "") -> None:
+        self._text = cache(
+            lambda size: alone if alone and size == 1 else head + ",".join([row] * size) + tail
+        )
 
     def run(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> int:
         """Run for all rows, in their order; how many rows of the table it touched."""

@@ -46,7 +46,7 @@ class Clerk:
         self._process = process
         self._connection: sqlite3.Connection | None = None
         self._worker: Worker | None = None
-        self._open_calls = 0
+        self._open: dict[int, Opening] = {}  # The calls in flight by their ids, as they were booked.
         self._beaten_us = 0
         self._ids: Ids | None = None
 
@@ -71,7 +71,8 @@ class Clerk:
             lost = {self._worker.slot} if self._worker else set()
             worker = workers.register(connection, self._process, now_us, taken | lost)
             after = calls.latest_id(connection)
-        self._worker, self._beaten_us, self._open_calls = worker, now_us, 0
+        self._worker, self._beaten_us = worker, now_us
+        self._open.clear()
         self._ids = Ids(worker.slot, self._now_us, after)
 
     def book(self, openings: Sequence[Opening], settled: Sequence[Settled]) -> set[int]:
@@ -82,7 +83,7 @@ class Clerk:
         openings = [fitted_opening(opening) for opening in openings]
         # Of several ends of one call the first counts.
         once = [
-            (fitted_opening(opening), fitted_settlement(end))
+            (self._open.get(opening.id) or fitted_opening(opening), fitted_settlement(end))
             for opening, end in {pair[0].id: pair for pair in reversed(settled)}.values()
         ]
         exact = False
@@ -95,12 +96,15 @@ class Clerk:
             except _SomeWereSettled:
                 exact = True
             else:
+                self._open.update((opening.id, opening) for opening in own)
+                for opening, _ in once:
+                    self._open.pop(opening.id, None)
                 return {opening.id for opening in openings} - {opening.id for opening in own}
 
     def tick(self) -> int:
         """What has to be done from time to time; how many calls of dead workers were recovered."""
         recovered = self.recover()
-        if self._silent_us(self._now_us()) >= (BEAT_US if self._open_calls > 0 else IDLE_BEAT_US):
+        if self._silent_us(self._now_us()) >= (BEAT_US if self._open else IDLE_BEAT_US):
             self.book((), ())
         return recovered
 
@@ -143,7 +147,6 @@ class Clerk:
             if calls.settle(connection, settled_rows) != len(settled_rows):
                 raise _SomeWereSettled
             rollups.add(connection, rollup)
-        self._open_calls += len(own) - len(settled)
         if beat_is_due:
             self._beaten_us = now_us
 

@@ -53,9 +53,7 @@ def fitted_settlement(settlement: Settlement) -> Settlement:
         usage = _fitted(fit.usage)
         fit = fit if usage is fit.usage else replace(fit, usage=usage)
     extra = fit.usage_extra
-    if extra is not None and (
-        len(extra) > EXTRA_CHARS_MAX or extra != extra.encode(errors="replace").decode()
-    ):
+    if extra is not None and not _is_storable(extra):
         fit = replace(fit, usage_extra=None)
     return fit
 

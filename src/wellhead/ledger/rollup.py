@@ -6,8 +6,7 @@ sorted by their keys, so that writers in several processes never lock each other
 out.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import add, attrgetter
 
 from wellhead.call import Opening, Settlement
@@ -24,7 +23,8 @@ CALLS_FOLDED = 256
 """Calls that are alike are put aside and added up so many at a time, figure by figure."""
 
 Key = tuple[object, ...]
-Figures = tuple[int | None, ...]
+Figures = tuple[int, ...]
+"""Of one call or the sum of several, in the order of `USAGE_SUMS`."""
 
 _tokens = attrgetter(*TOKEN_COLUMNS)
 
@@ -50,9 +50,8 @@ class Tally:
 
     def __init__(self) -> None:
         self._aside: dict[Key, list[Figures]] = {}
-        self._usage: dict[Key, tuple[int, ...]] = {}
-        self._latency: Counter[Key] = Counter()
-        self._ttft: Counter[Key] = Counter()
+        self._usage: dict[Key, Figures] = {}
+        self._latency: dict[Key, list[int]] = {}
 
     def add(self, opening: Opening, settlement: Settlement) -> None:
         """Count one call that was really moved to its terminal state."""
@@ -72,25 +71,23 @@ class Tally:
         alike.append(_figures(opening, settlement))
         if len(alike) == CALLS_FOLDED:
             self._fold(key, self._aside.pop(key))
+        place = key[:3]  # Hour, provider, model.
+        if settlement.latency_us is not None:
+            self._latency.setdefault((*place, bucket(settlement.latency_us)), [0, 0])[0] += 1
+        if settlement.ttft_us is not None:
+            self._latency.setdefault((*place, bucket(settlement.ttft_us)), [0, 0])[1] += 1
 
     def rollup(self) -> Rollup:
         """What all of them add to each table."""
         while self._aside:
             self._fold(*self._aside.popitem())
-        total: dict[Key, tuple[int, ...]] = {}
+        total: dict[Key, Figures] = {}
         for key, sums in self._usage.items():
             _add(total, key[1:], sums)
-        latency = {key: (self._latency[key], self._ttft[key]) for key in self._latency | self._ttft}
-        return Rollup(_rows(self._usage), _rows(total), _rows(latency))
+        return Rollup(_rows(self._usage), _rows(total), _rows(self._latency))
 
     def _fold(self, key: Key, alike: list[Figures]) -> None:
-        metered, *tokens, cost, latency_us, ttft_us, sent, received = zip(*alike, strict=True)
-        counted = (len(alike), _sum(metered), _known(cost), *map(_sum, tokens), _sum(cost))
-        timed = (_known(latency_us), _sum(latency_us), _known(ttft_us), _sum(ttft_us))
-        _add(self._usage, key, (*counted, *timed, _sum(sent), _sum(received)))
-        place = key[:3]  # Hour, provider, model.
-        self._latency.update((*place, bucket(us)) for us in latency_us if us is not None)
-        self._ttft.update((*place, bucket(us)) for us in ttft_us if us is not None)
+        _add(self._usage, key, alike[0] if len(alike) == 1 else tuple(map(sum, zip(*alike, strict=True))))
 
 
 def tally(settled: Iterable[tuple[Opening, Settlement]]) -> Rollup:
@@ -102,29 +99,27 @@ def tally(settled: Iterable[tuple[Opening, Settlement]]) -> Rollup:
 
 
 def _figures(opening: Opening, settlement: Settlement) -> Figures:
+    cost, latency, ttft = settlement.cost_nanousd, settlement.latency_us, settlement.ttft_us
+    sent = opening.request_bytes if settlement.request_bytes is None else settlement.request_bytes
     return (
-        settlement.usage_source is not UsageSource.ABSENT,
-        *_tokens(settlement.usage),
-        settlement.cost_nanousd,
-        settlement.latency_us,
-        settlement.ttft_us,
-        opening.request_bytes if settlement.request_bytes is None else settlement.request_bytes,
-        settlement.response_bytes,
+        1,
+        0 if settlement.usage_source is UsageSource.ABSENT else 1,
+        0 if cost is None else 1,
+        *[count or 0 for count in _tokens(settlement.usage)],
+        cost or 0,
+        0 if latency is None else 1,
+        latency or 0,
+        0 if ttft is None else 1,
+        ttft or 0,
+        sent or 0,
+        settlement.response_bytes or 0,
     )
 
 
-def _sum(figures: Figures) -> int:
-    return sum(filter(None, figures))
-
-
-def _known(figures: Figures) -> int:
-    return len(figures) - figures.count(None)
-
-
-def _add(sums: dict[Key, tuple[int, ...]], key: Key, more: tuple[int, ...]) -> None:
+def _add(sums: dict[Key, Figures], key: Key, more: Figures) -> None:
     before = sums.get(key)
     sums[key] = more if before is None else tuple(map(add, before, more))
 
 
-def _rows(sums: Mapping[Key, tuple[int, ...]]) -> list[tuple[object, ...]]:
+def _rows(sums: Mapping[Key, Sequence[int]]) -> list[tuple[object, ...]]:
     return sorted((*key, *values) for key, values in sums.items())
