@@ -150,11 +150,9 @@ def test_a_hanging_answer_never_comes_and_the_leaving_client_is_seen(
 def test_an_endless_stream_goes_on_until_the_client_leaves(upstream: Simulated, client: httpx.Client) -> None:
     headers = {"x-sim-pieces": "50", "x-sim-piece-chars": "1000"}
     with client.stream("POST", "/v1/chat/completions", json=chat("endless"), headers=headers) as answer:
-        read = 0
-        for part in answer.iter_raw():
-            read += len(part)
-            if read > 1_000_000:
-                break
+        parts, read = answer.iter_raw(), 0  # kept: an iterator that is dropped closes its connection
+        while read <= 1_000_000:
+            read += len(next(parts))
         assert upstream.stats()["streams_open"] == 1
     upstream.wait_for(lambda seen: seen["streams_open"] == 0, timeout_s=1)
 
