@@ -121,6 +121,75 @@ async def test_what_queues_up_during_a_commit_is_booked_together(
     await asyncio.to_thread(writer.close)
 
 
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """How many openings and ends were booked together."""
+    sizes: list[tuple[int, int]] = []
+    book = Clerk.book
+
+    def counted(self: Clerk, openings: Any, settled: Any) -> set[int]:
+        sizes.append((len(openings), len(settled)))
+        return book(self, openings, settled)
+
+    monkeypatch.setattr(Clerk, "book", counted)
+    return sizes
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ends linger for longer than any test lasts."""
+    monkeypatch.setattr(module, "LINGER_S", 10 * DEADLINE_S)
+
+
+async def test_an_end_shares_the_transaction_of_the_next_opening(
+    patient: None, writer: Writer, batches: list[tuple[int, int]]
+) -> None:
+    first, second = opening(writer), opening(writer)
+    await writer.open(first)
+    writer.settle(first, a_settlement())
+
+    await writer.open(second)
+    assert batches == [(1, 0), (1, 1)]
+
+
+async def test_ends_that_no_opening_follows_are_booked_together_after_a_short_while(
+    writer: Writer, engine: Engine, batches: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH_MAX", 3)
+    some = [opening(writer) for _ in range(5)]
+    for call in some:
+        await writer.open(call)
+    del batches[:]
+    for call in some:
+        writer.settle(call, a_settlement())
+
+    await asyncio.to_thread(until, lambda: states(engine) == ["completed"] * 5)
+    assert batches == [(0, 3), (0, 2)]
+
+
+async def test_an_end_that_comes_from_outside_the_event_loop_is_booked_at_once(
+    patient: None, writer: Writer, engine: Engine
+) -> None:
+    call = opening(writer)
+    await writer.open(call)
+
+    await asyncio.to_thread(writer.settle, call, a_settlement())
+    await asyncio.to_thread(until, lambda: states(engine) == ["completed"])
+
+
+async def test_closing_does_not_wait_for_ends_that_linger(patient: None, engine: Engine) -> None:
+    writer = Writer(engine)
+    writer.start()
+    call = opening(writer)
+    await writer.open(call)
+    writer.settle(call, a_settlement())
+
+    begun = monotonic()
+    await asyncio.to_thread(writer.close)
+    assert states(engine) == ["completed"]
+    assert monotonic() - begun < module.CLOSE_S_MAX
+
+
 async def test_while_the_database_is_locked_calls_are_refused_and_ends_are_kept(
     impatient_engine: Engine, said: Said
 ) -> None:
