@@ -6,8 +6,9 @@
             ▼                                        ▼
     ····|···▒▒▒▒|▓▓▓▓▓▓▓▓|▓▓▓▓▓▓▓▓|▓▓▓▓▓▓▓▓|▒▒▒▒▒▒···|····      ▓ from usage_hourly   ▒ from calls
 
-Whole hours come from the rollup, the edges from the rows.  A range is [since, until)
-over the moment a call ended.  Every call that ended counts, however it ended;
+Whole hours come from the rollup, the edges from the rows; all of time comes from
+`usage_total`, and only its hours from usage_hourly.  A range is [since, until) over
+the moment a call ended.  Every call that ended counts, however it ended;
 pending ones do not.
 """
 
@@ -17,10 +18,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, Engine, Select, Table, func, literal_column, select
 
 from wellhead.database.engine import outages
-from wellhead.database.schema import calls, usage_hourly
+from wellhead.database.schema import calls, usage_hourly, usage_total
 
 HOUR_US = 3_600_000_000
 END_HOUR = 2**31 - 1
@@ -67,10 +68,16 @@ class DatabaseReports:
         by_model: defaultdict[str, _Sums] = defaultdict(_Sums)
         by_hour: defaultdict[int, _Sums] = defaultdict(_Sums)
         with outages(), self._engine.connect() as connection:  # One transaction, so one state of the books.
-            for query in _queries(since_us, until_us, model):
-                for hour, name, *sums in connection.execute(query):
+            if since_us is None and until_us is None:
+                for name, *sums in connection.execute(_by(usage_total, "model", model=model)):
                     by_model[name or MODEL_UNKNOWN].add(*sums)
+                for hour, *sums in connection.execute(_by(usage_hourly, "hour", model=model)):
                     by_hour[hour].add(*sums)
+            else:
+                for query in _queries(since_us, until_us, model):
+                    for hour, name, *sums in connection.execute(query):
+                        by_model[name or MODEL_UNKNOWN].add(*sums)
+                        by_hour[hour].add(*sums)
         models = sorted(by_model.items(), key=lambda item: (-item[1].tokens, item[0]))
         return {
             "totals": {
@@ -110,18 +117,18 @@ def _queries(since_us: int | None, until_us: int | None, model: str | None) -> l
 
 def _of_rollup(first: int, end: int, model: str | None) -> Select[Any]:
     t = usage_hourly.c
-    query = (
-        select(
-            t.hour,
-            t.model,
-            func.sum(t.calls).label("requests"),
-            func.sum(t.total_tokens).label("tokens"),
-            func.sum(t.timed_calls).label("timed"),
-            func.sum(t.latency_us).label("latency_us"),
-        )
-        .where(t.hour >= first, t.hour < end)
-        .group_by(t.hour, t.model)
-    )
+    return _by(usage_hourly, "hour", "model", model=model).where(t.hour >= first, t.hour < end)
+
+
+def _by(rollup: Table, *keys: str, model: str | None) -> Select[Any]:
+    t = rollup.c
+    query = select(
+        *(t[key] for key in keys),
+        func.sum(t.calls).label("requests"),
+        func.sum(t.total_tokens).label("tokens"),
+        func.sum(t.timed_calls).label("timed"),
+        func.sum(t.latency_us).label("latency_us"),
+    ).group_by(*(t[key] for key in keys))
     return query if model is None else query.where(_is_model(t.model, model))
 
 
