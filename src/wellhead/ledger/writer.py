@@ -6,10 +6,8 @@
                     settle() ─ queue ──►│ the thread │
                                         └► Clerk.book: openings, settlements, rollups, one transaction
 
-Group commit: the thread takes all that was queued since its last commit.  An opening
-never waits for company: an idle system commits one call at once, a busy one hundreds
-together.  Nobody waits for a settlement, so it lingers for the transaction of the next
-opening, and has one of its own only if none comes within `LINGER_S`.
+Group commit without timer or linger: the thread takes all that was queued since its
+last commit.  An idle system commits one call at once, a busy one hundreds together.
 
 While the database is not there openings are refused and settlements are kept, up to
 a bound; what is lost beyond it is counted and said.
@@ -39,9 +37,6 @@ SETTLEMENTS_QUEUED_MAX = 100_000
 """Ends that may wait to be booked (about 1 KB each); the next one is lost, and counted."""
 BATCH_MAX = 1024
 """Openings, and settlements, per transaction: bounds how long other processes wait."""
-LINGER_S = 0.003
-"""How long an end may wait for an opening to share its transaction; a process that is killed meanwhile
-leaves the call interrupted, so this is short."""
 TICK_S = 10.0
 """How often dead workers are looked for."""
 RETRY_S = 0.5
@@ -88,8 +83,6 @@ class Writer:
         self._settlements: deque[Settled] = deque()
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._asleep = False
-        self._lingering_in: asyncio.AbstractEventLoop | None = None
-        self._lingered = False
         self._closing = False
         self._thread = Thread(target=self._run, name="wellhead-books", daemon=True)
         self._lost_said = 0
@@ -138,25 +131,7 @@ class Writer:
             self.settlements_lost += 1
             return
         self._settlements.append((opening, settlement))
-        self._linger()
-
-    def _linger(self) -> None:
-        # One timer for all that end within its time.
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # Nobody to keep the time.
-            self._end_lingering()
-            return
-        if self._lingering_in is not loop:
-            self._lingering_in = loop
-            loop.call_later(LINGER_S, self._end_lingering)
-
-    def _end_lingering(self) -> None:
-        self._lingering_in = None
-        if self._settlements:
-            # Before the look whether the thread sleeps: it looks here after it said that it does.
-            self._lingered = True
-            self._ring()
+        self._ring()
 
     def _ring(self) -> None:
         if self._asleep:
@@ -192,15 +167,11 @@ class Writer:
 
     def _has_work(self) -> bool:
         # Settlements that could not be booked are no reason to try again at once.
-        return bool(self._openings or (self._lingered and self._settlements and self.fault is None))
+        return bool(self._openings or (self._settlements and self.fault is None))
 
     def _book_queued(self) -> None:
-        while self._openings or (self._lingered and self._settlements):
-            self._lingered = False  # Before the ends are taken: one that comes later sets it again.
-            waiting, settled = _taken(self._openings), _taken(self._settlements)
-            if len(settled) == BATCH_MAX:
-                self._lingered = True
-            self._book(waiting, settled)
+        while self._openings or self._settlements:
+            self._book(_taken(self._openings), _taken(self._settlements))
             if self.fault is not None:
                 return
 
@@ -209,7 +180,6 @@ class Writer:
             stale = self._clerk.book([opening for opening, _ in waiting], settled)
         except BooksUnavailable as error:
             self._settlements.extendleft(reversed(settled))
-            self._lingered = True
             self._set_fault(str(error))
             _answer([(booked, BooksUnavailable(str(error))) for _, booked in waiting])
         except Exception as error:  # A value that no column takes, an id used twice.
@@ -252,12 +222,10 @@ class Writer:
 
     def _finish(self) -> None:
         give_up_s = time.monotonic() + CLOSE_S_MAX
-        while True:
-            self._lingered = True
-            self._book_queued()
-            if not self._settlements or time.monotonic() > give_up_s:
-                break
+        self._book_queued()
+        while self._settlements and time.monotonic() < give_up_s:
             time.sleep(RETRY_S)
+            self._book_queued()
         self.settlements_lost += len(self._settlements)
         self._say_losses()
         try:
