@@ -1,7 +1,13 @@
 """What a gateway process is made of."""
 
+import asyncio
+import socket
 import subprocess
 import sys
+from dataclasses import dataclass
+
+from wellhead import logs
+from wellhead.compose import Life, end_with_books
 
 CODE = """
 import sys
@@ -35,3 +41,22 @@ def test_a_gateway_process_loads_nothing_of_the_control_plane() -> None:
 
 def test_a_control_process_loads_nothing_of_the_data_plane() -> None:
     assert modules("control") & {"aiohttp", "wellhead.gateway", "wellhead.ledger.writer", "alembic"} == set()
+
+
+@dataclass
+class Books:
+    is_alive: bool = True
+
+
+async def test_a_gateway_ends_when_its_books_thread_has() -> None:
+    books, (ours, theirs) = Books(), socket.socketpair()
+    with ours, theirs:
+        life = Life(ours, ready=b"")
+        watching = asyncio.create_task(
+            end_with_books(books, life, logs.configure("error", "json"), look_s=0.001)
+        )
+        await asyncio.sleep(0)
+        assert not life.asked.is_set()
+        books.is_alive = False
+        await asyncio.wait_for(watching, 5)
+        assert life.asked.is_set()

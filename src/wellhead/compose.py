@@ -18,7 +18,7 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from wellhead.clock import Clock
 from wellhead.config.providers import sole
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 KEEPALIVE_S = 75
 """How long an idle client connection is kept; longer than the pools of common clients."""
+BOOKS_LOOK_S = 0.5
+"""How often a gateway looks whether its books' thread lives."""
 LINGER_S = 1.0
 """How long connections may take to close once their calls are over."""
 
@@ -135,12 +137,29 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
         cut += await gateway.drain(0)
         log.info("shutdown.drained", cut=cut, elapsed_ms=round((time.monotonic() - started) * 1000))
 
+    mourning = asyncio.create_task(end_with_books(books, life, log))
     try:
         await _serve(_server(gateway, GatewayProtocol, life), listener, life, drain)
     finally:
+        mourning.cancel()
         await upstream.close()
         await asyncio.to_thread(books.close)
         engine.dispose()
+
+
+class HasThread(Protocol):
+    """Whoever has a thread that may have ended."""
+
+    @property
+    def is_alive(self) -> bool: ...
+
+
+async def end_with_books(books: HasThread, life: Life, log: Log, look_s: float = BOOKS_LOOK_S) -> None:
+    """Ask the process to end once its books' thread has: nothing could be booked, so a new one takes over."""
+    while books.is_alive:  # noqa: ASYNC110  # the end of a thread is no event of the loop
+        await asyncio.sleep(look_s)
+    log.error("books.thread_ended")
+    life.asked.set()
 
 
 def prepare_control() -> None:

@@ -4,6 +4,7 @@
 
     client.py    the downstream side of a call: read the body, answer, notice that the client left
     app.py       the whole path of a call on one screen
+    booking.py   what the books are told of a call, at its opening and at its end
     relay.py     response bytes on their way: client first, meter second
     upstream.py  the upstream side of a call: one request over the wire, on a pool of connections
     headers.py   which header lines go on and which end here
