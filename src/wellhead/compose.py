@@ -18,7 +18,7 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from wellhead.clock import Clock
 from wellhead.config.providers import sole
@@ -220,9 +220,8 @@ def _say(log: Log) -> Callable[..., None]:
 def _engine(settings: Settings) -> "Engine":
     from wellhead.database.engine import make_engine
 
-    return make_engine(
-        settings.database, synchronous="FULL" if settings.database_synchronous == "full" else "NORMAL"
-    )
+    synchronous: Literal["FULL", "NORMAL"] = "FULL" if settings.database_synchronous == "full" else "NORMAL"
+    return make_engine(settings.database, synchronous=synchronous, must_exist=True)
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

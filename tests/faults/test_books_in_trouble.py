@@ -116,3 +116,16 @@ async def first_of(client: WireClient) -> str:
         return str(WireAnswer(await asyncio.wait_for(client.head(), 2), b"", complete=False).status)
     except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
         return "nothing"
+
+
+async def test_nothing_is_booked_in_a_file_that_was_taken_away(stand: Stand) -> None:
+    stand.upstream.script = answer(USAGE, JSON)
+    path = stand.wellhead.database_path
+    away = path.with_suffix(".away")
+    path.rename(away)
+    refused = await talk(stand.port, post(CHAT, ASK, JSON))
+    assert (refused.status, refused.header(b"x-wellhead-error")) == (503, b"books_unavailable")
+    assert not path.exists()
+    away.rename(path)
+    assert (await talk(stand.port, post(CHAT, ASK, JSON))).status == 200
+    assert (await stand.the_call())["state"] == "completed"

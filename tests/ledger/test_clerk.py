@@ -1,6 +1,7 @@
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from msgspec import structs
@@ -8,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from fakes.books import NOON_US, a_settlement, an_opening, rollups_of, rows_of
 from wellhead.call import CallState, Opening
+from wellhead.database.engine import make_engine
 from wellhead.database.workers import SLOTS_MAX
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger.clerk import Clerk
@@ -53,6 +55,30 @@ def test_a_call_may_be_opened_and_settled_in_one_batch(clerk: Clerk, engine: Eng
     assert clerk.book([call], [(call, a_settlement())]) == set()
     (row,) = rows_of(engine, "calls")
     assert (row["id"], row["state"], row["total_tokens"]) == (call.id, "completed", 200)
+
+
+def test_nothing_is_booked_in_a_file_that_was_taken_away(
+    engine: Engine, clock: Clock, tmp_path: Path
+) -> None:
+    path = Path(str(engine.url.database))
+    strict = make_engine(str(engine.url), must_exist=True)
+    clerk = Clerk(strict, clock.now_us, HERE)
+    clerk.sign_on()
+    before, after = opening(clerk), opening(clerk)
+    clerk.book([before], [])
+    path.rename(tmp_path / "elsewhere.db")
+    for _ in range(2):
+        with pytest.raises(BooksUnavailable, match=r"taken away|not there"):
+            clerk.book([after], [])
+    assert not path.exists()
+    (tmp_path / "elsewhere.db").rename(path)
+    clerk.book([after], [(before, a_settlement())])
+    assert {row["id"]: row["state"] for row in rows_of(engine, "calls")} == {
+        before.id: "completed",
+        after.id: "pending",
+    }
+    clerk.sign_off()
+    strict.dispose()
 
 
 def test_a_row_says_all_that_was_known(clerk: Clerk, engine: Engine) -> None:

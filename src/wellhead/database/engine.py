@@ -34,8 +34,12 @@ STATEMENTS_CACHED = 256
 Synchronous = Literal["NORMAL", "FULL"]
 
 
-def make_engine(url: str, *, synchronous: Synchronous = "NORMAL") -> Engine:
-    """An engine for the books; a SQLite file is made on first use, readable by its owner only."""
+def make_engine(url: str, *, synchronous: Synchronous = "NORMAL", must_exist: bool = False) -> Engine:
+    """An engine for the books; a SQLite file is made on first use, readable by its owner only.
+
+    With `must_exist` it is not made: a file that was taken away while the program runs must not be
+    replaced by an empty one.
+    """
     place = _expanded(make_url(url))
     engine = create_engine(
         place,
@@ -46,7 +50,11 @@ def make_engine(url: str, *, synchronous: Synchronous = "NORMAL") -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def _make_private(*_: Any) -> None:
-        _make_file(Path(str(place.database)))
+        path = Path(str(place.database))
+        if not must_exist:
+            _make_file(path)
+        elif not path.exists():
+            raise FileNotFoundError("its file is not there any more")
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _: object) -> None:
@@ -66,6 +74,15 @@ def make_engine(url: str, *, synchronous: Synchronous = "NORMAL") -> Engine:
         connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
     return engine
+
+
+def file_of(engine: Engine) -> tuple[int, int] | None:
+    """Which file lies at the place of the books just now (device, inode); `None` if there is none."""
+    try:
+        found = os.stat(str(engine.url.database))
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def writing_connection(engine: Engine) -> sqlite3.Connection:

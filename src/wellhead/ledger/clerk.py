@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from wellhead.call import Opening
 from wellhead.database import calls, rollups, workers
 from wellhead.database.calls import Settled
-from wellhead.database.engine import outages, transaction, writing_connection
+from wellhead.database.engine import file_of, outages, transaction, writing_connection
 from wellhead.database.workers import Process, Worker
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger.fit import fitted_opening, fitted_settlement
@@ -45,6 +45,8 @@ class Clerk:
         self._now_us = now_us
         self._process = process
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        """Which file the connection writes to."""
         self._worker: Worker | None = None
         self._open: dict[int, Opening] = {}  # The calls in flight by their ids, as they were booked.
         self._beaten_us = 0
@@ -160,6 +162,11 @@ class Clerk:
             with outages():
                 if self._connection is None:
                     self._connection = writing_connection(self._engine)
+                    self._file = file_of(self._engine)
+                elif file_of(self._engine) != self._file:
+                    # SQLite would go on writing to the file that nobody can find any more.
+                    self._beaten_us = 0  # In another file this worker is not registered.
+                    raise FileNotFoundError("its file was taken away")
                 yield self._connection
         except BooksUnavailable:
             self.hang_up()
