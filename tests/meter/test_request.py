@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from wellhead.meter.catalogue import DIALECTS
 from wellhead.meter.outline import SMALL_MAX
-from wellhead.meter.request import read_form, read_request
+from wellhead.meter.request import LONG_MIN, read_form, read_request
 from wellhead.usage import NOTHING_ASKED, Asked
 
 CHAT = DIALECTS["openai_chat"]
@@ -228,3 +228,30 @@ def test_a_form_that_names_no_model_says_nothing() -> None:
     assert read_form(b"") == read_form(b"\x00\xff" * 1000) == Asked()
     assert read_form(a_form(b'name="prompt"\r\n\r\nmodel')) == Asked()
     assert read_form(a_form(b'name="model"\r\n\r\n' + b"m" * 1000)) == Asked()
+
+
+LONG_TEXTS = st.builds(
+    lambda unit, times, end: unit * times + end,
+    st.sampled_from(["word ", "a\\b", "\n", "é☃", '"', '\\"', "\\\\", 'say "x" and ', "\\" * 7, "}],"]),
+    st.integers(1, 20_000),
+    st.sampled_from(["", "\\", '"', '\\"', "\\\\", "\n"]),
+)
+
+
+@given(st.lists(LONG_TEXTS, min_size=1, max_size=6), st.booleans(), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_long_texts_are_left_out_without_a_trace(texts: list[str], ascii_only: bool, last: bool) -> None:
+    texts = [*texts, "t" * LONG_MIN]
+    named: dict[str, object] = {"model": "m", "stream": True, "max_tokens": 7, "metadata": {"user_id": "u"}}
+    said: dict[str, object] = {"messages": [{"role": "user", "content": text} for text in texts]}
+    body = json.dumps(said | named if last else named | said, ensure_ascii=ascii_only).encode()
+
+    assert read_request(body, CHAT) == Asked(
+        is_json=True, model="m", streamed=True, max_output_tokens=7, user="u", message_count=len(texts)
+    )
+    assert read_request(body[:-1], CHAT) == Asked()
+
+
+def test_a_name_that_is_a_long_text_is_no_name() -> None:
+    body = json.dumps({"model": "m" * LONG_MIN, "user": "u", "messages": []}).encode()
+    assert read_request(body, CHAT) == Asked(is_json=True, user="u", message_count=0)

@@ -1,9 +1,8 @@
 """What a request asks for, read from its JSON body by a partial decode.
 
 Only the named members become Python values (of a small body all do, which is
-quicker); of the messages only their number is taken.  The body is read once,
-from front to back, since JSON allows no sound short cut: where a list ends can
-only be known by having read it.
+quicker); of the messages only their number is taken.  JSON allows no jump to the
+end of a list, but long texts can be told quickly, and are left out beforehand.
 """
 
 import re
@@ -25,6 +24,14 @@ COMMAS_MAX = 200_000
 """...with more commas than this the messages are not counted: each costs an object for a moment."""
 TEXT_MAX = 512
 """Characters kept of a model name, user or session."""
+LONG_MIN = 64 * 1024
+"""Bytes: from here on a body's long texts are left out before it is decoded..."""
+SPAN_MIN = 1024
+"""...where so many bytes of a string lie between two quotes..."""
+QUOTES_MAX = 64
+"""...and as long as so many quotes bring at least one such text: among code they do not."""
+LEFT_OUT = b"\\u0000"
+"""Stands where a text was left out; a member that has it is no name of anything."""
 
 MAX_OUTPUT_AT = (
     "max_completion_tokens",
@@ -111,7 +118,35 @@ def _members_of(body: bytes) -> dict[str, Any]:
     return dict(_decoded(_read_members(body)))
 
 
+def _without_long_texts(body: bytes) -> bytes:
+    """The body with its long texts left out, as far as they are quickly found; means the same otherwise.
+
+    The way leads from quote to quote: inside a string nothing between two quotes has a meaning
+    for the rest, and a search for one byte is many times as fast as a decoder.  A cut begins
+    behind a quote and ends before the backslashes of the next, so it splits no escape.
+    """
+    kept: list[bytes] = []
+    start = at = 0
+    in_string, quotes = False, QUOTES_MAX
+    while quotes and (quote := body.find(b'"', at)) >= 0:
+        quotes -= 1
+        if in_string:
+            end = quote
+            while end > at and body[end - 1] == 0x5C:  # a backslash
+                end -= 1
+            in_string = (quote - end) % 2 == 1
+            if end - at >= SPAN_MIN:
+                kept += (body[start:at], LEFT_OUT)
+                start, quotes = end, QUOTES_MAX
+        else:
+            in_string = True
+        at = quote + 1
+    return b"".join((*kept, body[start:])) if kept else body
+
+
 def _read_members(body: bytes) -> Any:
+    if len(body) >= LONG_MIN:
+        body = _without_long_texts(body)
     if len(body) <= COUNTED_MAX or body.count(b",") <= COMMAS_MAX:
         try:
             return _members.decode(body)
@@ -139,7 +174,7 @@ def _scalar(value: Any) -> Any:
 def _text(asked: dict[str, Any], finds: tuple[Find, ...]) -> str | None:
     for find in finds:
         for value in find(asked):
-            if isinstance(value, str) and value:
+            if isinstance(value, str) and value and "\0" not in value:
                 return value[:TEXT_MAX]
     return None
 
