@@ -126,7 +126,7 @@ class Gateway:
             relay = Relay(client, plan.provider, call_id, self._now_us, self._log)
             if plan.dialect is None:
                 self._log.debug(
-                    "gateway.forwarded", call=call_id, provider=plan.provider.id, path=client.path
+                    "gateway.forwarded", request_id=call_id, provider=plan.provider.id, path=client.path
                 )
                 await self._relay(relay, client, plan, None)
                 return
