@@ -39,25 +39,25 @@ class Bulk:
 
 
 class Sparse:
-    """A statement over columns of which the last ones are nearly always NULL.
+    """A statement over columns of which the first ones are nearly always NULL.
 
     The driver takes ten times as long for a NULL as for a number, so rows without those columns
     are run by a statement without them.
     """
 
     def __init__(
-        self, statement: Callable[[Sequence[str]], Bulk], common: Sequence[str], rare: Sequence[str]
+        self, statement: Callable[[Sequence[str]], Bulk], rare: Sequence[str], common: Sequence[str]
     ) -> None:
         self._short = statement(common)
-        self._whole = statement((*common, *rare))
-        self._common = len(common)
+        self._whole = statement((*rare, *common))
+        self._rare = len(rare)
         self._nothing = (None,) * len(rare)
 
     def run(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> int:
         """Run for all rows, whose values are in the order of the columns; how many rows it touched."""
-        common, nothing = self._common, self._nothing
-        short = [row[:common] for row in rows if row[common:] == nothing]
-        whole = [row for row in rows if row[common:] != nothing]
+        rare, nothing = self._rare, self._nothing
+        short = [row[rare:] for row in rows if row[:rare] == nothing]
+        whole = [row for row in rows if row[:rare] != nothing]
         return self._short.run(connection, short) + self._whole.run(connection, whole)
 
 

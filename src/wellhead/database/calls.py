@@ -47,26 +47,28 @@ def _inserting(columns: Sequence[str]) -> Bulk:
 
 
 def _settling(columns: Sequence[str]) -> Bulk:
-    def new(value: str) -> str:
-        return ",".join(f"{name}={value}{place}" for place, name in enumerate(columns[1:], start=2))
-
+    *changed, last = columns
+    assert last == "id", "the single row's statement asks for its id last"
+    many = ",".join(f"{name}=v.column{place}" for place, name in enumerate(changed, start=1))
+    one = ",".join(f"{name}=?" for name in changed)
     return Bulk(
-        f"UPDATE calls SET reserve=NULL,{new('v.column')} FROM (VALUES ",  # noqa: S608
+        f"UPDATE calls SET reserve=NULL,{many} FROM (VALUES ",  # noqa: S608
         placeholders(len(columns)),
-        ") AS v WHERE calls.id=v.column1 AND calls.state='pending'",
+        f") AS v WHERE calls.id=v.column{len(columns)} AND calls.state='pending'",
         # Without a table in between, which takes longer to make than the row to change.
-        alone=f"UPDATE calls SET reserve=NULL,{new('?')} WHERE id=?1 AND state='pending'",  # noqa: S608
+        alone=f"UPDATE calls SET reserve=NULL,{one} WHERE id=? AND state='pending'",  # noqa: S608
     )
 
 
-_INSERT = Sparse(_inserting, (*_OPENING, "streamed", "worker_id", "state", "reserve"), _OPENING_RARE)
+_INSERT = Sparse(_inserting, _OPENING_RARE, (*_OPENING, "streamed", "worker_id", "state", "reserve"))
 _SETTLE = Sparse(
     _settling,
-    (
-        *("id", "state", "streamed", "incomplete", "usage_source", "cost_state", "request_bytes"),
-        *(*_SETTLEMENT, *_USAGE),
-    ),
     (*_SETTLEMENT_RARE, *_USAGE_RARE, "trouble"),
+    (
+        *_SETTLEMENT,
+        *_USAGE,
+        *("state", "streamed", "incomplete", "usage_source", "cost_state", "request_bytes", "id"),
+    ),
 )
 
 _COLUMNS = tuple(column.name for column in calls.columns)
@@ -76,7 +78,7 @@ _SELECT = f"SELECT {','.join(_COLUMNS)} FROM calls"  # noqa: S608
 def pending_rows(worker_id: int, openings: Iterable[Opening]) -> list[Row]:
     """New calls, in the form that `insert` takes."""
     return [
-        (*_opening_values(o), int(o.streamed), worker_id, "pending", _RESERVE, *_opening_rare_values(o))
+        (*_opening_rare_values(o), *_opening_values(o), int(o.streamed), worker_id, "pending", _RESERVE)
         for o in openings
     ]
 
@@ -139,7 +141,11 @@ def _settled_row(opening: Opening, settlement: Settlement) -> Row:
     # The driver takes plain integers and strings many times faster than bools and enums.
     usage = settlement.usage
     return (
-        opening.id,
+        *_settlement_rare_values(settlement),
+        *_usage_rare_values(usage),
+        TROUBLE_SEPARATOR.join(settlement.trouble) or None,
+        *_settlement_values(settlement),
+        *_usage_values(usage),
         settlement.state.value,
         int(settlement.streamed),
         int(settlement.incomplete),
@@ -147,11 +153,7 @@ def _settled_row(opening: Opening, settlement: Settlement) -> Row:
         _cost_state(settlement),
         # Known from the opening or, when the body streamed in, only now.
         opening.request_bytes if settlement.request_bytes is None else settlement.request_bytes,
-        *_settlement_values(settlement),
-        *_usage_values(usage),
-        *_settlement_rare_values(settlement),
-        *_usage_rare_values(usage),
-        TROUBLE_SEPARATOR.join(settlement.trouble) or None,
+        opening.id,
     )
 
 
