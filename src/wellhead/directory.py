@@ -1,11 +1,20 @@
 """The Directory: who may go where, as one immutable snapshot.
 
-Today it holds the providers.  A gateway swaps the whole value when the registry
-changed; nothing in it is ever changed in place.
+Providers come from the configuration and stay as they are; keys, projects,
+credentials and limits come from the registry.  A gateway swaps the whole value
+when the registry's version moved; nothing in it is ever changed in place.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from wellhead.access import Credential, Key, Project
+from wellhead.limit import Limit
+
+NONE: Mapping[Any, Any] = MappingProxyType({})
 
 
 class ProviderType(StrEnum):
@@ -80,6 +89,15 @@ class Directory:
     """In order of precedence: an operator's own before the built-in ones."""
     sole: Provider | None = None
     """With `--upstream URL`: the one provider that takes every path."""
+    version: int = 0
+    """The registry's, when the rest was read."""
+    keys: Mapping[bytes, Key] = field(default=NONE, repr=False)
+    """By the SHA-256 of their secrets; also those that are worth nothing any more."""
+    keys_by_id: Mapping[int, Key] = field(default=NONE, repr=False)
+    projects: Mapping[int, Project] = field(default=NONE, repr=False)
+    credentials: Mapping[tuple[int | None, str], tuple[Credential, ...]] = field(default=NONE, repr=False)
+    """By project (`None`: everybody with a key) and provider; without the disabled ones."""
+    limits: tuple[Limit, ...] = ()
 
     def by_id(self, id: str) -> Provider | None:  # noqa: A002
         """The provider of that name."""

@@ -22,6 +22,51 @@ class CallerError(WellheadError):
         self.retry_after_s = retry_after_s
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How a limit stands, for the headers `RateLimit` and `RateLimit-Policy`."""
+
+    name: str
+    amount: int
+    left: int
+    window_s: int | None
+    """`None`: it counts for good."""
+    frees_s: int | None
+    """Seconds until something of it is free again; `None`: never by itself."""
+
+
+class Refused(CallerError):
+    """A call was not admitted, and is booked as refused; `quotas` are the limits it did not fit into."""
+
+    def __init__(
+        self,
+        code: str,
+        status: int,
+        message: str,
+        *,
+        retry_after_s: int | None = None,
+        quotas: tuple[Quota, ...] = (),
+    ) -> None:
+        super().__init__(code, status, message, retry_after_s=retry_after_s)
+        self.quotas = quotas
+
+
+class RegistryError(WellheadError):
+    """The registry will not do what an operator asked; the message says why and what to do."""
+
+
+class NotFound(RegistryError):
+    """There is no such project, key, credential or limit."""
+
+
+class Conflict(RegistryError):
+    """It does not go together with what is there already."""
+
+
+class Invalid(RegistryError):
+    """A value cannot be used."""
+
+
 class UpstreamError(WellheadError):
     """The upstream could not be reached or broke off; the message is safe to show (no URL, no secret)."""
 
