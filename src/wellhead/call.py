@@ -59,6 +59,13 @@ class Opening(msgspec.Struct, frozen=True, gc=False):
     """`None` while the body is still streaming in (the settlement has the count then)."""
     message_count: int | None = None
     max_output_tokens: int | None = None
+    admitted_us: int | None = None
+    """When the books took it; the moment that decides in which window of a limit it counts."""
+    hold_input_tokens: int | None = None
+    """What it may use, in tokens: reserved for it, and booked, only where a limit counts them."""
+    hold_output_tokens: int | None = None
+    hold_nanousd: int | None = None
+    """...and in money, where a budget counts it and there is a price."""
 
 
 class Settlement(msgspec.Struct, frozen=True, gc=False):
@@ -94,3 +101,7 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     """The response ended without its dialect's end marker."""
     trouble: tuple[str, ...] = ()
     """What the meter could not read."""
+    hold_input_tokens: int | None = None
+    """What is kept of the hold, beside the facts, since the upstream did not say what it used."""
+    hold_output_tokens: int | None = None
+    hold_nanousd: int | None = None

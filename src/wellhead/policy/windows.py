@@ -1,0 +1,108 @@
+"""When a limit's window begins and ends.
+
+A window is kept as *buckets*, named by the moment they begin (microseconds, UTC)::
+
+    calendar   one bucket: the hour, day, week, month of the limit's zone, changes of clock included
+    sliding    up to 60 buckets; one counts until all of it is a whole window ago, so that no window,
+               wherever it begins, holds more than the amount
+    total      one bucket, 0, that never ends; calls at one time have the same
+
+Nothing is ever reset: a window is the sum over the buckets that count at a moment.
+A sliding day is 24 hours and a sliding month 30 days.
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from wellhead.limit import Limit, Window
+
+SECOND_US = 1_000_000
+MINUTE_US = 60 * SECOND_US
+HOUR_US = 60 * MINUTE_US
+DAY_US = 24 * HOUR_US
+LENGTH_US = {
+    Window.MINUTE: MINUTE_US,
+    Window.HOUR: HOUR_US,
+    Window.DAY: DAY_US,
+    Window.WEEK: 7 * DAY_US,
+    Window.MONTH: 30 * DAY_US,
+}
+"""Of sliding windows; what a calendar's is said to be (its own length varies)."""
+BUCKETS = 60
+"""Of a sliding window."""
+FOR_GOOD = 0
+"""The one bucket of a window that never ends."""
+SPANS_REMEMBERED = 4096
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def bucket_of(limit: Limit, at_us: int) -> int:
+    """In which bucket a call counts that is admitted at this moment."""
+    if limit.window is Window.TOTAL:
+        return FOR_GOOD
+    if limit.sliding:
+        size_us = LENGTH_US[limit.window] // BUCKETS
+        return at_us // size_us * size_us
+    return _span(limit.window, limit.zone, at_us)[0]
+
+
+def since(limit: Limit, now_us: int) -> int:
+    """The first bucket that counts at this moment."""
+    if limit.window is Window.TOTAL:
+        return FOR_GOOD
+    if limit.sliding:
+        # The bucket that began one window before the present one began has not wholly left yet.
+        return bucket_of(limit, now_us) - LENGTH_US[limit.window]
+    return bucket_of(limit, now_us)
+
+
+def frees_us(limit: Limit, bucket: int) -> int | None:
+    """When a bucket no longer counts; `None`: never."""
+    if limit.window is Window.TOTAL:
+        return None
+    if limit.sliding:
+        return bucket + LENGTH_US[limit.window] + LENGTH_US[limit.window] // BUCKETS
+    return _span(limit.window, limit.zone, bucket)[1]
+
+
+def _span(window: Window, zone: str, at_us: int) -> tuple[int, int]:
+    """The calendar's window around a moment: from, inclusive, and to, exclusive."""
+    # Every window ends at a full minute, so all moments of a minute share the answer.
+    return _span_of_minute(window, zone, at_us // MINUTE_US)
+
+
+@lru_cache(SPANS_REMEMBERED)
+def _span_of_minute(window: Window, zone: str, minute: int) -> tuple[int, int]:
+    if window is Window.MINUTE:
+        return minute * MINUTE_US, (minute + 1) * MINUTE_US
+    tz = ZoneInfo(zone)
+    at = (_EPOCH + timedelta(minutes=minute)).astimezone(tz)
+    if window is Window.HOUR:
+        # By elapsed time, so that an hour that the clock shows twice is two windows.
+        start = at.replace(minute=0, second=0).astimezone(UTC)
+        return _us(start), _us(start + timedelta(hours=1))
+    day = at.replace(hour=0, minute=0, second=0, fold=0, tzinfo=None)
+    if window is Window.WEEK:
+        day -= timedelta(days=day.weekday())
+    elif window is Window.MONTH:
+        day = day.replace(day=1)
+    return _us(_midnight(day, tz)), _us(_midnight(_next(window, day), tz))
+
+
+def _next(window: Window, day: datetime) -> datetime:
+    if window is Window.DAY:
+        return day + timedelta(days=1)
+    if window is Window.WEEK:
+        return day + timedelta(days=7)
+    return (day + timedelta(days=32)).replace(day=1)
+
+
+def _midnight(day: datetime, tz: ZoneInfo) -> datetime:
+    """The first moment of a day; where the clock skips midnight, that of the jump."""
+    return day.replace(tzinfo=tz, fold=0).astimezone(UTC)
+
+
+def _us(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
