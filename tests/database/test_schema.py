@@ -4,7 +4,10 @@ from wellhead.call import Opening, Settlement
 from wellhead.database.schema import TOKEN_COLUMNS, calls, usage_hourly, usage_total
 from wellhead.usage import Usage
 
-OF_THE_BOOKS = {"state", "worker_id", "hold_nanousd", "cost_state", "rate_id", "account", "reserve"}
+OF_THE_BOOKS = {
+    *("state", "worker_id", "hold_nanousd", "cost_state", "rate_id", "account", "reserve"),
+    *("admitted_us", "hold_input_tokens", "hold_output_tokens"),
+}
 
 
 def names(record: type) -> set[str]:

@@ -5,7 +5,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from wellhead.database.engine import make_engine
@@ -56,6 +58,25 @@ def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
     assert statements(tmp_path / "books.db") == before
 
 
+def test_the_registry_of_migrated_books_begins_with_its_first_version(tmp_path: Path) -> None:
+    upgrade(f"sqlite:///{tmp_path}/books.db")
+
+    with closing(sqlite3.connect(tmp_path / "books.db")) as connection:
+        assert connection.execute("SELECT * FROM registry").fetchall() == [(1, 1, None)]
+
+
+def test_books_of_the_first_version_keep_their_calls(tmp_path: Path) -> None:
+    file = tmp_path / "books.db"
+    upgrade_to("0001", f"sqlite:///{file}")
+    with closing(sqlite3.connect(file)) as connection, connection:
+        required = "id, state, worker_id, started_us, provider, dialect, method, path, streamed"
+        connection.execute(f"INSERT INTO calls ({required}) VALUES (7,'completed',1,2,'p','d','POST','/',0)")
+
+    upgrade(f"sqlite:///{file}")
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT id, admitted_us FROM calls").fetchall() == [(7, None)]
+
+
 def test_several_processes_may_upgrade_at_once(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/books.db"
     program = f"from wellhead.database.upgrade import upgrade; upgrade({url!r})"
@@ -78,10 +99,21 @@ def test_a_gateway_process_never_imports_alembic() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
+def upgrade_to(revision: str, url: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", "wellhead.database:migrations")
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
 def statements(path: Path) -> set[tuple[str, str]]:
     connection = sqlite3.connect(path)
     query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'"
-    found = set(connection.execute(query))
+    # A column that came later stands in the same place, but on the line of the one before it.
+    found = {(name, " ".join(sql.split())) for name, sql in connection.execute(query)}
     connection.close()
     return found
 
