@@ -17,6 +17,10 @@ from wellhead.limit import Limit
 NONE: Mapping[Any, Any] = MappingProxyType({})
 
 
+def _none() -> Mapping[Any, Any]:
+    return NONE  # through a function: before Python 3.12 a dataclass takes it for a mutable default
+
+
 class ProviderType(StrEnum):
     """Which family of APIs a provider speaks; it decides the dialects and the form of errors."""
 
@@ -77,6 +81,8 @@ class Provider:
     on_disconnect: OnDisconnect = OnDisconnect.CANCEL
     drain_s: float | None = None
     """With `DRAIN`: how long at most; `None` means to the end."""
+    output_tokens_ceiling: int | None = None
+    """What a call without `max_output_tokens` is reckoned with; `None`: as the gateway says."""
     variant: str | None = None
     """A variation of the dialect (`deepseek`, `xai`, `groq`, `mistral`, `openrouter`)."""
 
@@ -91,11 +97,13 @@ class Directory:
     """With `--upstream URL`: the one provider that takes every path."""
     version: int = 0
     """The registry's, when the rest was read."""
-    keys: Mapping[bytes, Key] = field(default=NONE, repr=False)
+    keys: Mapping[bytes, Key] = field(default_factory=_none, repr=False)
     """By the SHA-256 of their secrets; also those that are worth nothing any more."""
-    keys_by_id: Mapping[int, Key] = field(default=NONE, repr=False)
-    projects: Mapping[int, Project] = field(default=NONE, repr=False)
-    credentials: Mapping[tuple[int | None, str], tuple[Credential, ...]] = field(default=NONE, repr=False)
+    keys_by_id: Mapping[int, Key] = field(default_factory=_none, repr=False)
+    projects: Mapping[int, Project] = field(default_factory=_none, repr=False)
+    credentials: Mapping[tuple[int | None, str], tuple[Credential, ...]] = field(
+        default_factory=_none, repr=False
+    )
     """By project (`None`: everybody with a key) and provider; without the disabled ones."""
     limits: tuple[Limit, ...] = ()
 
