@@ -1,0 +1,261 @@
+"""The rows of limit_windows: what calls used of limits, bucket by bucket.
+
+::
+
+    add, release    with every batch, in the transaction that books the calls
+    recount         the same figures from `calls`: what a new limit starts with, what a check compares
+
+`used` is what calls took for good, `held` what those under way reserve, `exceeded`
+how many did not fit (that alone cannot be counted again).  What a bucket is, is said
+in `wellhead.policy.windows`.  All of it runs inside a transaction of the caller's.
+"""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from typing import Any
+
+from wellhead.call import Opening
+from wellhead.database.bulk import ROWS_MAX, Bulk, placeholders
+from wellhead.database.snapshot import snapshot
+from wellhead.limit import Limit, Measure, ScopeKind, Window
+from wellhead.policy import scopes, windows
+
+WindowRow = tuple[int, str, int, int, int, int]
+"""Limit, subject, bucket; used, held, exceeded (or what is added to them)."""
+
+MINUTE_US = 60_000_000
+ID_EPOCH_MS = 1_577_836_800_000
+ID_MS_SHIFT = 22
+"""A call's id begins with the milliseconds since that moment: see `wellhead.ledger.ids`."""
+BEFORE_ADMISSION_US = 24 * 3600 * 1_000_000
+"""A call has its id from when it began; its body may arrive this much slower than the window is long."""
+
+_ADD = Bulk(
+    "INSERT INTO limit_windows (limit_id,subject,bucket,used,held,exceeded) VALUES ",
+    placeholders(6),
+    " ON CONFLICT (limit_id,subject,bucket) DO UPDATE SET used=limit_windows.used+excluded.used,"
+    "held=limit_windows.held+excluded.held,exceeded=limit_windows.exceeded+excluded.exceeded",
+)
+_RELEASE = Bulk(
+    "UPDATE limit_windows SET used=used+v.column4,held=held+v.column5,exceeded=exceeded+v.column6"
+    " FROM (VALUES ",
+    placeholders(6),
+    ") AS v WHERE limit_id=v.column1 AND subject=v.column2 AND bucket=v.column3",
+)
+
+
+def add(connection: sqlite3.Connection, rows: Iterable[WindowRow]) -> None:
+    """Add to the rows; those that are not there yet begin at zero."""
+    # Everybody takes them in the same order.
+    _ADD.run(connection, sorted(rows))
+
+
+def release(connection: sqlite3.Connection, rows: Iterable[WindowRow]) -> int:
+    """Add to the rows that are there; how many those were.  A window that was cleared away stays away."""
+    # The statement changes a row once, however often it is named.
+    sums: defaultdict[tuple[int, str, int], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for limit_id, subject, bucket, used, held, exceeded in rows:
+        total = sums[limit_id, subject, bucket]
+        total[0] += used
+        total[1] += held
+        total[2] += exceeded
+    return _RELEASE.run(connection, sorted((*key, *total) for key, total in sums.items()))
+
+
+def standings(
+    connection: sqlite3.Connection, wanted: Iterable[tuple[int, str, int]]
+) -> dict[tuple[int, str], tuple[int, int]]:
+    """Used and held of each limit and subject, over the buckets from a first one on."""
+    asked = sorted(wanted)
+    found = {(limit_id, subject): (0, 0) for limit_id, subject, _ in asked}
+    start = 0
+    while start < len(asked):
+        size = min(ROWS_MAX, 1 << (len(asked) - start).bit_length() - 1)
+        values = tuple(chain.from_iterable(asked[start : start + size]))
+        for limit_id, subject, used, held in connection.execute(_standings_of(size), values):
+            found[limit_id, subject] = used, held
+        start += size
+    return found
+
+
+@cache
+def _standings_of(size: int) -> str:
+    # The cross join keeps what is asked for outside, and so every step a look into the key.
+    asked = ",".join([placeholders(3)] * size)
+    return (
+        f"SELECT w.limit_id,w.subject,sum(w.used),sum(w.held) FROM (VALUES {asked}) AS v"  # noqa: S608
+        " CROSS JOIN limit_windows w"
+        " WHERE w.limit_id=v.column1 AND w.subject=v.column2 AND w.bucket>=v.column3"
+        " GROUP BY w.limit_id,w.subject"
+    )
+
+
+def frees(
+    connection: sqlite3.Connection, limit_id: int, subject: str, since: int
+) -> list[tuple[int, int, int]]:
+    """The buckets that count with what is used and held in each, the first to be free again first."""
+    query = (
+        "SELECT bucket,used,held FROM limit_windows"
+        " WHERE limit_id=? AND subject=? AND bucket>=? ORDER BY bucket"
+    )
+    return connection.execute(query, (limit_id, subject, since)).fetchall()
+
+
+def prune(connection: sqlite3.Connection, limit_id: int, before_bucket: int, count_max: int) -> int:
+    """Clear away rows before a bucket, so many at most, but none that still holds; how many they were."""
+    statement = (
+        "DELETE FROM limit_windows WHERE (limit_id,subject,bucket) IN (SELECT limit_id,subject,bucket"
+        " FROM limit_windows WHERE limit_id=? AND bucket<? AND held=0 LIMIT ?)"
+    )
+    return connection.execute(statement, (limit_id, before_bucket, count_max)).rowcount
+
+
+def recount(
+    connection: sqlite3.Connection, limit: Limit, since_bucket: int
+) -> dict[tuple[str, int], tuple[int, int]]:
+    """Used and held by subject and bucket, counted from the calls that were admitted since a bucket began."""
+    sums: defaultdict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
+    for call, used, held in _grouped(connection, limit, since_bucket):
+        subject = scopes.subject_of(limit, call)
+        if subject is not None and (used or held):
+            assert call.admitted_us is not None
+            total = sums[subject, windows.bucket_of(limit, call.admitted_us)]
+            total[0] += used
+            total[1] += held
+    return {key: (used, held) for key, (used, held) in sums.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A bucket whose figures are not those of the calls."""
+
+    limit_id: int
+    subject: str
+    bucket: int
+    kept: tuple[int, int]
+    """Used and held, as the window has it."""
+    counted: tuple[int, int]
+    """The same from the calls."""
+
+
+def differences(connection: sqlite3.Connection, limits: Iterable[Limit], now_us: int) -> list[Difference]:
+    """Where the windows that count now do not agree with the calls; reads one state of the books."""
+    found: list[Difference] = []
+    with snapshot(connection):
+        for limit in limits:
+            since = windows.since(limit, now_us)
+            kept, counted = _kept(connection, limit.id, since), recount(connection, limit, since)
+            found += (
+                Difference(limit.id, *key, kept.get(key, (0, 0)), counted.get(key, (0, 0)))
+                for key in sorted(kept.keys() | counted.keys())
+                if kept.get(key, (0, 0)) != counted.get(key, (0, 0))
+            )
+    return found
+
+
+def _kept(
+    connection: sqlite3.Connection, limit_id: int, since: int
+) -> Mapping[tuple[str, int], tuple[int, int]]:
+    query = "SELECT subject,bucket,used,held FROM limit_windows WHERE limit_id=? AND bucket>=?"
+    return {
+        (subject, bucket): (used, held)
+        for subject, bucket, used, held in connection.execute(query, (limit_id, since))
+    }
+
+
+# Recounting.  The calls are added up by whom they may count for and by short spans that lie wholly
+# within a bucket each, so that what policy decides is asked once for a span and not for every call.
+
+_WHOSE: Mapping[ScopeKind, Sequence[str]] = {
+    ScopeKind.GLOBAL: (),
+    ScopeKind.PROJECT: ("project_id",),
+    ScopeKind.KEY: ("key_id",),
+    ScopeKind.CLIENT: ("tool", "client", "key_id", "client_address"),
+    ScopeKind.MODEL: ("model",),
+    ScopeKind.PROVIDER: ("provider",),
+}
+_FACT = {
+    Measure.INPUT_TOKENS: "input_tokens",
+    Measure.OUTPUT_TOKENS: "output_tokens",
+    Measure.TOTAL_TOKENS: "total_tokens",
+    Measure.COST: "cost_nanousd",
+}
+_HOLD = {
+    Measure.INPUT_TOKENS: "coalesce(hold_input_tokens,0)",
+    Measure.OUTPUT_TOKENS: "coalesce(hold_output_tokens,0)",
+    Measure.TOTAL_TOKENS: "coalesce(hold_input_tokens,0)+coalesce(hold_output_tokens,0)",
+    Measure.COST: "coalesce(hold_nanousd,0)",
+}
+
+
+def _grouped(
+    connection: sqlite3.Connection, limit: Limit, since_bucket: int
+) -> Iterator[tuple[Opening, int, int]]:
+    """A call that stands for all of a span and a scope, and what those used and hold."""
+    whose = _WHOSE[limit.scope.kind]
+    span_us = _span_us(limit)
+    conditions, values = _conditions(limit, since_bucket)
+    columns = ",".join(("admitted_us/?", *whose))
+    query = (
+        f"SELECT {columns},{_amounts(limit.measure)} FROM calls"  # noqa: S608
+        f" WHERE {' AND '.join(conditions)} GROUP BY {','.join(str(n + 1) for n in range(1 + len(whose)))}"
+    )
+    for span, *names, used, held in connection.execute(query, (span_us, *values)):
+        known: dict[str, Any] = {"provider": "", **dict(zip(whose, names, strict=True))}
+        admitted_us = span * span_us
+        yield (
+            Opening(
+                id=0, started_us=admitted_us, admitted_us=admitted_us, dialect="", method="", path="", **known
+            ),
+            used,
+            held,
+        )
+
+
+def _span_us(limit: Limit) -> int:
+    # Every calendar's window begins at a full minute.
+    if limit.sliding and limit.window is Window.MINUTE:
+        return MINUTE_US // windows.BUCKETS
+    return MINUTE_US
+
+
+def _amounts(measure: Measure) -> str:
+    if measure is Measure.CALLS:
+        return "count(*),0"
+    if measure is Measure.CONCURRENT_CALLS:
+        return "0,count(*)"
+    hold = _HOLD[measure]
+    return (
+        f"sum(CASE state WHEN 'pending' THEN 0 ELSE coalesce({_FACT[measure]},0)+{hold} END),"
+        f"sum(CASE state WHEN 'pending' THEN {hold} ELSE 0 END)"
+    )
+
+
+def _conditions(limit: Limit, since_bucket: int) -> tuple[list[str], list[Any]]:
+    scope, values = limit.scope, list[Any]()
+    if limit.measure is Measure.CONCURRENT_CALLS:
+        conditions = ["state='pending'", "admitted_us IS NOT NULL"]
+    else:
+        since_us = limit.created_us if limit.window is Window.TOTAL else since_bucket
+        conditions = ["state<>'refused'", "id>=?", "admitted_us>=?"]
+        values += [_first_id(since_us), since_us]
+    if scope.kind in (ScopeKind.PROJECT, ScopeKind.KEY) and scope.id is not None:
+        conditions.append(f"{_WHOSE[scope.kind][0]}=?")
+        values.append(int(scope.id))
+    elif scope.kind is ScopeKind.PROVIDER and scope.id is not None:
+        conditions.append("provider=?")
+        values.append(scope.id)
+    for column, wanted in (("tool", scope.tool), ("client", scope.client)):
+        if wanted is not None:
+            conditions.append(f"{column}=?")
+            values.append(wanted)
+    return conditions, values
+
+
+def _first_id(since_us: int) -> int:
+    """No call admitted from that moment on has a lower id."""
+    return max((since_us - BEFORE_ADMISSION_US) // 1000 - ID_EPOCH_MS, 0) << ID_MS_SHIFT
