@@ -54,9 +54,9 @@ def test_what_cannot_be_switched_off_is_said(tmp_path: Path) -> None:
     ]
 
 
-def test_its_sample_host_is_refused_like_any_bind_off_loopback(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"gateway\.bind: must be a loopback address"):
-        loaded(tmp_path, "host: 0.0.0.0\nport: 8080\n")
+def test_its_sample_host_is_bound_and_every_call_needs_a_key(tmp_path: Path) -> None:
+    gateway = loaded(tmp_path, "host: 0.0.0.0\nport: 8080\n").settings.gateway
+    assert (str(gateway.bind), gateway.requires_key) == ("0.0.0.0:8080", True)
 
 
 def test_agent_cli_proxy_is_configured_as_before(tmp_path: Path) -> None:
@@ -75,6 +75,54 @@ def test_agent_cli_proxy_is_configured_as_before(tmp_path: Path) -> None:
     assert settings.upstream == "http://localhost:8317"
     assert settings.database == "sqlite:////srv/proxy.db"
     assert (settings.log.level, settings.log.format) == ("debug", "pretty")
+
+
+BCRYPT = "$2b$12$" + "N" * 53
+
+
+def test_its_keys_and_operators_are_configured_as_before(tmp_path: Path) -> None:
+    found = loaded(
+        tmp_path,
+        PROXY_REQUIRE_API_KEY="yes",
+        CLIENT_NAME_MAPPING="key1=alice,key2=bob",
+        RATE_LIMIT_PER_CLIENT_PER_MIN="90",
+        ADMIN_API_KEY="an-admin-key-of-b",
+        DASHBOARD_PASSWORD_HASH=BCRYPT,
+        DASHBOARD_SESSION_SECRET="a-secret-of-sessions",
+        DASHBOARD_SESSION_TTL_MS="604800000",
+        LOGIN_RATE_LIMIT_MAX_ATTEMPTS="7",
+        LOGIN_RATE_LIMIT_WINDOW_MS="1500",
+    )
+    gateway, control = found.settings.gateway, found.settings.control
+    assert gateway.requires_key
+    assert [name for _, name in gateway.client_names] == ["alice", "bob"]
+    assert found.settings.limits.calls_per_client_per_minute == 90
+    assert (control.admin_token, control.admin_password_hash) == ("an-admin-key-of-b", BCRYPT)
+    assert control.session_secret == "a-secret-of-sessions"
+    assert (control.session_ttl_s, control.login_max_attempts, control.login_window_s) == (604_800, 7, 1.5)
+    assert found.notices == ()
+
+
+def test_it_refuses_to_go_off_loopback_without_keys_in_its_own_words(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, PROXY_HOST="0.0.0.0", PROXY_REQUIRE_API_KEY="false")
+    (problem,) = caught.value.problems
+    assert problem.path == "gateway.require_key"
+    assert problem.message == "PROXY_REQUIRE_API_KEY must be true when PROXY_HOST is not loopback"
+
+
+@pytest.mark.parametrize("raw", ["soon", "1.5s", "-1", "99999999999999"])
+def test_a_time_in_milliseconds_that_is_none_names_the_alias(tmp_path: Path, raw: str) -> None:
+    with pytest.raises(ConfigError, match=r"control\.session_ttl_s: .*\(from DASHBOARD_SESSION_TTL_MS\)"):
+        loaded(tmp_path, DASHBOARD_SESSION_TTL_MS=raw)
+
+
+def test_the_proxy_with_withering_tokens_is_configured_as_before(tmp_path: Path) -> None:
+    control = loaded(
+        tmp_path, MANAGEMENT_TOKEN="0a1b2c3d-0000-4000-8000", ADMIN_USER="admin", ADMIN_PASSWORD="well-kept"
+    ).settings.control
+    assert control.management_token == "0a1b2c3d-0000-4000-8000"
+    assert (control.admin_user, control.admin_password) == ("admin", "well-kept")
 
 
 GOOD = {

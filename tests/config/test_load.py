@@ -1,6 +1,7 @@
 """Where values come from, and how mistakes are told."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from wellhead.config.aliases import Given
 from wellhead.config.load import Loaded, load
 from wellhead.config.providers import BUILT_IN
-from wellhead.config.settings import Settings, declared
+from wellhead.config.settings import LimitSettings, Settings, declared
 from wellhead.config.values import Address
 from wellhead.directory import OnDisconnect
 from wellhead.errors import ConfigError
@@ -48,6 +49,12 @@ class Place:
         with pytest.raises(ConfigError) as caught:
             self.load(environ, flags)
         return {p.path: p.message for p in caught.value.problems}
+
+
+BCRYPT = "$2y$10$" + "N" * 53
+ARGON2ID = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$" + "R" * 43
+MASTER_KEY = "0f" * 32
+ADMIN = {"control.admin_token": "the-token-of-an-administrator"}
 
 
 @pytest.fixture
@@ -122,9 +129,29 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
         "WELLHEAD_GATEWAY__MAX_REQUEST_BODY": "1MiB",
         "WELLHEAD_GATEWAY__ON_DISCONNECT": "drain 10s",
         "WELLHEAD_GATEWAY__SHUTDOWN_GRACE_S": "5",
+        "WELLHEAD_GATEWAY__REQUIRE_KEY": "true",
+        "WELLHEAD_GATEWAY__CLIENT_NAMES": "key=alice",
+        "WELLHEAD_GATEWAY__ALLOWED_ORIGINS": "https://app.example.com, http://localhost:3000",
         "WELLHEAD_CONTROL__BIND": "localhost:9001",
+        "WELLHEAD_CONTROL__ALLOW_REMOTE": "no",
+        "WELLHEAD_CONTROL__HOSTS": "Wellhead.example.com",
         "WELLHEAD_CONTROL__BASIC_USER": "ada",
         "WELLHEAD_CONTROL__BASIC_PASSWORD": "lovelace",
+        "WELLHEAD_CONTROL__ADMIN_USER": "grace",
+        "WELLHEAD_CONTROL__ADMIN_PASSWORD": "a-password",
+        "WELLHEAD_CONTROL__ADMIN_PASSWORD_HASH": BCRYPT,
+        "WELLHEAD_CONTROL__VIEWER_PASSWORD_HASH": ARGON2ID,
+        "WELLHEAD_CONTROL__ADMIN_TOKEN": "the-token-of-an-administrator",
+        "WELLHEAD_CONTROL__MANAGEMENT_TOKEN": "the-token-of-management",
+        "WELLHEAD_CONTROL__SESSION_SECRET": "the-secret-of-sessions",
+        "WELLHEAD_CONTROL__SESSION_TTL_S": "7d",
+        "WELLHEAD_CONTROL__LOGIN_MAX_ATTEMPTS": "3",
+        "WELLHEAD_CONTROL__LOGIN_WINDOW_S": "2m",
+        "WELLHEAD_LIMITS__CALLS_PER_CLIENT_PER_MINUTE": "60",
+        "WELLHEAD_LIMITS__CALLS_PER_MANAGED_TOKEN_PER_HOUR": "0",
+        "WELLHEAD_LIMITS__OUTPUT_TOKENS_CEILING": "8192",
+        "WELLHEAD_LIMITS__CHARGE_INTERRUPTED": "true",
+        "WELLHEAD_MASTER_KEY": MASTER_KEY,
         "WELLHEAD_LOG__LEVEL": "warning",
         "WELLHEAD_LOG__FORMAT": "json",
         "WELLHEAD_DATABASE": "/srv/books.db",
@@ -140,7 +167,13 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
     assert settings.database == "sqlite:////srv/books.db"
     assert settings.database_synchronous == "full"
     assert settings.upstream == "http://127.0.0.1:11434"
-    assert {d.variable for d in declared()} - {"WELLHEAD_CONTROL__BASIC_PASSWORD_FILE"} == raw.keys()
+    assert settings.gateway.client_names == ((sha256(b"key").hexdigest(), "alice"),)
+    assert settings.gateway.allowed_origins == ("https://app.example.com", "http://localhost:3000")
+    assert settings.control.hosts == ("wellhead.example.com",)
+    assert (settings.control.session_ttl_s, settings.control.login_window_s) == (604_800, 120)
+    assert settings.limits == LimitSettings(60, 0, 8192, True)
+    assert settings.master_key == MASTER_KEY
+    assert {d.variable for d in declared() if not d.path.endswith("_file")} == raw.keys()
 
 
 def test_an_empty_variable_is_as_good_as_none(place: Place) -> None:
@@ -186,7 +219,7 @@ def test_a_value_that_a_later_source_replaces_is_no_mistake(place: Place) -> Non
     ("text", "message"),
     [
         ("gateway: {bind", "must be YAML: line "),
-        ("gateway: {}\ngateway: {workers: 2}", "must be YAML: line 2, column 1: gateway is there twice"),
+        ("gateway: {}\ngateway: {workers: 2}", "must be YAML: line 2, column 1: this name is there twice"),
         ("- a\n- b\n", "must be a mapping of settings"),
     ],
 )
@@ -204,12 +237,75 @@ def test_an_empty_file_and_an_empty_section_are_fine(place: Place) -> None:
     assert place.settings().gateway.workers == 1
 
 
-@pytest.mark.parametrize("section", ["gateway", "control"])
-@pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "192.168.0.7"])
-def test_a_bind_off_loopback_is_refused_by_name(place: Place, section: str, host: str) -> None:
-    (told,) = place.problems({}, {f"{section}.bind": f"{host}:8080"}).items()
-    assert told[0] == f"{section}.bind"
-    assert told[1].startswith("must be a loopback address")
+OFF_LOOPBACK = pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "192.168.0.7"])
+
+
+@OFF_LOOPBACK
+def test_a_gateway_off_loopback_requires_keys(place: Place, host: str) -> None:
+    assert not place.settings().gateway.requires_key
+    bind = {"gateway.bind": f"{host}:8080"}
+    assert place.settings({}, bind).gateway.requires_key
+    assert place.problems({}, {**bind, "gateway.require_key": "false"}) == {
+        "gateway.require_key": "must be true when gateway.bind is not loopback"
+    }
+
+
+def test_on_loopback_keys_are_required_if_one_says_so(place: Place) -> None:
+    assert place.settings({}, {"gateway.require_key": "true"}).gateway.requires_key
+    assert not place.settings({}, {"gateway.require_key": "false"}).gateway.requires_key
+
+
+@OFF_LOOPBACK
+@pytest.mark.parametrize("missing", [{}, {"control.allow_remote": "true"}, ADMIN])
+def test_control_goes_off_loopback_only_when_it_is_meant_and_protected(
+    place: Place, host: str, missing: dict[str, str]
+) -> None:
+    flags = {"control.bind": f"{host}:8081"}
+    assert str(place.settings({}, {**flags, **ADMIN, "control.allow_remote": "true"}).control.bind) == (
+        f"{host}:8081"
+    )
+    told = place.problems({}, {**flags, **missing})
+    assert list(told) == ["control.bind"]
+    assert "control.allow_remote" in told["control.bind"]
+    assert "control.admin_token" in told["control.bind"]
+
+
+def test_what_is_remote_needs_an_administrator_even_behind_another_server_here(place: Place) -> None:
+    assert list(place.problems({}, {"control.allow_remote": "true"})) == ["control.allow_remote"]
+    viewer = {"control.basic_user": "ada", "control.basic_password": "lovelace"}
+    assert list(place.problems({}, {"control.allow_remote": "true", **viewer})) == ["control.allow_remote"]
+
+
+@pytest.mark.parametrize(
+    ("name", "weak", "strong"),
+    [
+        ("admin_token", "changeme", "x" * 16),
+        ("admin_token", "x" * 15, "x" * 16),
+        ("management_token", "Secret", "x" * 16),
+        ("session_secret", "x" * 15, "x" * 16),
+        ("admin_password", "x" * 7, "x" * 8),
+    ],
+)
+def test_a_weak_secret_is_a_warning_here_and_a_mistake_where_others_may_come(
+    place: Place, name: str, weak: str, strong: str
+) -> None:
+    users = {"control.admin_user": "grace"} if name == "admin_password" else {}
+    remote = {**ADMIN, "control.allow_remote": "true"}
+    path = f"control.{name}"
+    (notice,) = place.load({}, {**users, path: weak}).notices
+    assert (notice.event, str(notice.fields["message"]).split()[0]) == ("config.warning", path)
+    assert weak not in str(notice)
+    told = place.problems({}, {**users, **remote, path: weak})
+    assert list(told) == [path]
+    assert weak not in told[path]
+    assert place.load({}, {**users, **remote, path: strong}).notices == ()
+
+
+@pytest.mark.parametrize("raw", ["hunter2", "$2a$10$short", "$argon2i$v=19$m=1,t=1,p=1$YQ$YQ", "$1$a$b"])
+def test_a_hash_of_another_kind_is_refused_and_not_repeated(place: Place, raw: str) -> None:
+    told = place.problems({}, {"control.admin_password_hash": raw})
+    assert told["control.admin_password_hash"].startswith("must be a hash that begins with $argon2id$")
+    assert raw not in str(told)
 
 
 def test_user_and_password_are_set_together_or_not_at_all(place: Place) -> None:
@@ -217,17 +313,77 @@ def test_user_and_password_are_set_together_or_not_at_all(place: Place) -> None:
     assert list(place.problems({}, {"control.basic_password": "x"})) == ["control.basic_user"]
 
 
-def test_the_password_may_come_from_a_file(place: Place) -> None:
-    file = place.write("password", "lovelace\n")
-    flags = {"control.basic_user": "ada", "control.basic_password_file": str(file)}
-    assert place.settings({}, flags).control.basic_password == "lovelace"
-    assert list(place.problems({}, {**flags, "control.basic_password": "x"})) == [
-        "control.basic_password_file"
-    ]
+FROM_FILES = {
+    "control.basic_password": {"control.basic_user": "ada"},
+    "control.admin_password": {"control.admin_user": "grace"},
+    "control.admin_token": {},
+    "control.management_token": {},
+    "control.session_secret": {},
+    "master_key": {},
+}
+
+
+@pytest.mark.parametrize("path", FROM_FILES)
+def test_a_secret_may_come_from_the_first_line_of_a_file(place: Place, path: str) -> None:
+    file = place.write("secret", f"  {MASTER_KEY}\r\nand so on\n")
+    flags = {**FROM_FILES[path], f"{path}_file": str(file)}
+    settings = place.settings({}, flags)
+    section, _, name = path.rpartition(".")
+    assert getattr(getattr(settings, section) if section else settings, name) == MASTER_KEY
+    assert list(place.problems({}, {**flags, path: MASTER_KEY})) == [f"{path}_file"]
     file.write_text("\n")
-    assert list(place.problems({}, flags)) == ["control.basic_password_file"]
+    assert list(place.problems({}, flags)) == [f"{path}_file"]
+    file.write_bytes(b"canary\xff")
+    assert "canary" not in str(place.problems({}, flags))
     file.unlink()
-    assert list(place.problems({}, flags)) == ["control.basic_password_file"]
+    assert list(place.problems({}, flags)) == [f"{path}_file"]
+
+
+def test_every_setting_that_names_a_file_is_for_another_one() -> None:
+    paths = {d.path for d in declared()}
+    of_files = {path.removesuffix("_file") for path in paths if path.endswith("_file")}
+    assert of_files == FROM_FILES.keys()
+    assert of_files <= paths
+
+
+@pytest.mark.parametrize("raw", ["short", "0f" * 31, "zz" * 32])
+def test_a_master_key_of_another_size_is_refused_and_not_repeated(place: Place, raw: str) -> None:
+    told = place.problems({"WELLHEAD_MASTER_KEY": raw})
+    assert told == {
+        "master_key": ("must be 32 bytes, as base64 or as 64 hexadecimal digits (from WELLHEAD_MASTER_KEY)")
+    }
+
+
+def test_names_of_clients_are_a_mapping_in_the_file(place: Place) -> None:
+    place.write(
+        "wellhead.yaml", f"gateway:\n  client_names:\n    sk-canary: alice\n    'sha256:{'AB' * 32}': bob\n"
+    )
+    settings = place.settings()
+    assert settings.gateway.client_names == (
+        (sha256(b"sk-canary").hexdigest(), "alice"),
+        ("ab" * 32, "bob"),
+    )
+    assert "alice" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gateway: {client_names: {sk-canary: alice, sk-canary: bob}}",
+        "gateway: {client_names: {sk-canary: [alice]}}",
+        "gateway: {client_names: [sk-canary]}",
+        "gateway: {client_names: 'sk-canary'}",
+        "gateway: {client_names: *sk-canary}",
+        "control: {admin_token: !sk-canary}",
+        "control: {admin_token: *sk-canary}",
+        "control: {admin_token: {sk-canary: x}}",
+    ],
+)
+def test_a_mistake_in_the_file_never_repeats_a_secret(place: Place, text: str) -> None:
+    place.write("wellhead.yaml", text)
+    told = place.problems()
+    assert len(told) == 1
+    assert "canary" not in str(told)
 
 
 def test_secrets_are_in_no_message_and_no_representation(place: Place) -> None:

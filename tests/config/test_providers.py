@@ -34,6 +34,7 @@ def test_an_entry_in_yaml_form_has_every_field() -> None:
         "strip_provider_field": True,
         "ask_stream_usage": "yes",
         "on_disconnect": "drain 30s",
+        "output_tokens_ceiling": 8192,
         "variant": "groq",
     }
     assert read(entry, environ={"VLLM_KEY": "sk-secret"}) == (
@@ -50,6 +51,7 @@ def test_an_entry_in_yaml_form_has_every_field() -> None:
             ask_stream_usage=True,
             on_disconnect=OnDisconnect.DRAIN,
             drain_s=30.0,
+            output_tokens_ceiling=8192,
             variant="groq",
         ),
     )

@@ -1,6 +1,7 @@
 """How one value is read."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,67 @@ def test_flags_have_the_usual_spellings(raw: object, flag: bool) -> None:
 def test_every_reader_says_what_is_allowed(read: Callable[[object], object], raw: object) -> None:
     with pytest.raises(ValueError, match=r"^must "):
         read(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "names"),
+    [
+        ("a=alice", {"a": "alice"}),
+        ("a=alice, b = bob ,", {"a": "alice", "b": "bob"}),
+        ("YWJj===alice", {"YWJj==": "alice"}),
+        ({"a": "alice"}, {"a": "alice"}),
+        (f"sha256:{sha256(b'a').hexdigest().upper()}=alice,a=alice", {"a": "alice"}),
+        ("", {}),
+        ({}, {}),
+    ],
+)
+def test_names_of_clients_are_kept_with_the_hashes_of_their_keys(raw: object, names: dict[str, str]) -> None:
+    expected = {sha256(key.encode()).hexdigest(): name for key, name in names.items()}
+    assert dict(values.client_names(raw)) == expected
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "alice",
+        "=alice",
+        "canary=",
+        {"canary": 1},
+        {1: "a"},
+        ["a=b"],
+        "sha256:12=a",
+        "a=b\tc",
+        {"a": "n" * 201},
+    ],
+)
+def test_other_names_of_clients_are_refused_without_repeating_them(raw: object) -> None:
+    with pytest.raises(ValueError, match="must be a mapping of keys to names") as caught:
+        values.client_names(raw)
+    assert "canary" not in str(caught.value)
+
+
+def test_a_key_has_one_name() -> None:
+    with pytest.raises(ValueError, match="must not give one key two names"):
+        values.client_names("a=alice,a=bob")
+
+
+@pytest.mark.parametrize(
+    ("raw", "origins"),
+    [
+        (
+            "https://App.example.com,http://localhost:3000",
+            ("https://app.example.com", "http://localhost:3000"),
+        ),
+        (["http://[::1]:80"], ("http://[::1]:80",)),
+        (["vscode-webview://1f9a", "vscode-webview://1f9a"], ("vscode-webview://1f9a",)),
+        ([], ()),
+    ],
+)
+def test_origins_are_a_list_or_text_with_commas(raw: object, origins: tuple[str, ...]) -> None:
+    assert values.listed(values.ORIGIN, "origins")(raw) == origins
+
+
+@pytest.mark.parametrize("raw", ["*", "app.example.com", "https://a/", "https://a/b", [1], {"a": 1}, "null"])
+def test_what_is_no_origin_is_refused(raw: object) -> None:
+    with pytest.raises(ValueError, match="must be a list, or text with commas, of origins"):
+        values.listed(values.ORIGIN, "origins")(raw)

@@ -31,8 +31,10 @@ def rows(text: str, heading: str) -> dict[str, list[str]]:
 
 def shown(default: object) -> str:
     match default:
-        case None:
+        case None | ():
             return "none"
+        case bool():
+            return str(default).lower()
         case float():
             return f"{default:g}"
     return str(default)

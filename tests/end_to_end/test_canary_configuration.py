@@ -31,6 +31,16 @@ MISTAKES: dict[str, dict[str, Any]] = {
     "password in the database's url": {"database": f"postgresql://user:{secret('database')}@a/b"},
     "password without user": {"control": {"basic_password": secret("password")}},
     "password of a wrong kind": {"control": {"basic_user": USER, "basic_password": [secret("password")]}},
+    "names of clients of a wrong kind": {"gateway": {"client_names": {secret("key"): 1}}},
+    "names of clients without a name": {"gateway": {"client_names": f"{secret('key')}="}},
+    "a key that is no hash": {"gateway": {"client_names": {f"sha256:{secret('key')}": "alice"}}},
+    "password instead of its hash": {"control": {"admin_password_hash": secret("hash")}},
+    "short token where others may come": {
+        "control": {"allow_remote": True, "admin_token": secret("x")[:15], "management_token": "t" * 16}
+    },
+    "token of a wrong kind": {"control": {"admin_token": {secret("token"): secret("token")}}},
+    "password of an administrator without user": {"control": {"admin_password": secret("admin")}},
+    "master key of a wrong size": {"master_key": secret("master")},
     "providers of a wrong kind": {"providers": {"a": {"auth": {"value": secret("value")}}}},
 }
 
@@ -45,7 +55,16 @@ def test_no_secret_is_in_what_is_said_of_a_mistake(tmp_path: Path, mistake: str)
 
 def test_no_secret_is_in_what_commands_print(tmp_path: Path) -> None:
     config = entry(auth={"type": "bearer", "value": secret("value")}, headers={"x-key": secret("header")})
-    config["control"] = {"basic_user": USER, "basic_password": PASSWORD}
+    config["gateway"] = {"client_names": {secret("key"): "alice"}}
+    config["control"] = {
+        "basic_user": USER,
+        "basic_password": PASSWORD,
+        "admin_user": USER,
+        "admin_password": secret("admin"),
+        "admin_token": secret("token"),
+        "management_token": secret("management"),
+        "session_secret": secret("session"),
+    }
     for arguments in (("paths",), ("paths", "--json"), ("db", "init")):
         ended = _command(tmp_path, config, *arguments)
         assert ended.returncode == 0, ended.stderr

@@ -1,8 +1,9 @@
 """The names that the source systems' settings had, and what they are here.
 
-A is the QuantumSpring metrics fork of CLIProxyAPI, B is agent-cli-proxy, C is
-the LLM Metrics Proxy.  The table is also a page of the manual (a test compares).
-A name of our own wins over an alias in the same place (environment or file).
+A is the QuantumSpring metrics fork of CLIProxyAPI, B is agent-cli-proxy, C is the
+LLM Metrics Proxy, D the transparent proxy with withering tokens.  The table is also
+a page of the manual (a test compares).  A name of our own wins over an alias in the
+same place (environment or file).
 """
 
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ class Meaning(StrEnum):
     VALUE = "the value"
     HOST = "the host part"
     PORT = "the port part"
+    MILLISECONDS = "the value, in milliseconds"
     ALWAYS_ON = "always on here"
     NEVER = "not here"
 
@@ -43,6 +45,7 @@ class Alias:
 
 ENV, FILE = Where.ENVIRONMENT, Where.FILE
 BOOKS = "Wellhead always keeps its books"
+REQUIRE_KEY = "PROXY_REQUIRE_API_KEY"
 STDOUT = "Wellhead logs to stdout and stderr; redirect them to a file"
 
 ALIASES = (
@@ -62,7 +65,16 @@ ALIASES = (
     Alias("logging_to_file", "A", FILE, STDOUT, Meaning.NEVER),
     Alias("PROXY_HOST", "B", ENV, "gateway.bind", Meaning.HOST),
     Alias("PROXY_PORT", "B, C", ENV, "gateway.bind", Meaning.PORT),
+    Alias(REQUIRE_KEY, "B", ENV, "gateway.require_key"),
+    Alias("CLIENT_NAME_MAPPING", "B", ENV, "gateway.client_names"),
+    Alias("RATE_LIMIT_PER_CLIENT_PER_MIN", "B", ENV, "limits.calls_per_client_per_minute"),
     Alias("MAX_REQUEST_BODY_BYTES", "B", ENV, "gateway.max_request_body"),
+    Alias("ADMIN_API_KEY", "B", ENV, "control.admin_token"),
+    Alias("DASHBOARD_PASSWORD_HASH", "B", ENV, "control.admin_password_hash"),
+    Alias("DASHBOARD_SESSION_SECRET", "B", ENV, "control.session_secret"),
+    Alias("DASHBOARD_SESSION_TTL_MS", "B", ENV, "control.session_ttl_s", Meaning.MILLISECONDS),
+    Alias("LOGIN_RATE_LIMIT_MAX_ATTEMPTS", "B", ENV, "control.login_max_attempts"),
+    Alias("LOGIN_RATE_LIMIT_WINDOW_MS", "B", ENV, "control.login_window_s", Meaning.MILLISECONDS),
     Alias("CLI_PROXY_API_URL", "B", ENV, "upstream"),
     Alias("DB_PATH", "B, C", ENV, "database"),
     Alias("LOG_LEVEL", "B", ENV, "log.level"),
@@ -71,6 +83,9 @@ ALIASES = (
     Alias("PROVIDERS_CONFIG_PATH", "B", ENV, "providers"),
     Alias("BACKEND_HOST", "C", ENV, "upstream", Meaning.HOST),
     Alias("BACKEND_PORT", "C", ENV, "upstream", Meaning.PORT),
+    Alias("MANAGEMENT_TOKEN", "D", ENV, "control.management_token"),
+    Alias("ADMIN_USER", "D", ENV, "control.admin_user"),
+    Alias("ADMIN_PASSWORD", "D", ENV, "control.admin_password"),
 )
 
 # What the parts add up to when only one of them is given: C's own default, and ours.
@@ -100,6 +115,8 @@ def translate(names: Mapping[str, object], where: Where) -> tuple[dict[str, Give
         match alias.meaning:
             case Meaning.VALUE:
                 given[alias.setting] = Given(raw, alias.name)
+            case Meaning.MILLISECONDS:
+                given[alias.setting] = Given(f"{raw}ms", alias.name)
             case Meaning.HOST | Meaning.PORT:
                 parts.setdefault(alias.setting, {})[alias.meaning] = Given(raw, alias.name)
             case Meaning.ALWAYS_ON | Meaning.NEVER:

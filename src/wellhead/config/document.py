@@ -4,6 +4,7 @@ Imported only when there is such a file, because its libraries take longer to
 load than the rest of the configuration together.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,20 @@ from typing import Any
 import yaml
 from dotenv import dotenv_values
 
+QUOTED = re.compile(r"""(['"])(.*?)\1""")
+
 
 class _UniqueKeys(yaml.SafeLoader):
-    """A key that is there twice is a mistake: YAML itself would silently take the last one."""
+    """A name that is there twice is a mistake: YAML itself would silently take the last one.
+
+    It is not repeated, as in some mappings the names are secrets; line and column tell where it is.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
             if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key.value} is there twice", problem_mark=key.start_mark)
+                raise yaml.MarkedYAMLError(problem="this name is there twice", problem_mark=key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -31,9 +37,16 @@ def read_yaml(text: str) -> object:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ValueError(f"must be YAML: {where}{error.problem}") from None
+        problem = QUOTED.sub(_without_text, error.problem or "it cannot be read")
+        raise ValueError(f"must be YAML: {where}{problem}") from None
     except yaml.YAMLError as error:
         raise ValueError(f"must be YAML: {error}") from None
+
+
+def _without_text(quoted: re.Match[str]) -> str:
+    """YAML's own signs stay; any other text may be a secret, taken for an alias or a tag."""
+    sign = quoted[2]
+    return quoted[0] if len(sign) <= 1 or sign.startswith("<") else "…"
 
 
 def read_env_file(path: Path) -> Mapping[str, str]:

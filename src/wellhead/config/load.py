@@ -8,23 +8,15 @@ source puts right is none.
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from wellhead.config import providers, values
+from wellhead.config import providers, together, values
 from wellhead.config.aliases import ALIASES, Given, Where, translate
-from wellhead.config.settings import (
-    ControlSettings,
-    Declared,
-    GatewaySettings,
-    LogSettings,
-    Settings,
-    declared,
-    default_database,
-)
+from wellhead.config.settings import FILE_SUFFIX, Declared, Settings, declared, default_database
 from wellhead.directory import Provider
 from wellhead.errors import ConfigError, Problem
 
@@ -34,9 +26,6 @@ PROVIDERS_VARIABLE = "WELLHEAD_PROVIDERS"
 PREFIX = "WELLHEAD_"
 ORCHESTRATORS = re.compile(r"WELLHEAD_(SERVICE|PORT)(_|$)")
 """Kubernetes gives such variables to every pod beside a service called wellhead; they are no settings."""
-WEAK_SECRETS = frozenset(
-    {"admin", "changeme", "change-me", "default", "example", "password", "proxy", "secret", "token"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +68,7 @@ def load(
     settings = loading.settings(environ)
     if loading.problems:
         raise ConfigError(tuple(loading.problems))
-    loading.warn(list(_doubts(settings)))
+    loading.warn(list(together.doubts(settings)))
     return Loaded(settings, file, tuple(loading.notices))
 
 
@@ -195,41 +184,30 @@ class _Loading:
         def part(name: str) -> dict[str, Any]:
             return {p.partition(".")[2]: v for p, v in read.items() if p.startswith(f"{name}.")}
 
-        gateway, control = GatewaySettings(**part("gateway")), ControlSettings(**part("control"))
-        for path, address in (("gateway.bind", gateway.bind), ("control.bind", control.bind)):
-            if not address.is_loopback:
-                self.reject(
-                    path,
-                    f"must be a loopback address such as 127.0.0.1 or [::1], not {address.host}: "
-                    "there are no keys yet that could protect it from others",
-                )
-        return Settings(
-            gateway=gateway,
-            control=self.password_read(control),
-            log=LogSettings(**part("log")),
+        self.read_files(read)
+        sections: dict[str, Any] = {f.name: f.default for f in fields(Settings) if is_dataclass(f.default)}
+        parts = {name: replace(default, **part(name)) for name, default in sections.items()}
+        settings = Settings(
+            **parts,
             **{"database": default_database(environ), **{p: v for p, v in read.items() if "." not in p}},
-            providers=self.providers(environ, gateway.on_disconnect, read.get("upstream")),
+            providers=self.providers(environ, parts["gateway"].on_disconnect, read.get("upstream")),
         )
+        self.problems += together.problems(settings, self.given)
+        return settings
 
-    def password_read(self, control: ControlSettings) -> ControlSettings:
-        if control.basic_password_file is not None:
-            if control.basic_password is not None:
-                self.reject("control.basic_password_file", "must not be set beside control.basic_password")
+    def read_files(self, read: dict[str, Any]) -> None:
+        """Put what stands in the file that a setting names into the place of the setting it is for."""
+        for path in [p for p in read if p.endswith(FILE_SUFFIX)]:
+            of = path.removesuffix(FILE_SUFFIX)
+            if of in self.given:
+                self.reject(path, f"must not be set beside {of}")
+                continue
             try:
-                lines = (
-                    Path(control.basic_password_file).expanduser().read_text(encoding="utf-8").splitlines()
-                )
-            except (OSError, ValueError) as error:
-                self.reject("control.basic_password_file", f"must be readable: {_reason(error)}")
-                return control
-            if not lines or not lines[0].strip():
-                self.reject("control.basic_password_file", "must hold a password in its first line")
-                return control
-            control = replace(control, basic_password=lines[0].strip())
-        if (control.basic_user is None) != (control.basic_password is None):
-            missing = "basic_user" if control.basic_user is None else "basic_password"
-            self.reject(f"control.{missing}", "is needed: user and password are set together or not at all")
-        return control
+                read[of] = self.known[of].read(_first_line(Path(read[path]).expanduser()))
+            except OSError as error:
+                self.reject(path, f"must be readable: {_reason(error)}")
+            except ValueError as error:
+                self.reject(path, f"must hold the value of {of} in its first line, which {error}")
 
     def providers(
         self, environ: Mapping[str, str], leaving: values.Leaving, upstream: str | None
@@ -278,15 +256,6 @@ class _Loading:
         self.reject(name, "is not a setting" + (f"; did you mean {near[0]}?" if near else ""))
 
 
-def _doubts(settings: Settings) -> Iterator[str]:
-    """What works but is hardly meant."""
-    path = settings.database.removeprefix("sqlite:///")
-    if not Path(path).is_absolute():
-        yield f"database is relative to the working directory, so it depends on where it is started: {path}"
-    if (settings.control.basic_password or "").lower() in WEAK_SECRETS:
-        yield "control.basic_password is one of those that are tried first; choose another"
-
-
 def _flatten(document: Mapping[object, object], sections: set[str]) -> dict[str, object]:
     flat: dict[str, object] = {}
     for name, value in document.items():
@@ -297,6 +266,15 @@ def _flatten(document: Mapping[object, object], sections: set[str]) -> dict[str,
         else:
             flat[str(name)] = value
     return flat
+
+
+def _first_line(file: Path) -> str:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        # Its own message would show some bytes of it.
+        raise ValueError("must be UTF-8") from None
+    return lines[0].strip() if lines else ""
 
 
 def _reason(error: Exception) -> str:

@@ -20,6 +20,8 @@ VARIANTS = ("deepseek", "groq", "mistral", "openrouter", "xai")
 # As the first segment of a path these mean something else.
 RESERVED_IDS = frozenset({"v1", "v1beta", "api", "models", "health", "ready"})
 SOLE_ID = "upstream"
+OUTPUT_TOKENS_MAX = 10**8
+"""Of one call: nobody reckons with more."""
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -55,6 +57,7 @@ CAMEL_CASE = {
     "stripProviderField": "strip_provider_field",
     "askStreamUsage": "ask_stream_usage",
     "onDisconnect": "on_disconnect",
+    "outputTokensCeiling": "output_tokens_ceiling",
 }
 
 
@@ -264,5 +267,6 @@ READERS: dict[str, Callable[[object], Any]] = {
     "strip_provider_field": values.flag,
     "ask_stream_usage": values.flag,
     "on_disconnect": values.leaving,
+    "output_tokens_ceiling": values.whole(1, OUTPUT_TOKENS_MAX),
     "variant": values.choice(*VARIANTS),
 }

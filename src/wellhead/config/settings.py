@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from wellhead.config import values
+from wellhead.config.providers import OUTPUT_TOKENS_MAX
 from wellhead.config.values import Address, Leaving
 from wellhead.directory import Provider
 
@@ -22,6 +23,13 @@ T = TypeVar("T")
 REQUEST_BODY_MAX = 10**9
 WORKERS_MAX = 64
 GRACE_MAX_S = 3600.0
+RATE_MAX = 10**6
+SESSION_MAX_S = 400 * 86_400.0
+"""No browser keeps a cookie for longer."""
+LOGIN_ATTEMPTS_MAX = 1000
+LOGIN_WINDOW_MAX_S = 86_400.0
+FILE_SUFFIX = "_file"
+"""Of a setting that names a file in whose first line the value of another one stands."""
 
 
 def setting(default: T, read: Callable[[object], T], meaning: str, *, secret: bool = False) -> T:
@@ -41,7 +49,7 @@ class GatewaySettings:
     bind: Address = setting(
         Address("127.0.0.1", 8080),
         values.address,
-        "Where the LLM API is served. Only loopback until keys exist.",
+        "Where the LLM API is served. Off loopback every call needs a key.",
     )
     workers: int = setting(1, values.whole(1, WORKERS_MAX), "How many gateway processes share the listener.")
     max_request_body: int = setting(
@@ -56,14 +64,48 @@ class GatewaySettings:
     shutdown_grace_s: float = setting(
         30.0, values.seconds(0, GRACE_MAX_S), "How long running calls may go on after SIGTERM."
     )
+    require_key: bool | None = setting(
+        None,
+        values.flag,
+        "Whether every call needs a key of ours. Absent: on loopback none, elsewhere every one; "
+        "elsewhere it cannot be false.",
+    )
+    client_names: tuple[tuple[str, str], ...] = setting(
+        (),
+        values.client_names,
+        "Names for clients by the key that they present; only the keys' SHA-256 is kept.",
+        secret=True,
+    )
+    allowed_origins: tuple[str, ...] = setting(
+        (),
+        values.listed(values.ORIGIN, "web origins such as https://app.example.com"),
+        "Web origins whose pages may call a gateway that adds a credential of its own and needs no key.",
+    )
+
+    @property
+    def requires_key(self) -> bool:
+        """Whether every call needs a key of ours, as it is in force."""
+        return not self.bind.is_loopback if self.require_key is None else self.require_key
 
 
 @dataclass(frozen=True, slots=True)
 class ControlSettings:
-    """The listener for metrics, health and, later, administration."""
+    """The listener for metrics, health and administration, and who may use it."""
 
     bind: Address = setting(
-        Address("127.0.0.1", 8081), values.address, "Where metrics and health are served. Only loopback."
+        Address("127.0.0.1", 8081),
+        values.address,
+        "Where metrics, health and administration are served. Off loopback only with `allow_remote`.",
+    )
+    allow_remote: bool = setting(
+        False,
+        values.flag,
+        "Whether others than this machine may come; needs a credential for administrators.",
+    )
+    hosts: tuple[str, ...] = setting(
+        (),
+        values.listed(values.HOST_NAME, "host names such as wellhead.example.com"),
+        "Further names that the `Host` header may carry.",
     )
     basic_user: str | None = setting(
         None, values.text, "User of HTTP Basic authentication; needs a password, too."
@@ -73,6 +115,75 @@ class ControlSettings:
     )
     basic_password_file: str | None = setting(
         None, values.text, "File whose first line is that password, instead of `basic_password`."
+    )
+    admin_user: str | None = setting(
+        None, values.text, "User of HTTP Basic authentication for administration; needs a password, too."
+    )
+    admin_password: str | None = setting(None, values.text, "That user's password.", secret=True)
+    admin_password_file: str | None = setting(
+        None, values.text, "File whose first line is that password, instead of `admin_password`."
+    )
+    admin_password_hash: str | None = setting(
+        None,
+        values.password_hash,
+        "Hash (argon2id or bcrypt) of the password with which an administrator logs in.",
+        secret=True,
+    )
+    viewer_password_hash: str | None = setting(
+        None,
+        values.password_hash,
+        "Hash of the password with which somebody logs in who may only look.",
+        secret=True,
+    )
+    admin_token: str | None = setting(
+        None, values.text, "Token of an administrator, sent as `x-admin-token` or as a Bearer.", secret=True
+    )
+    admin_token_file: str | None = setting(
+        None, values.text, "File whose first line is that token, instead of `admin_token`."
+    )
+    management_token: str | None = setting(
+        None, values.text, "Token for `/manage`, sent as a Bearer.", secret=True
+    )
+    management_token_file: str | None = setting(
+        None, values.text, "File whose first line is that token, instead of `management_token`."
+    )
+    session_secret: str | None = setting(
+        None,
+        values.text,
+        "What cookies of sessions are signed with. Absent: made once and kept beside the database.",
+        secret=True,
+    )
+    session_secret_file: str | None = setting(
+        None, values.text, "File whose first line is that secret, instead of `session_secret`."
+    )
+    session_ttl_s: float = setting(604_800.0, values.seconds(60, SESSION_MAX_S), "How long a login lasts.")
+    login_max_attempts: int = setting(
+        5, values.whole(1, LOGIN_ATTEMPTS_MAX), "How many attempts to log in an address has in a window."
+    )
+    login_window_s: float = setting(60.0, values.seconds(1, LOGIN_WINDOW_MAX_S), "How long that window is.")
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """Limits that come with the configuration, and how calls are reckoned; operators make all others."""
+
+    calls_per_client_per_minute: int = setting(
+        0, values.whole(0, RATE_MAX), "How many calls each client of each tool has per minute; 0: any number."
+    )
+    calls_per_managed_token_per_hour: int = setting(
+        1000,
+        values.whole(0, RATE_MAX),
+        "How many calls per hour a token has that `/manage/tokens` made without a limit; 0: any number.",
+    )
+    output_tokens_ceiling: int = setting(
+        4096,
+        values.whole(1, OUTPUT_TOKENS_MAX),
+        "How many output tokens are reserved for a call that does not say how many it wants at most.",
+    )
+    charge_interrupted: bool = setting(
+        False,
+        values.flag,
+        "Whether what a call reserved stays a charge when its worker died; otherwise it is released.",
     )
 
 
@@ -98,12 +209,23 @@ class Settings:
 
     gateway: GatewaySettings = GatewaySettings()
     control: ControlSettings = ControlSettings()
+    limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
     database: str = setting("", values.database, "Where the books are kept.", secret=True)
     database_synchronous: str = setting(
         "normal",
         values.choice("normal", "full"),
         "normal: no call is lost when the program dies; full: nor when the machine loses power, but slower.",
+    )
+    master_key: str | None = setting(
+        None,
+        values.master_key,
+        "What credentials are sealed with: 32 bytes as base64 or hexadecimal digits. "
+        "Absent: made once and kept beside the database.",
+        secret=True,
+    )
+    master_key_file: str | None = setting(
+        None, values.text, "File whose first line is that key, instead of `master_key`."
     )
     upstream: str | None = setting(
         None,

@@ -13,13 +13,20 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from wellhead.directory import OnDisconnect
+from wellhead.policy.keys import digest
 
 SIZE_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
-TIME_UNITS_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+TIME_UNITS_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 TRUE = frozenset({"true", "1", "yes", "on"})
 FALSE = frozenset({"false", "0", "no", "off"})
 QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)")
 DRAIN_MAX_S = 3600.0
+NAME_CHARS_MAX = 200
+SHA256 = re.compile(r"sha256:([0-9A-Fa-f]{64})")
+ARGON2ID = re.compile(r"\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+")
+BCRYPT = re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}")
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
+HOST_NAME = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:]+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,74 @@ def leaving(raw: object) -> Leaving:
             except ValueError:
                 raise problem from None
     raise problem
+
+
+def listed(one: re.Pattern[str], what: str) -> Callable[[object], tuple[str, ...]]:
+    """A list, or text with commas; its entries in small letters, each once."""
+
+    def read(raw: object) -> tuple[str, ...]:
+        items = raw.split(",") if isinstance(raw, str) else raw
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise ValueError(f"must be a list, or text with commas, of {what}")
+        entries = tuple(dict.fromkeys(item.strip().lower() for item in items))
+        if not all(one.fullmatch(entry) for entry in entries):
+            raise ValueError(f"must be a list, or text with commas, of {what}")
+        return entries
+
+    return read
+
+
+def client_names(raw: object) -> tuple[tuple[str, str], ...]:
+    """Keys and the names of who has them; only the keys' SHA-256 (hexadecimal digits) is kept.
+
+    Says nothing of its value when it refuses it, as that holds keys.
+    """
+    pairs: list[tuple[object, object]]
+    if isinstance(raw, Mapping):
+        pairs = list(raw.items())
+    elif isinstance(raw, str):
+        # The last `=` parts them: a key in base64 may end with some, a name does not.
+        pairs = [(k, n) for k, _, n in (entry.rpartition("=") for entry in raw.split(",") if entry.strip())]
+    else:
+        pairs = [(None, None)]
+    found: dict[str, str] = {}
+    for key, name in pairs:
+        hash_, named = _key_hash(key), name.strip() if isinstance(name, str) else ""
+        if hash_ is None or not 0 < len(named) <= NAME_CHARS_MAX or not named.isprintable():
+            raise ValueError(
+                "must be a mapping of keys to names, or text such as `key1=alice,key2=bob`; "
+                "a key may be written as `sha256:` and the 64 hexadecimal digits of its hash"
+            )
+        if found.setdefault(hash_, named) != named:
+            raise ValueError("must not give one key two names")
+    return tuple(found.items())
+
+
+def _key_hash(raw: object) -> str | None:
+    key = raw.strip() if isinstance(raw, str) else ""
+    if not key.startswith("sha256:"):
+        return digest(key).hex() if key else None
+    hashed = SHA256.fullmatch(key)
+    return hashed[1].lower() if hashed else None
+
+
+def password_hash(raw: object) -> str:
+    """What a password is checked against, in the form that its own algorithm writes."""
+    text_ = raw.strip() if isinstance(raw, str) else ""
+    if not ARGON2ID.fullmatch(text_) and not BCRYPT.fullmatch(text_):
+        raise ValueError("must be a hash that begins with $argon2id$, or one of bcrypt ($2a$, $2b$, $2y$)")
+    return text_
+
+
+def master_key(raw: object) -> str:
+    """The text of a master key; `wellhead.vault` knows what it looks like."""
+    from wellhead.vault import parse_master_key
+
+    try:
+        parse_master_key(text(raw))
+    except ValueError:
+        raise ValueError("must be 32 bytes, as base64 or as 64 hexadecimal digits") from None
+    return text(raw).strip()
 
 
 def url(raw: object) -> str:
