@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from wellhead.call import Opening, Settlement
+from wellhead.directory import Directory
 
 Headers = list[tuple[bytes, bytes]]
 """Header lines in the order they came; names in lower case, values as raw bytes."""
@@ -22,10 +23,23 @@ class Books(Protocol):
         ...
 
     async def open(self, opening: Opening) -> None:
-        """Book a call as `pending`; returns once the row is committed.
+        """Admit a call and book it as `pending`; returns once the row is committed.
 
-        Raises `BooksUnavailable` when it cannot be booked now: the request must not leave.
-        A cancelled `open` may or may not have been booked; settle it all the same.
+        Raises `CallerError` when its key or a limit does not allow it (a `Refused` is booked as such,
+        and needs no settlement), and `BooksUnavailable` when it cannot be booked now: the request must
+        not leave.  A cancelled `open` may or may not have been booked; settle it all the same.
+        """
+        ...
+
+    @property
+    def directory(self) -> Directory:
+        """Who may go where, as far as is known; a call that is opened goes by the present state."""
+        ...
+
+    async def current(self) -> Directory:
+        """The Directory with every change that was committed before this was called.
+
+        Raises `BooksUnavailable` when the registry cannot be read.
         """
         ...
 

@@ -85,6 +85,8 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     include_usage: bool = False
     """`stream_options.include_usage` was true."""
     max_output_tokens: int | None = None
+    choices: int | None = None
+    """How many answers it wants, each of that length."""
     message_count: int | None = None
     user: str | None = None
     """`user`, `safety_identifier` or `metadata.user_id`."""

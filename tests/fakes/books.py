@@ -10,7 +10,10 @@ from sqlalchemy import Engine
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.database.engine import make_engine
 from wellhead.database.schema import metadata
-from wellhead.errors import BooksUnavailable
+from wellhead.directory import Directory
+from wellhead.errors import BooksUnavailable, CallerError, Refused
+from wellhead.ledger.writer import clock_us
+from wellhead.policy import admission
 from wellhead.usage import Usage, UsageSource
 
 NOON_US = 1_740_830_400_000_000
@@ -20,7 +23,14 @@ NOON_US = 1_740_830_400_000_000
 class FakeBooks:
     """Implements `wellhead.ports.Books`; tests read what was booked from its dictionaries."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Directory = Directory()) -> None:
+        self.directory = directory
+        """Swap it to have the registry moved; `registry` is what `current` finds."""
+        self.registry: Directory | None = None
+        """What an operator committed and nobody here has noticed yet."""
+        self.full: Refused | None = None
+        """Set it to have every call refused by a limit."""
+        self.now_us = clock_us
         self.openings: dict[int, Opening] = {}
         """By call id, in the order they were booked."""
         self.settlements: dict[int, Settlement] = {}
@@ -36,11 +46,29 @@ class FakeBooks:
         self._id += 1
         return self._id
 
-    async def open(self, opening: Opening) -> None:
-        await self.gate.wait()
+    async def current(self) -> Directory:
         if self.unavailable is not None:
             raise BooksUnavailable(self.unavailable)
-        self.openings[opening.id] = opening
+        self.directory, self.registry = self.registry or self.directory, None
+        return self.directory
+
+    async def open(self, opening: Opening) -> None:
+        await self.gate.wait()
+        directory = await self.current()
+        ruling: CallerError | None = self.full
+        if ruling is None and opening.key_id is not None:
+            key = directory.keys_by_id.get(opening.key_id)
+            ruling = admission.unauthorized(key, self.now_us())
+            if ruling is None and key is not None:
+                ruling = admission.forbidden(directory, key, opening)
+        if ruling is None or isinstance(ruling, Refused):
+            self.openings[opening.id] = opening
+        if isinstance(ruling, Refused):
+            self.settlements[opening.id] = a_settlement(
+                state=CallState.REFUSED, status_code=ruling.status, error_code=ruling.code
+            )
+        if ruling is not None:
+            raise ruling
 
     def settle(self, opening: Opening, settlement: Settlement) -> None:
         if opening.id in self.openings:

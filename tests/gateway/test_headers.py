@@ -1,9 +1,7 @@
 """Which header lines go on, and which end here."""
 
-import hashlib
-
 from wellhead.directory import Auth, AuthType, Provider, ProviderType
-from wellhead.gateway.headers import credential_hash, end_to_end, to_upstream, without_secrets
+from wellhead.gateway.headers import end_to_end, to_upstream, without_secrets
 
 SIMPLE = Provider("u", ProviderType.OPENAI, "http://u")
 
@@ -66,15 +64,6 @@ def test_an_anthropic_provider_is_told_a_version_if_the_client_told_none() -> No
 def test_the_selector_and_the_framing_do_not_go_on() -> None:
     lines = [(b"x-provider", b"u"), (b"host", b"h"), (b"content-length", b"3"), (b"expect", b"100-continue")]
     assert to_upstream(lines, SIMPLE) == []
-
-
-def test_a_credential_is_hashed_without_its_scheme_wherever_it_came() -> None:
-    expected = hashlib.sha256(b"sk-test").digest()
-    assert credential_hash({b"authorization": b"Bearer sk-test"}, b"") == expected
-    assert credential_hash({b"x-api-key": b"sk-test"}, b"") == expected
-    assert credential_hash({b"x-goog-api-key": b"sk-test"}, b"") == expected
-    assert credential_hash({}, b"alt=sse&key=sk%2Dtest") == expected
-    assert credential_hash({b"authorization": b""}, b"monkey=1") is None
 
 
 def test_what_an_upstream_says_is_kept_without_the_secrets_that_it_repeats() -> None:

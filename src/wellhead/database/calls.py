@@ -23,14 +23,15 @@ _RESERVE = " " * RESERVE_CHARS
 _OPENING = (
     *("id", "started_us", "provider", "dialect", "method", "path", "model", "tool", "client", "session"),
     *("user_agent", "client_address", "credential_hash", "request_bytes", "message_count"),
-    "max_output_tokens",
+    *("max_output_tokens", "admitted_us"),
 )
-_OPENING_RARE = ("agent", "message_id", "origin", "project_id", "key_id")
+_HOLDS = ("hold_input_tokens", "hold_output_tokens", "hold_nanousd")
+_OPENING_RARE = ("agent", "message_id", "origin", "project_id", "key_id", *_HOLDS)
 _SETTLEMENT = (
     *("finished_us", "status_code", "finish_reason", "upstream_request_id", "model_served", "service_tier"),
     *("latency_us", "upstream_latency_us", "ttft_us", "response_bytes", "attempts"),
 )
-_SETTLEMENT_RARE = ("error_code", "error_message", "usage_extra", "cost_nanousd")
+_SETTLEMENT_RARE = ("error_code", "error_message", "usage_extra", "cost_nanousd", *_HOLDS)
 _USAGE = TOKEN_COLUMNS[:6] + TOKEN_COLUMNS[10:11]
 _USAGE_RARE = tuple(name for name in TOKEN_COLUMNS if name not in _USAGE)
 
@@ -49,14 +50,15 @@ def _inserting(columns: Sequence[str]) -> Bulk:
 def _settling(columns: Sequence[str]) -> Bulk:
     *changed, last = columns
     assert last == "id", "the single row's statement asks for its id last"
+    gone = ",".join(f"{name}=NULL" for name in ("reserve", *_HOLDS) if name not in changed)
     many = ",".join(f"{name}=v.column{place}" for place, name in enumerate(changed, start=1))
     one = ",".join(f"{name}=?" for name in changed)
     return Bulk(
-        f"UPDATE calls SET reserve=NULL,{many} FROM (VALUES ",  # noqa: S608
+        f"UPDATE calls SET {gone},{many} FROM (VALUES ",  # noqa: S608
         placeholders(len(columns)),
         f") AS v WHERE calls.id=v.column{len(columns)} AND calls.state='pending'",
         # Without a table in between, which takes longer to make than the row to change.
-        alone=f"UPDATE calls SET reserve=NULL,{one} WHERE id=? AND state='pending'",  # noqa: S608
+        alone=f"UPDATE calls SET {gone},{one} WHERE id=? AND state='pending'",  # noqa: S608
     )
 
 

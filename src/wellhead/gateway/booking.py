@@ -4,13 +4,19 @@ from dataclasses import dataclass
 
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.gateway.client import Client
-from wellhead.gateway.headers import credential_hash, without_secrets
+from wellhead.gateway.door import Caller
+from wellhead.gateway.headers import without_secrets
 from wellhead.gateway.relay import Relay
+from wellhead.policy.keys import digest
+from wellhead.policy.limits import BYTES_PER_TOKEN
 from wellhead.policy.routing import Place
-from wellhead.usage import Asked, Reading
+from wellhead.usage import COUNT_MAX, Asked, Reading
 
 # Dialects that stream unless the body says otherwise.
 STREAMS_BY_DEFAULT = frozenset(("ollama_chat", "ollama_generate"))
+MODEL_IN_PATH = frozenset(("gemini", "gemini_embed"))
+WRITES_NOTHING = frozenset(("openai_embeddings", "gemini_embed", "ollama_embed"))
+"""Dialects whose answers have no tokens."""
 STATUS_CLIENT_LEFT = 499
 """Booked where the client left before it was told anything; never sent."""
 PATH_MAX = 512
@@ -36,11 +42,36 @@ CLIENT_LEFT = End(CallState.ABORTED, "aborted", "the client closed its connectio
 SHUTDOWN = End(CallState.ABORTED, "shutdown", "cut by a shutdown", 503)
 
 
+def expected_tokens(client: Client, dialect: str, asked: Asked, ceiling: int) -> tuple[int, int]:
+    """What a call may use at most, as far as its request tells: input and output tokens.
+
+    A request without a model uses no tokens, and of an upload (audio, images) the bytes say nothing.
+    """
+    if asked.model is None and dialect not in MODEL_IN_PATH:
+        return 0, 0
+    input_tokens = -(-client.body_bytes // BYTES_PER_TOKEN) if client.body_is_whole else 0
+    if dialect in WRITES_NOTHING:
+        return input_tokens, 0
+    output_tokens = ceiling if asked.max_output_tokens is None else asked.max_output_tokens
+    return input_tokens, min(output_tokens * max(asked.choices or 1, 1), COUNT_MAX)
+
+
 def opening(
-    call_id: int, started_us: int, client: Client, place: Place, asked: Asked, booked_as: tuple[str, str]
+    call_id: int,
+    started_us: int,
+    client: Client,
+    place: Place,
+    asked: Asked,
+    booked_as: tuple[str, str],
+    caller: Caller,
+    expected: tuple[int, int],
 ) -> Opening:
-    """The call as it is known before it leaves; `booked_as` is its provider and its dialect."""
+    """The call as it is known before it leaves.
+
+    `booked_as` is its provider and its dialect, `expected` the input and output tokens it may use.
+    """
     provider, dialect = booked_as
+    key = caller.key
     streams = place.streamed if place.streamed is not None else asked.streamed
     return Opening(
         id=call_id,
@@ -51,15 +82,20 @@ def opening(
         path=client.path[:PATH_MAX],
         model=place.model or asked.model,
         streamed=dialect in STREAMS_BY_DEFAULT if streams is None else streams,
+        client=caller.name,
         session=asked.session,
         message_id=client.text(b"x-request-id") or client.text(b"x-client-request-id"),
         user_agent=client.text(b"user-agent"),
         origin=client.text(b"origin"),
         client_address=client.address,
-        credential_hash=credential_hash(client.fields, client.query),
+        project_id=None if key is None else key.project_id,
+        key_id=None if key is None else key.id,
+        credential_hash=None if caller.own is None else digest(caller.own.secret),
         request_bytes=client.body_bytes if client.body_is_whole else None,
         message_count=asked.message_count,
         max_output_tokens=asked.max_output_tokens,
+        hold_input_tokens=expected[0],
+        hold_output_tokens=expected[1],
     )
 
 
@@ -76,7 +112,9 @@ def settlement(opened: Opening, relay: Relay, client: Client, end: End) -> Settl
         state, code = CallState.FAILED, "upstream_error"
         message = reading.error_message or reading.error_type or f"the upstream answered {relay.status}"
     if message:
-        message = without_secrets(message, client.fields, client.query, relay.provider)[:MESSAGE_MAX]
+        message = without_secrets(message, client.fields, client.query, relay.provider, relay.secret)[
+            :MESSAGE_MAX
+        ]
     status = client.told or end.status
     if status is None and state is CallState.ABORTED:
         status = STATUS_CLIENT_LEFT

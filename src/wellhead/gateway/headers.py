@@ -5,11 +5,12 @@ and the framing lines that each side writes for itself.  Everything else passes
 as raw bytes, duplicates and order kept.
 """
 
-import hashlib
 from collections.abc import Iterable
-from urllib.parse import unquote_plus, unquote_to_bytes
+from urllib.parse import unquote_plus
 
 from wellhead.directory import AuthType, Provider, ProviderType
+from wellhead.policy.identify import HEADERS as CREDENTIALS
+from wellhead.policy.identify import OWN_HEADER, Presented, carries
 from wellhead.ports import Headers
 
 HOP_BY_HOP = frozenset(
@@ -26,15 +27,16 @@ HOP_BY_HOP = frozenset(
     )
 )
 # The request's framing is written by the upstream side; `expect` was answered by ours.
-REQUEST_ENDS_HERE = HOP_BY_HOP | {b"host", b"content-length", b"expect", b"x-provider"}
-CREDENTIALS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key")
-CARRYING_SECRETS = (*CREDENTIALS, b"proxy-authorization", b"cookie")
+REQUEST_ENDS_HERE = HOP_BY_HOP | {b"host", b"content-length", b"expect", b"x-provider", OWN_HEADER}
+CARRYING_SECRETS = (*CREDENTIALS, OWN_HEADER, b"proxy-authorization", b"cookie")
 SECRET_PARAMETERS = ("key", "token", "secret", "password")
 """How names of query parameters end that carry secrets."""
 SECRET_CHARS_MIN = 8
 """What is shorter would be found in ordinary words."""
 REDACTED = "[REDACTED]"
 ANTHROPIC_VERSION = (b"anthropic-version", b"2023-06-01")
+ANTHROPIC_OAUTH = "sk-ant-oat"
+"""How tokens of a subscription begin, which go as a bearer token."""
 _PLAIN_CONNECTION = (b"keep-alive", b"Keep-Alive", b"close")
 
 
@@ -54,16 +56,31 @@ def _named_in_connection(headers: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
     return named - {b"close", b"keep-alive", b"content-length", b""}
 
 
-def to_upstream(headers: Headers, provider: Provider) -> Headers:
-    """The request's lines as the provider is to see them."""
+def to_upstream(
+    headers: Headers,
+    provider: Provider,
+    *,
+    key: Presented | None = None,
+    credential: str | None = None,
+    family: ProviderType | None = None,
+) -> Headers:
+    """The request's lines as the provider is to see them.
+
+    `key` is the Wellhead key that came with it, which goes nowhere; `credential` is the secret that a
+    project has for the provider, which takes the place of any other; `family` is that of the request.
+    """
     passed = end_to_end(headers, REQUEST_ENDS_HERE)
+    secret = None if key is None else key.secret.encode("utf-8", "surrogateescape")
+    passed = [line for line in passed if not carries(line[1], secret)]
     if provider.type is ProviderType.ANTHROPIC and all(n != b"anthropic-version" for n, _ in passed):
         passed.append(ANTHROPIC_VERSION)
     auth = provider.auth
-    if auth.type is not AuthType.PRESERVE:
+    if credential is not None or auth.type is not AuthType.PRESERVE:
         passed = [line for line in passed if line[0] not in CREDENTIALS]
-        if auth.type is not AuthType.NONE and auth.value is not None:
-            passed.append(_credential(auth.type, auth.header, auth.value))
+    if credential is not None:
+        passed.append(_credential(auth.type, auth.header, credential, family or provider.type))
+    elif auth.type is not AuthType.PRESERVE and auth.value is not None:
+        passed.append(_credential(auth.type, auth.header, auth.value, provider.type))
     if provider.headers:
         ours = [(name.lower().encode(), value.encode()) for name, value in provider.headers]
         names = {name for name, _ in ours}
@@ -71,30 +88,29 @@ def to_upstream(headers: Headers, provider: Provider) -> Headers:
     return passed
 
 
-def _credential(type: AuthType, header: str | None, value: str) -> tuple[bytes, bytes]:  # noqa: A002
-    if type is AuthType.BEARER and header is None:
-        return b"authorization", b"Bearer " + value.encode()
-    return (header or "x-api-key").lower().encode(), value.encode()
+def _credential(
+    type: AuthType,  # noqa: A002
+    header: str | None,
+    value: str,
+    family: ProviderType,
+) -> tuple[bytes, bytes]:
+    if header is not None:
+        return header.lower().encode(), value.encode()
+    if type is AuthType.X_API_KEY:
+        return b"x-api-key", value.encode()
+    if type is not AuthType.BEARER:  # The provider's own way.
+        if family is ProviderType.GEMINI:
+            return b"x-goog-api-key", value.encode()
+        if family is ProviderType.ANTHROPIC and not value.startswith(ANTHROPIC_OAUTH):
+            return b"x-api-key", value.encode()
+    return b"authorization", b"Bearer " + value.encode()
 
 
-def credential_hash(fields: dict[bytes, bytes], query: bytes) -> bytes | None:
-    """SHA-256 of the client's own credential, without its scheme; `None` where it sent none."""
-    for name in CREDENTIALS:
-        value = fields.get(name)
-        if value:
-            scheme, _, token = value.partition(b" ")
-            return hashlib.sha256(token.strip() if token else scheme).digest()
-    if b"key=" in query:
-        for part in query.split(b"&"):
-            name, _, value = part.partition(b"=")
-            if name == b"key" and value:
-                return hashlib.sha256(unquote_to_bytes(value)).digest()
-    return None
-
-
-def without_secrets(text: str, fields: dict[bytes, bytes], query: bytes, provider: Provider) -> str:
-    """What an upstream says, without the secrets of the request and of its provider that it may repeat."""
-    for secret in _secrets(fields, query, provider):
+def without_secrets(
+    text: str, fields: dict[bytes, bytes], query: bytes, provider: Provider, credential: str | None = None
+) -> str:
+    """What an upstream says, without the secrets of the request, its provider and its project."""
+    for secret in _secrets(fields, query, provider, credential):
         text = text.replace(secret, REDACTED)
         # A long text was cut, perhaps in the middle of one.
         for size in range(min(len(secret) - 1, len(text)), SECRET_CHARS_MIN - 1, -1):
@@ -103,13 +119,15 @@ def without_secrets(text: str, fields: dict[bytes, bytes], query: bytes, provide
     return text
 
 
-def _secrets(fields: dict[bytes, bytes], query: bytes, provider: Provider) -> list[str]:
+def _secrets(
+    fields: dict[bytes, bytes], query: bytes, provider: Provider, credential: str | None
+) -> list[str]:
     """The longest first, so that none is left in part because another is inside it."""
     values = [fields[name].decode("latin-1") for name in CARRYING_SECRETS if name in fields]
     for parameter in query.decode("latin-1").split("&"):
         name, _, value = parameter.partition("=")
         if name.lower().endswith(SECRET_PARAMETERS):
             values += [value, unquote_plus(value)]
-    values += [provider.auth.value or "", *(value for _, value in provider.headers)]
+    values += [credential or "", provider.auth.value or "", *(value for _, value in provider.headers)]
     words = {word for value in values for word in value.split() if len(word) >= SECRET_CHARS_MIN}
     return sorted(words, key=len, reverse=True)

@@ -47,6 +47,10 @@ class Relay:
         self.meter: Meter | None = None
         self.status: int | None = None
         """The upstream's."""
+        self.retry_after: bytes | None = None
+        """What the upstream said about when to come again, where it refused."""
+        self.secret: str | None = None
+        """The credential that took the place of the client's; not to be repeated in the books."""
         self.head_us: int | None = None
         """When the upstream's response head was there."""
         self.first_byte_us: int | None = None
@@ -77,6 +81,8 @@ class Relay:
             try:
                 self.head_us = self.now_us()
                 self.status = response.status
+                if response.status == 429:
+                    self.retry_after = dict(response.headers).get(b"retry-after")
                 self._note("passthrough.upstream_headers", self.head_us, status=response.status)
                 await self._carry(response, dialect, Hiding() if hide_usage else None)
             finally:

@@ -5,19 +5,22 @@ of them carries `x-wellhead-error: <code>`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wellhead.directory import ProviderType
-from wellhead.errors import CallerError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from wellhead.errors import CallerError, Quota, Refused, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from wellhead.ports import Headers
 
 _OPENAI_TYPES: Mapping[int, str] = {
     401: "authentication_error",
+    402: "insufficient_quota",
     403: "permission_error",
     404: "not_found_error",
     429: "rate_limit_error",
 }
+_OPENAI_CODES: Mapping[str, str] = {"budget_exhausted": "insufficient_quota"}
+"""Codes of ours for which OpenAI's clients know another."""
 _ANTHROPIC_TYPES: Mapping[int, str] = {
     401: "authentication_error",
     403: "permission_error",
@@ -53,7 +56,14 @@ def error_body(family: ProviderType, error: CallerError) -> bytes:
         body = {"error": message}
     else:
         kind = _OPENAI_TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
-        body = {"error": {"message": message, "type": kind, "code": error.code, "param": None}}
+        body = {
+            "error": {
+                "message": message,
+                "type": kind,
+                "code": _OPENAI_CODES.get(error.code, error.code),
+                "param": None,
+            }
+        }
     return json.dumps(body).encode()
 
 
@@ -69,11 +79,32 @@ def error_headers(error: CallerError, body: bytes) -> Headers:
     ]
     if error.retry_after_s is not None:
         lines.append((b"retry-after", b"%d" % error.retry_after_s))
+    if isinstance(error, Refused) and error.quotas:
+        lines += _quota_lines(error.quotas)
+    if error.status == 401:
+        lines.append((b"cache-control", b"no-store"))
     if error.status in (413, 426):
         lines.append((b"connection", b"close"))
     if error.status == 426:
         lines.append((b"upgrade", b"HTTP/1.1"))
     return lines
+
+
+def _quota_lines(quotas: Sequence[Quota]) -> Headers:
+    """The limits that left no room (draft-ietf-httpapi-ratelimit-headers-10, as structured fields)."""
+    policy, state = [], []
+    for quota in quotas:
+        name = (
+            '"' + "".join(c for c in quota.name if c.isascii() and c.isprintable() and c not in '"\\') + '"'
+        )
+        window = "" if quota.window_s is None else f";w={quota.window_s}"
+        frees = "" if quota.frees_s is None else f";t={quota.frees_s}"
+        policy.append(f"{name};q={quota.amount}{window}")
+        state.append(f"{name};r={quota.left}{frees}")
+    return [
+        (b"ratelimit-policy", ", ".join(policy).encode()),
+        (b"ratelimit", ", ".join(state).encode()),
+    ]
 
 
 def from_upstream(provider_id: str, error: UpstreamError) -> CallerError:

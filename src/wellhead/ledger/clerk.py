@@ -5,22 +5,38 @@ the database the connection is given up; the next use makes a new one.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine
 
 from wellhead.call import Opening
-from wellhead.database import calls, rollups, workers
+from wellhead.database import calls, key_use, limit_windows, rollups, workers
+from wellhead.database.bulk import Row
 from wellhead.database.calls import Settled
+from wellhead.database.directory import load_directory, registry_version
 from wellhead.database.engine import file_of, outages, transaction, writing_connection
+from wellhead.database.rollups import Rollup
 from wellhead.database.workers import Process, Worker
+from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable
+from wellhead.ledger.admission import Admission, Decision, Plan, Say, WindowRow, no_price
 from wellhead.ledger.fit import fitted_opening, fitted_settlement
 from wellhead.ledger.ids import Ids, slot_of
 from wellhead.ledger.processes import is_running
 from wellhead.ledger.recovery import BEAT_US, CALLS_PER_TRANSACTION, IDLE_BEAT_US, interrupt, recover
 from wellhead.ledger.rollup import tally
+from wellhead.policy import windows
+from wellhead.policy.limits import Quote
+from wellhead.vault import Vault
+
+PRUNE_US = 600_000_000
+"""How often windows that count no more are cleared away..."""
+PRUNED_MAX = 1000
+"""...and how many rows of a limit at once."""
+KEY_USE_US = 1_000_000
+"""A key's last use is written down at most this often."""
 
 
 class _RegistrationLost(Exception):
@@ -29,6 +45,41 @@ class _RegistrationLost(Exception):
 
 class _SomeWereSettled(Exception):
     """Not every settlement of the batch has a pending row."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """Ends of calls, in the forms that the tables take."""
+
+    rows: Sequence[Row]
+    windows: Sequence[WindowRow]
+    rollup: Rollup
+
+
+class _RegistryMoved(Exception):
+    """The Directory is not the present one any more."""
+
+
+NOBODY = Directory()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a clerk goes by beside the registry."""
+
+    directory: Directory = NOBODY
+    """The part of the Directory that comes from the configuration."""
+    vault: Vault | None = None
+    """Opens the credentials; without one none is opened."""
+    quote: Quote = no_price
+    charge_interrupted: bool = False
+    """What a call of a worker that died held stays charged, instead of being released."""
+
+
+NO_RULES = Rules()
+
+
+def _say_nothing(_event: str, /, **_facts: object) -> None: ...
 
 
 class Clerk:
@@ -40,10 +91,20 @@ class Clerk:
     somebody else's by now.
     """
 
-    def __init__(self, engine: Engine, now_us: Callable[[], int], process: Process) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        now_us: Callable[[], int],
+        process: Process,
+        rules: Rules = NO_RULES,
+        say: Say = _say_nothing,
+    ) -> None:
         self._engine = engine
         self._now_us = now_us
         self._process = process
+        self._rules = rules
+        self._say = say
+        self._admission = self._admission_of(rules.directory)
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         """Which file the connection writes to."""
@@ -51,6 +112,13 @@ class Clerk:
         self._open: dict[int, Opening] = {}  # The calls in flight by their ids, as they were booked.
         self._beaten_us = 0
         self._ids: Ids | None = None
+        self._pruned_us = 0
+        self._keys_used: dict[int, int] = {}
+
+    @property
+    def directory(self) -> Directory:
+        """The latest snapshot that is known."""
+        return self._admission.directory
 
     @property
     def worker(self) -> Worker:
@@ -77,10 +145,12 @@ class Clerk:
         self._open.clear()
         self._ids = Ids(worker.slot, self._now_us, after)
 
-    def book(self, openings: Sequence[Opening], settled: Sequence[Settled]) -> set[int]:
-        """Book a batch in one transaction; the ids that could not be opened since their slot was lost.
+    def book(self, openings: Sequence[Opening], settled: Sequence[Settled]) -> Mapping[int, Exception]:
+        """Book a batch in one transaction; why some of the openings were not, by their ids.
 
-        `BooksUnavailable`: nothing of it is booked.  A settlement without a pending row is passed over.
+        That is a `CallerError` (the key or a limit does not allow it) or `BooksUnavailable` (the id's slot
+        was lost).  Raised, `BooksUnavailable` means that nothing of the batch is booked.  A settlement
+        without a pending row is passed over.
         """
         openings = [fitted_opening(opening) for opening in openings]
         # Of several ends of one call the first counts.
@@ -91,29 +161,62 @@ class Clerk:
         exact = False
         while True:
             own = [opening for opening in openings if slot_of(opening.id) == self.worker.slot]
+            ends = [(opening, self._admission.with_kept(opening, end)) for opening, end in once]
+            plan = self._admission.plan(own, self._now_us())
             try:
-                self._book(own, once, exact)
+                decision = self._book(plan, ends, exact)
             except _RegistrationLost:
                 self.sign_on()
             except _SomeWereSettled:
                 exact = True
+            except _RegistryMoved:
+                self.refresh()
             else:
-                self._open.update((opening.id, opening) for opening in own)
+                self._open.update((opening.id, opening) for opening in (*plan.free, *decision.admitted))
                 for opening, _ in once:
                     self._open.pop(opening.id, None)
-                return {opening.id for opening in openings} - {opening.id for opening in own}
+                taken_for_dead = BooksUnavailable("this worker was taken for dead")
+                stale = {opening.id for opening in openings} - {opening.id for opening in own}
+                return {**plan.rulings, **decision.rulings, **dict.fromkeys(stale, taken_for_dead)}
+
+    def refresh(self) -> Directory:
+        """The Directory as the registry has it now; reads it anew only when it moved."""
+        with self._connected() as connection:
+            if registry_version(connection) != self.directory.version:
+                self._adopt(load_directory(connection, self._rules.vault))
+        return self.directory
 
     def tick(self) -> int:
         """What has to be done from time to time; how many calls of dead workers were recovered."""
         recovered = self.recover()
-        if self._silent_us(self._now_us()) >= (BEAT_US if self._open else IDLE_BEAT_US):
+        now_us = self._now_us()
+        if self._silent_us(now_us) >= (BEAT_US if self._open else IDLE_BEAT_US):
             self.book((), ())
+        if self.directory.limits and abs(now_us - self._pruned_us) >= PRUNE_US:
+            self._prune(now_us)
         return recovered
 
     def recover(self) -> int:
         """Book what dead workers left open."""
         with self._connected() as connection:
-            return recover(connection, self._process, self._now_us(), is_running)
+            return recover(connection, self._process, self._now_us(), is_running, self._settle)
+
+    def _settle(self, connection: sqlite3.Connection, settled: Sequence[Settled]) -> None:
+        """Book ends of calls that are known to be pending, limits and rollups included; under the lock."""
+        if registry_version(connection) != self.directory.version:
+            self._adopt(load_directory(connection, self._rules.vault))
+        settled = [(opening, self._admission.with_kept(opening, end)) for opening, end in settled]
+        moved = calls.settle(connection, calls.settled_rows(settled))
+        assert moved == len(settled), "rows found under the write lock do not move away"
+        limit_windows.add(connection, self._admission.settled(settled))
+        rollups.add(connection, tally(settled))
+
+    def _prune(self, now_us: int) -> None:
+        """Clear away windows that count no more; a full one leaves the rest for the next time."""
+        with self._connected() as connection, transaction(connection):
+            for limit in self.directory.limits:
+                limit_windows.prune(connection, limit.id, windows.since(limit, now_us), PRUNED_MAX)
+        self._pruned_us = now_us
 
     def sign_off(self) -> None:
         """Book what is still open as interrupted, release the slot, and let the connection go."""
@@ -121,36 +224,66 @@ class Clerk:
             with self._connected() as connection:
                 while True:
                     with transaction(connection):
-                        count = interrupt(connection, self.worker.slot, self._now_us())
+                        count = interrupt(connection, self.worker.slot, self._now_us(), self._settle)
                         if count < CALLS_PER_TRANSACTION:
                             workers.release(connection, self.worker.slot)
                             return
         finally:
             self.hang_up()
 
-    def _book(self, own: Sequence[Opening], settled: Sequence[Settled], exact: bool) -> None:
+    def _book(self, plan: Plan, settled: Sequence[Settled], exact: bool) -> Decision:
         # All that can be computed beforehand is, since other processes wait for the lock.
-        pending_rows, settled_rows, rollup = (
-            calls.pending_rows(self.worker.slot, own),
-            calls.settled_rows(settled),
-            tally(settled),
-        )
+        new = {call.id for call in plan.free} | {call.id for call, _ in plan.limited} | plan.rulings.keys()
+        earlier = [pair for pair in settled if pair[0].id not in new]
+        at_once = [pair for pair in settled if pair[0].id in new]
+        free_rows, ends = calls.pending_rows(self.worker.slot, plan.free), self._ends(earlier)
         with self._connected() as connection, transaction(connection):
+            if registry_version(connection) != self.directory.version:
+                raise _RegistryMoved
             # Asked under the lock: whoever recovers this worker from here on waits for this batch.
             now_us = self._now_us()
             beat_is_due = self._silent_us(now_us) >= BEAT_US
             if beat_is_due and not workers.beat(connection, self.worker, now_us):
                 raise _RegistrationLost
-            calls.insert(connection, pending_rows)
             if exact:
-                pending = calls.pending_among(connection, [opening.id for opening, _ in settled])
-                settled = [(opening, end) for opening, end in settled if opening.id in pending]
-                settled_rows, rollup = calls.settled_rows(settled), tally(settled)
-            if calls.settle(connection, settled_rows) != len(settled_rows):
+                pending = calls.pending_among(connection, [opening.id for opening, _ in earlier])
+                ends = self._ends([pair for pair in earlier if pair[0].id in pending])
+            # What ended makes room before anybody asks for some.
+            limit_windows.add(connection, ends.windows)
+            decision = self._admission.decide(connection, plan, now_us)
+            refused = [*plan.refused, *decision.refused]
+            admitted = {call.id: call for call in (*plan.free, *decision.admitted)}
+            more = [*decision.admitted, *(call for call, _ in refused)]
+            calls.insert(connection, free_rows + calls.pending_rows(self.worker.slot, more))
+            if calls.settle(connection, ends.rows) != len(ends.rows):
                 raise _SomeWereSettled
-            rollups.add(connection, rollup)
+            limit_windows.add(connection, decision.rows)
+            rollups.add(connection, ends.rollup)
+            # A client that left while its call was being booked: open and over in one batch.
+            over = [(admitted[opening.id], end) for opening, end in at_once if opening.id in admitted]
+            if over or refused:
+                self._settle(connection, [*over, *refused])
+            used = self._keys_just_used(admitted.values(), now_us)
+            key_use.note(connection, used)
         if beat_is_due:
             self._beaten_us = now_us
+        self._keys_used.update(used)
+        return decision
+
+    def _ends(self, settled: Sequence[Settled]) -> "_Ends":
+        return _Ends(calls.settled_rows(settled), self._admission.settled(settled), tally(settled))
+
+    def _keys_just_used(self, admitted: Iterable[Opening], now_us: int) -> list[tuple[int, int]]:
+        keys = {call.key_id for call in admitted if call.key_id is not None}
+        return [(key, now_us) for key in sorted(keys) if now_us - self._keys_used.get(key, 0) >= KEY_USE_US]
+
+    def _adopt(self, registry: Directory) -> None:
+        """Go by what the registry says from here on; providers stay those of the configuration."""
+        fixed = self._rules.directory
+        self._admission = self._admission_of(replace(registry, providers=fixed.providers, sole=fixed.sole))
+
+    def _admission_of(self, directory: Directory) -> Admission:
+        return Admission(directory, self._rules.quote, self._rules.charge_interrupted, self._say)
 
     def _silent_us(self, now_us: int) -> int:
         # A clock that was set back counts as silence too: better one heartbeat too many.

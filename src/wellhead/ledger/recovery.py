@@ -10,13 +10,13 @@ of death: figures of hours that have passed do not change afterwards.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from wellhead.call import CallState, Opening, Settlement
-from wellhead.database import calls, rollups, workers
+from wellhead.database import calls, workers
+from wellhead.database.calls import Settled
 from wellhead.database.engine import transaction
 from wellhead.database.workers import Process, Worker
-from wellhead.ledger.rollup import tally
 
 BEAT_US = 10_000_000
 """How often a worker with open calls says that it lives."""
@@ -30,6 +30,8 @@ CALLS_PER_TRANSACTION = 500
 """So that living workers wait only shortly for their turn."""
 
 Liveness = Callable[[Process], bool | None]
+Settle = Callable[[sqlite3.Connection, Sequence[Settled]], None]
+"""Books ends of calls that are known to be pending, with all that hangs on them."""
 
 
 def is_gone(worker: Worker, here: Process, now_us: int, has_pending: bool, is_running: Liveness) -> bool:
@@ -40,7 +42,9 @@ def is_gone(worker: Worker, here: Process, now_us: int, has_pending: bool, is_ru
     return now_us - worker.heartbeat_us > (SILENCE_US_MAX if has_pending else IDLE_SILENCE_US_MAX)
 
 
-def recover(connection: sqlite3.Connection, here: Process, now_us: int, is_running: Liveness) -> int:
+def recover(
+    connection: sqlite3.Connection, here: Process, now_us: int, is_running: Liveness, settle: Settle
+) -> int:
     """Book what dead workers left open and release their slots; how many calls that were.
 
     Looks first without taking the write lock: as a rule nobody died.  What it then does it
@@ -52,7 +56,7 @@ def recover(connection: sqlite3.Connection, here: Process, now_us: int, is_runni
             with transaction(connection):
                 if slot not in _gone(connection, here, now_us, is_running):
                     break
-                count = interrupt(connection, slot, now_us)
+                count = interrupt(connection, slot, now_us, settle)
                 booked += count
                 if count < CALLS_PER_TRANSACTION:
                     workers.release(connection, slot)
@@ -60,14 +64,11 @@ def recover(connection: sqlite3.Connection, here: Process, now_us: int, is_runni
     return booked
 
 
-def interrupt(connection: sqlite3.Connection, slot: int, now_us: int) -> int:
+def interrupt(connection: sqlite3.Connection, slot: int, now_us: int, settle: Settle) -> int:
     """Book some open calls of a worker as interrupted; fewer than `CALLS_PER_TRANSACTION` were the last."""
     openings = calls.pending_of(connection, slot, CALLS_PER_TRANSACTION)
-    settled = [(opening, _interrupted(opening, now_us)) for opening in openings]
-    moved = calls.settle(connection, calls.settled_rows(settled))
-    assert moved == len(settled), "rows found under the write lock do not move away"
-    rollups.add(connection, tally(settled))
-    return moved
+    settle(connection, [(opening, _interrupted(opening, now_us)) for opening in openings])
+    return len(openings)
 
 
 def _gone(connection: sqlite3.Connection, here: Process, now_us: int, is_running: Liveness) -> set[int]:

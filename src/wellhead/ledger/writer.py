@@ -20,15 +20,16 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Engine
 
 from wellhead.call import Opening, Settlement
 from wellhead.database.calls import Settled
 from wellhead.database.workers import Process
+from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable
-from wellhead.ledger.clerk import Clerk
+from wellhead.ledger.clerk import NO_RULES, Clerk, Rules
 from wellhead.ledger.processes import this_process
 
 OPENINGS_QUEUED_MAX = 10_000
@@ -46,7 +47,8 @@ CLOSE_S_MAX = 10.0
 
 _T = TypeVar("_T")
 _Waiting = tuple[Opening, "asyncio.Future[None]"]
-_Answer = tuple["asyncio.Future[None]", BooksUnavailable | None]
+_Answer = tuple["asyncio.Future[Any]", Any]
+"""A future, and its result or exception."""
 
 
 class Say(Protocol):
@@ -72,15 +74,17 @@ class Writer:
         *,
         now_us: Callable[[], int] = clock_us,
         process: Process | None = None,
+        rules: Rules = NO_RULES,
         say: Say = _say_nothing,
         tick_s: float = TICK_S,
     ) -> None:
-        self._clerk = Clerk(engine, now_us, process or this_process())
+        self._clerk = Clerk(engine, now_us, process or this_process(), rules, say)
         self._say = say
         self._tick_s = tick_s
         self._next_tick_s = 0.0
         self._openings: deque[_Waiting] = deque()
         self._settlements: deque[Settled] = deque()
+        self._asking: deque[asyncio.Future[Directory]] = deque()
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._asleep = False
         self._closing = False
@@ -114,6 +118,22 @@ class Writer:
     def next_id(self) -> int:
         return self._clerk.next_id()
 
+    @property
+    def directory(self) -> Directory:
+        return self._clerk.directory
+
+    async def current(self) -> Directory:
+        if self._closing or not self.is_alive:
+            raise BooksUnavailable("the books are closed")
+        if len(self._asking) >= OPENINGS_QUEUED_MAX:
+            raise BooksUnavailable("too many requests wait for the books")
+        answer: asyncio.Future[Directory] = asyncio.get_running_loop().create_future()
+        self._asking.append(answer)
+        self._ring()
+        if self._closing:
+            raise BooksUnavailable("the books are closed")
+        return await answer
+
     async def open(self, opening: Opening) -> None:
         if self._closing or not self.is_alive:
             raise BooksUnavailable("the books are closed")
@@ -144,6 +164,7 @@ class Writer:
         try:
             while not self._closing:
                 self._sleep()
+                self._answer_the_asking()
                 self._book_queued()
                 self._tick_if_due()
             self._finish()
@@ -167,7 +188,19 @@ class Writer:
 
     def _has_work(self) -> bool:
         # Settlements that could not be booked are no reason to try again at once.
-        return bool(self._openings or (self._settlements and self.fault is None))
+        return bool(self._openings or self._asking or (self._settlements and self.fault is None))
+
+    def _answer_the_asking(self) -> None:
+        """Everybody who asked before the look at the registry gets what it said."""
+        asking = _taken(self._asking)
+        if not asking:
+            return
+        try:
+            found: Directory | BooksUnavailable = self._clerk.refresh()
+        except BooksUnavailable as error:
+            self._set_fault(str(error))
+            found = BooksUnavailable(str(error))
+        _answer([(answer, found) for answer in asking])
 
     def _book_queued(self) -> None:
         while self._openings or self._settlements:
@@ -177,7 +210,7 @@ class Writer:
 
     def _book(self, waiting: Sequence[_Waiting], settled: Sequence[Settled]) -> None:
         try:
-            stale = self._clerk.book([opening for opening, _ in waiting], settled)
+            rulings = self._clerk.book([opening for opening, _ in waiting], settled)
         except BooksUnavailable as error:
             self._settlements.extendleft(reversed(settled))
             self._set_fault(str(error))
@@ -186,10 +219,10 @@ class Writer:
             self._book_one_by_one(waiting, settled, error)
         else:
             self._set_fault(None)
-            gone = BooksUnavailable("this worker was taken for dead")
-            if stale:
-                self._say("worker_taken_for_dead", calls_refused=len(stale))
-            _answer([(booked, gone if opening.id in stale else None) for opening, booked in waiting])
+            dead = sum(isinstance(ruling, BooksUnavailable) for ruling in rulings.values())
+            if dead:
+                self._say("worker_taken_for_dead", calls_refused=dead)
+            _answer([(booked, rulings.get(opening.id)) for opening, booked in waiting])
 
     def _book_one_by_one(
         self, waiting: Sequence[_Waiting], settled: Sequence[Settled], error: Exception
@@ -235,8 +268,11 @@ class Writer:
 
     def _refuse_the_waiting(self) -> None:
         self._closing = True
+        closed = BooksUnavailable("the books are closed")
         while waiting := _taken(self._openings):
-            _answer([(booked, BooksUnavailable("the books are closed")) for _, booked in waiting])
+            _answer([(booked, closed) for _, booked in waiting])
+        while asking := _taken(self._asking):
+            _answer([(answer, closed) for answer in asking])
 
     def _set_fault(self, fault: str | None) -> None:
         if fault is not None and self.fault is None:
@@ -268,10 +304,10 @@ def _answer(answers: Sequence[_Answer]) -> None:
 
 
 def _wake(answers: Sequence[_Answer]) -> None:
-    for booked, error in answers:
-        if booked.done():  # Cancelled meanwhile.
+    for future, answer in answers:
+        if future.done():  # Cancelled meanwhile.
             continue
-        if error is None:
-            booked.set_result(None)
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
         else:
-            booked.set_exception(error)
+            future.set_result(answer)

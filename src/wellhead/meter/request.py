@@ -46,7 +46,7 @@ MAX_OUTPUT_AT = (
 
 SMALL = (
     "model", "stream", "stream_options", "user", "safety_identifier", "metadata", "prompt_cache_key",
-    "conversation", "provider", *dict.fromkeys(path.partition(".")[0] for path in MAX_OUTPUT_AT),
+    "conversation", "provider", "n", *dict.fromkeys(path.partition(".")[0] for path in MAX_OUTPUT_AT),
 )  # fmt: skip
 LISTS = ("messages", "contents", "input")
 
@@ -72,6 +72,7 @@ _USER_ID = _finders("metadata.user_id")
 _USER = _finders("user", "safety_identifier")
 _SESSION = _finders("prompt_cache_key", "conversation", "conversation.id")
 _PROVIDER = _finders("provider")
+_CHOICES = _finders("n", "generationConfig.candidateCount", "generation_config.candidate_count")
 _STREAMED = {True: True, "true": True, False: False, "false": False}
 
 
@@ -87,7 +88,8 @@ def read_request(body: bytes, dialect: Dialect | None) -> Asked:
         model=_text(asked, _MODEL),
         streamed=_STREAMED.get(_scalar(asked.get("stream"))),
         include_usage=True in _INCLUDE_USAGE(asked),
-        max_output_tokens=_max_output(asked, dialect),
+        max_output_tokens=_count(asked, _max_output_finders(dialect)),
+        choices=_count(asked, _CHOICES),
         message_count=_message_count(asked, dialect),
         user=_text(asked, _USER) or user_id,
         session=_session(user_id) or _text(asked, _SESSION),
@@ -184,8 +186,8 @@ def _max_output_finders(dialect: Dialect | None) -> tuple[Find, ...]:
     return _finders(*(dialect.max_output_at if dialect else MAX_OUTPUT_AT))
 
 
-def _max_output(asked: dict[str, Any], dialect: Dialect | None) -> int | None:
-    for find in _max_output_finders(dialect):
+def _count(asked: dict[str, Any], finds: tuple[Find, ...]) -> int | None:
+    for find in finds:
         for value in find(asked):
             if type(value) is int and 0 <= value <= COUNT_MAX:
                 return value

@@ -77,17 +77,25 @@ def unauthorized(key: Key | None, now_us: int) -> CallerError | None:
 
 def forbidden(directory: Directory, key: Key, call: Opening) -> Refused | None:
     """What a good key does not allow, if the call is that: 403."""
-    project = directory.projects.get(key.project_id) if key.project_id is not None else None
-    if project is not None and project.archived_us is not None:
-        return Refused("project_archived", 403, "The project of this key is archived")
-    if not allows(key.allowed_endpoints, endpoint_of(call)):
-        return Refused("endpoint_not_allowed", 403, f"This key does not allow {endpoint_of(call)}")
+    refused = forbidden_endpoint(directory, key, endpoint_of(call))
+    if refused is not None:
+        return refused
     if not allows(key.allowed_providers, call.provider):
         return Refused("provider_not_allowed", 403, f"This key does not allow the provider {call.provider}")
     if not allows(key.allowed_models, call.model or ""):
         return Refused(
             "model_not_allowed", 403, f"This key does not allow the model {call.model or '(none)'}"
         )
+    return None
+
+
+def forbidden_endpoint(directory: Directory, key: Key, endpoint: str) -> Refused | None:
+    """The same for a request that generates nothing, such as a list of models."""
+    project = directory.projects.get(key.project_id) if key.project_id is not None else None
+    if project is not None and project.archived_us is not None:
+        return Refused("project_archived", 403, "The project of this key is archived")
+    if not allows(key.allowed_endpoints, endpoint):
+        return Refused("endpoint_not_allowed", 403, f"This key does not allow {endpoint[:200]}")
     return None
 
 

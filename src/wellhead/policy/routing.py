@@ -11,7 +11,7 @@ send an Anthropic key as a bearer token (see `docs/decisions/0004-routing.md`).
 
 from dataclasses import dataclass
 
-from wellhead.directory import AuthType, Directory, Provider, ProviderType
+from wellhead.directory import Directory, Provider, ProviderType
 from wellhead.errors import CallerError
 
 # The last part of a path decides the dialect; the first entry that fits wins.
@@ -140,9 +140,6 @@ def target(provider: Provider, raw_path: bytes, query: bytes) -> bytes:
         raw_path = provider.upstream_path.encode()
     elif base_path and raw_path.startswith(last := base_path[base_path.rindex(b"/") :] + b"/"):
         raw_path = raw_path[len(last) - 1 :]
-    if provider.auth.type is not AuthType.PRESERVE and b"key=" in query:
-        # The client's own credential goes nowhere but where the client meant it to go.
-        query = b"&".join(part for part in query.split(b"&") if not part.startswith(b"key="))
     return base_path + raw_path + (b"?" + query if query else b"")
 
 

@@ -1,0 +1,223 @@
+"""Admission: which calls of a batch are booked as open, and what that takes of their limits.
+
+::
+
+    plan      before the lock   what the key allows; which limits each call meets; its hold
+    decide    under the lock    room left in every limit, in order of arrival, all or nothing
+    settled   under the lock    what calls that ended give back
+
+`plan` belongs to one Directory: it is made anew when the registry moved.
+"""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from wellhead.call import CallState, Opening, Settlement
+from wellhead.database import limit_windows
+from wellhead.database.calls import Settled
+from wellhead.directory import Directory
+from wellhead.errors import CallerError, Refused
+from wellhead.limit import Action, Limit
+from wellhead.policy import admission, windows
+from wellhead.policy.admission import Shortage
+from wellhead.policy.limits import Limits, Met, Quote, given_back, kept, taken, with_holds
+
+WindowRow = tuple[int, str, int, int, int, int]
+"""Limit, subject, bucket; added to used, held, exceeded."""
+Say = Callable[..., object]
+
+
+def no_price(_provider: str, _model: str | None, _input: int, _output: int) -> None:
+    """The quote of whoever knows no prices."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """A batch of openings, sorted by what there is to decide about them."""
+
+    free: list[Opening] = field(default_factory=list)
+    """They meet no limit."""
+    limited: list[tuple[Opening, list[Met]]] = field(default_factory=list)
+    rulings: dict[int, CallerError] = field(default_factory=dict)
+    """Those that may not go, by call id."""
+    refused: list[Settled] = field(default_factory=list)
+    """Those of them that are booked as refused."""
+
+
+@dataclass(slots=True)
+class Decision:
+    """What became of the limited ones."""
+
+    admitted: list[Opening] = field(default_factory=list)
+    rulings: dict[int, CallerError] = field(default_factory=dict)
+    refused: list[Settled] = field(default_factory=list)
+    rows: list[WindowRow] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Short:
+    """A limit without room for a call."""
+
+    limit: Limit
+    subject: str
+    used: int
+    held: int
+
+
+class Admission:
+    """The rules of one Directory."""
+
+    def __init__(self, directory: Directory, quote: Quote, charge_interrupted: bool, say: Say) -> None:
+        self.directory = directory
+        self._limits = Limits(directory.limits)
+        self._quote = quote
+        self._charge_interrupted = charge_interrupted
+        self._say = say
+
+    def plan(self, openings: Iterable[Opening], now_us: int) -> Plan:
+        """Everything about a batch that needs no look at the windows."""
+        plan = Plan()
+        for opening in openings:
+            ruling = self._ruling(opening, now_us)
+            met = self._limits.met_by(opening)
+            hold = with_holds(opening, met, self._quote)
+            call = replace(
+                opening,
+                admitted_us=now_us,
+                hold_input_tokens=hold[0],
+                hold_output_tokens=hold[1],
+                hold_nanousd=hold[2],
+            )
+            if isinstance(ruling, Refused):
+                plan.refused.append(_refused(call, ruling, now_us))
+            if ruling is not None:
+                plan.rulings[call.id] = ruling
+            elif met:
+                plan.limited.append((call, met))
+            else:
+                plan.free.append(call)
+        return plan
+
+    def _ruling(self, opening: Opening, now_us: int) -> CallerError | None:
+        if opening.key_id is None:
+            return None
+        # The gateway knew the key when the call came; meanwhile it may be worth nothing.
+        key = self.directory.keys_by_id.get(opening.key_id)
+        ruling = admission.unauthorized(key, now_us)
+        if ruling is None and key is not None:
+            return admission.forbidden(self.directory, key, opening)
+        return ruling
+
+    def decide(self, connection: sqlite3.Connection, plan: Plan, now_us: int) -> Decision:
+        """Admit the limited calls of a batch as far as there is room; call it under the write lock."""
+        decision = Decision()
+        if not plan.limited:
+            return decision
+        wanted = {(limit, subject) for _, met in plan.limited for limit, subject in met}
+        room = limit_windows.standings(
+            connection, [(limit.id, subject, windows.since(limit, now_us)) for limit, subject in wanted]
+        )
+        counted: defaultdict[tuple[int, str, int], list[int]] = defaultdict(lambda: [0, 0, 0])
+        for planned, met in plan.limited:
+            # The moment under the lock decides the window, however long the lock was waited for.
+            call = replace(planned, admitted_us=now_us)
+            short = [
+                _Short(limit, subject, *now)
+                for limit, subject in met
+                if not _fits(limit, now := room.get((limit.id, subject), (0, 0)), call)
+            ]
+            refusing = [one for one in short if one.limit.action is Action.REFUSE]
+            for one in refusing or short:
+                counted[one.limit.id, one.subject, windows.bucket_of(one.limit, now_us)][2] += 1
+            if refusing:
+                shortages = [self._shortage(connection, call, one, now_us) for one in refusing]
+                ruling = admission.refusal(call, shortages, now_us)
+                decision.rulings[call.id] = ruling
+                decision.refused.append(_refused(call, ruling, now_us))
+                continue
+            for one in short:
+                if one.limit.action is Action.WARN:
+                    self._say("limit_exceeded", limit_id=one.limit.id, used=one.used, held=one.held)
+            for limit, subject in met:
+                used, held = taken(limit.measure, call)
+                before = room.get((limit.id, subject), (0, 0))
+                room[limit.id, subject] = before[0] + used, before[1] + held
+                sums = counted[limit.id, subject, windows.bucket_of(limit, now_us)]
+                sums[0] += used
+                sums[1] += held
+            decision.admitted.append(call)
+        decision.rows = _rows(counted)
+        return decision
+
+    def _shortage(
+        self, connection: sqlite3.Connection, call: Opening, short: "_Short", now_us: int
+    ) -> Shortage:
+        limit = short.limit
+        wanted = sum(taken(limit.measure, call))
+        frees_us, left = None, short.used + short.held
+        for bucket, bucket_used, bucket_held in limit_windows.frees(
+            connection, limit.id, short.subject, windows.since(limit, now_us)
+        ):
+            left -= bucket_used + bucket_held
+            if admission.fits(limit, left, 0, wanted):
+                frees_us = windows.frees_us(limit, bucket)
+                break
+        return Shortage(limit, short.used, short.held, wanted, frees_us)
+
+    def with_kept(self, call: Opening, end: Settlement) -> Settlement:
+        """The end, with what it keeps of the call's hold, and its price if there is one to be had."""
+        usage = end.usage
+        if (
+            end.cost_nanousd is None
+            and self._quote is not no_price
+            and usage.input_tokens is not None
+            and usage.output_tokens is not None
+        ):
+            price = self._quote(call.provider, call.model, usage.input_tokens, usage.output_tokens)
+            end = end if price is None else replace(end, cost_nanousd=price)
+        hold = kept(call, end, self._quote, self._charge_interrupted)
+        if hold == (None, None, None):
+            return end
+        return replace(end, hold_input_tokens=hold[0], hold_output_tokens=hold[1], hold_nanousd=hold[2])
+
+    def settled(self, settled: Iterable[Settled]) -> list[WindowRow]:
+        """What calls that ended change about the limits they meet."""
+        if not self.directory.limits:
+            return []
+        counted: defaultdict[tuple[int, str, int], list[int]] = defaultdict(lambda: [0, 0, 0])
+        for call, end in settled:
+            if end.state is CallState.REFUSED or call.admitted_us is None:
+                continue
+            for limit, subject in self._limits.met_by(call):
+                used, held = given_back(limit, call, end)
+                if used or held:
+                    sums = counted[limit.id, subject, windows.bucket_of(limit, call.admitted_us)]
+                    sums[0] += used
+                    sums[1] += held
+        return _rows(counted)
+
+
+def _fits(limit: Limit, room: tuple[int, int], call: Opening) -> bool:
+    return admission.fits(limit, *room, sum(taken(limit.measure, call)))
+
+
+def _refused(call: Opening, ruling: CallerError, now_us: int) -> Settled:
+    unheld = replace(call, hold_input_tokens=None, hold_output_tokens=None, hold_nanousd=None)
+    end = Settlement(
+        state=CallState.REFUSED,
+        finished_us=max(now_us, call.started_us),
+        status_code=ruling.status,
+        error_code=ruling.code,
+        error_message=ruling.message,
+        streamed=call.streamed,
+        latency_us=max(now_us - call.started_us, 0),
+    )
+    return unheld, end
+
+
+def _rows(counted: Mapping[tuple[int, str, int], Sequence[int]]) -> list[WindowRow]:
+    return sorted((*key, sums[0], sums[1], sums[2]) for key, sums in counted.items())
