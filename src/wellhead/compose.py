@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import uvicorn
     from sqlalchemy import Engine
 
+    from wellhead.vault import Vault
+
 KEEPALIVE_S = 75
 """How long an idle client connection is kept; longer than the pools of common clients."""
 BOOKS_LOOK_S = 0.5
@@ -107,19 +109,30 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
     from wellhead.gateway.app import Gateway, GatewayOptions
     from wellhead.gateway.server import GatewayProtocol, quiet
     from wellhead.gateway.upstream import AiohttpUpstream
+    from wellhead.ledger.clerk import Rules
     from wellhead.ledger.writer import Writer
 
     quiet()
     clock = Clock()
     engine = _engine(settings)
-    books = Writer(engine, now_us=clock.now_us, say=_say(log))
+    providers = directory(settings)
+    rules = Rules(
+        directory=providers, vault=_vault(settings), charge_interrupted=settings.limits.charge_interrupted
+    )
+    books = Writer(engine, now_us=clock.now_us, rules=rules, say=_say(log))
     books.start()
     upstream = AiohttpUpstream()
     gateway = Gateway(
-        directory=directory(settings),
+        directory=providers,
         books=books,
         upstream=upstream,
-        options=GatewayOptions(max_request_body=settings.gateway.max_request_body),
+        options=GatewayOptions(
+            max_request_body=settings.gateway.max_request_body,
+            require_key=settings.gateway.requires_key,
+            client_names={bytes.fromhex(hash_): name for hash_, name in settings.gateway.client_names},
+            allowed_origins=settings.gateway.allowed_origins,
+            output_tokens_ceiling=settings.limits.output_tokens_ceiling,
+        ),
         now_us=clock.now_us,
         log=log,
     )
@@ -205,6 +218,13 @@ def directory(settings: Settings) -> Directory:
     if settings.upstream is not None and not settings.providers:
         return Directory(sole=sole(settings.upstream, settings.gateway.on_disconnect))
     return Directory(providers=settings.providers)
+
+
+def _vault(settings: Settings) -> "Vault | None":
+    """What opens the credentials; the supervisor sees to it that there is a master key."""
+    from wellhead.vault import Vault, parse_master_key
+
+    return None if settings.master_key is None else Vault(parse_master_key(settings.master_key))
 
 
 def _say(log: Log) -> Callable[..., None]:
