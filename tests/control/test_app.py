@@ -4,6 +4,7 @@ import pytest
 
 from fakes.control import a_client, an_app, assert_one_shape
 from fakes.reports import FakeReports
+from wellhead.control.roles import OPEN
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/_qs", "/_qs/metrics/", "/_qs/metrics/ui", "/docs"])
@@ -47,13 +48,13 @@ async def test_books_that_cannot_be_read_are_a_503_that_says_when_to_ask_again()
 async def test_a_failed_validation_has_the_one_shape_and_does_not_repeat_what_was_sent() -> None:
     app = an_app()
 
-    @app.get("/counted")
+    @app.get("/counted", dependencies=OPEN)
     def counted(n: int) -> int:
         return n
 
     async with a_client(app) as client:
         answer = await client.get("/counted", params={"n": "canary-secret"})
-    assert_one_shape(answer, 422, "VALIDATION_FAILED")
+    assert_one_shape(answer, 400, "VALIDATION_FAILED")
     assert answer.json()["details"][0]["at"] == "query.n"
     assert "canary" not in answer.text
 
@@ -72,8 +73,9 @@ async def test_the_document_describes_every_endpoint_with_an_example_and_its_err
             schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
             assert "$ref" in schema, path
     metrics = document["paths"]["/_qs/metrics"]["get"]
-    assert set(metrics["responses"]) == {"200", "400", "401", "503", "default"}
+    assert set(metrics["responses"]) == {"200", "400", "401", "403", "429", "503", "default"}
     assert metrics["responses"]["200"]["content"]["application/json"]["example"]["totals"]
     assert [one["name"] for one in metrics["parameters"]] == ["from", "to", "model"]
-    assert metrics["security"] == [{"basic": []}]
+    assert metrics["security"] == [{"basic": []}, {"bearer": []}, {"token": []}, {"session": []}]
+    assert "security" not in document["paths"]["/health"]["get"]
     assert "HTTPValidationError" not in document["components"]["schemas"]

@@ -1,11 +1,15 @@
 """Only this machine may come in, by its own names, and every response carries the security headers."""
 
+from collections.abc import AsyncIterator
+from typing import Any
+
 import httpx
 import pytest
 
 from fakes.control import a_client, an_app, assert_one_shape
 from wellhead.control.app import ControlOptions
 from wellhead.control.guard import SECURITY_HEADERS
+from wellhead.control.roles import OPEN
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
@@ -79,3 +83,94 @@ async def test_strict_transport_is_asked_for_over_tls_only() -> None:
     forged = {"x-forwarded-proto": "https"}
     async with a_client(an_app()) as client:
         assert "strict-transport-security" not in (await client.get("/health", headers=forged)).headers
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://evil.example",
+        "http://127.0.0.1:3000",
+        "http://localhost:8081",
+        "https://127.0.0.1:8081.evil.example",
+        "http://user@127.0.0.1:8081",
+        "http://127.0.0.1:8081/",
+        "null",
+        "",
+        "file://",
+    ],
+)
+async def test_a_page_from_elsewhere_may_not_change_anything_even_when_nobody_is_configured(
+    origin: str,
+) -> None:
+    async with a_client(an_app()) as client:
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            answer = await client.request(method, "/_qs/metrics", headers={"origin": origin})
+            assert_one_shape(answer, 403, "ORIGIN_NOT_ALLOWED")
+        assert (await client.get("/_qs/metrics", headers={"origin": origin})).status_code == 200
+
+
+async def test_our_own_pages_may_and_those_of_listed_names() -> None:
+    async with a_client(an_app(options=ControlOptions(hosts=("box.lan",)))) as client:
+        for origin in (
+            "http://127.0.0.1:8081",
+            "HTTP://127.0.0.1:8081",
+            "https://box.lan",
+            "http://box.lan:3000",
+        ):
+            answer = await client.post("/_qs/metrics", headers={"origin": origin})
+            assert_one_shape(answer, 405, "METHOD_NOT_ALLOWED")
+
+
+async def test_two_origins_are_refused() -> None:
+    origins = [("origin", "http://127.0.0.1:8081"), ("origin", "http://evil.example")]
+    async with a_client(an_app()) as client:
+        assert_one_shape(await client.post("/health", headers=origins), 403, "ORIGIN_NOT_ALLOWED")
+
+
+REMOTE: dict[str, Any] = {"allow_remote": True, "basic_user": "ann", "basic_password": "pw"}
+
+
+async def test_other_machines_may_come_in_where_that_is_configured() -> None:
+    remote = an_app(options=ControlOptions(bind_host="10.0.0.9", hosts=("box.lan",), **REMOTE))
+    async with a_client(remote, "10.0.0.1") as client:
+        for host in ("10.0.0.9:8081", "box.lan"):
+            answer = await client.get("/_qs/metrics", headers={"host": host}, auth=("ann", "pw"))
+            assert answer.status_code == 200
+            assert_one_shape(await client.get("/_qs/metrics", headers={"host": host}), 401, "UNAUTHORIZED")
+        for host in ("evil.example", "10.0.0.8"):
+            answer = await client.get("/_qs/metrics", headers={"host": host}, auth=("ann", "pw"))
+            assert_one_shape(answer, 403, "HOST_NOT_ALLOWED")
+
+
+@pytest.mark.parametrize("bind_host", ["0.0.0.0", "::"])
+async def test_bound_to_every_address_it_is_asked_for_by_any_of_them_but_not_by_any_name(
+    bind_host: str,
+) -> None:
+    remote = an_app(options=ControlOptions(bind_host=bind_host, **REMOTE))
+    async with a_client(remote, "10.0.0.1") as client:
+        for host in ("10.0.0.9:8081", "[2001:db8::1]:8081"):
+            assert (await client.get("/health", headers={"host": host})).status_code == 200
+        answer = await client.get("/health", headers={"host": "evil.example"})
+        assert_one_shape(answer, 403, "HOST_NOT_ALLOWED")
+
+
+async def test_a_body_is_bounded_whether_its_size_is_announced_or_not() -> None:
+    app = an_app()
+
+    @app.post("/taken", dependencies=OPEN)
+    def taken(body: dict[str, str]) -> int:
+        return len(body["x"])
+
+    async def pieces(size: int) -> AsyncIterator[bytes]:
+        yield b'{"x":"'
+        for _ in range(size // 1000):
+            yield b"x" * 1000
+        yield b'"}'
+
+    json = {"content-type": "application/json"}
+    async with a_client(app) as client:
+        assert (await client.post("/taken", json={"x": "x" * 65_000})).json() == 65_000
+        assert_one_shape(await client.post("/taken", json={"x": "x" * 66_000}), 413, "BODY_TOO_LARGE")
+        assert (await client.post("/taken", content=pieces(65_000), headers=json)).json() == 65_000
+        answer = await client.post("/taken", content=pieces(66_000), headers=json)
+        assert_one_shape(answer, 413, "BODY_TOO_LARGE")

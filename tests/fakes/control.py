@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 import structlog
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from fakes.reports import FakeReports
@@ -23,6 +24,11 @@ def silent_log() -> Log:
 
 def an_app(reports: Reports | None = None, options: ControlOptions = NO_OPTIONS) -> FastAPI:
     return build(reports=reports or FakeReports(), options=options, version="1.2.3", log=silent_log())
+
+
+def hashed(password: str) -> str:
+    """An argon2id hash that costs next to nothing."""
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(password)
 
 
 @asynccontextmanager

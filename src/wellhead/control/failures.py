@@ -4,6 +4,7 @@
 its meaning.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,12 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
-from wellhead.errors import BooksUnavailable, CallerError
+from wellhead.errors import BooksUnavailable, CallerError, Conflict, Invalid, NotFound
 
 RETRY_AFTER_S = 1
 """When to ask again after the books were not available."""
-
+NO_OBJECT = ("model_attributes_type", "dict_type", "missing")
 
 Responses = dict[int | str, dict[str, Any]]
 """Answers by status, as FastAPI wants them described."""
@@ -51,6 +53,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(CallerError, _caller)
     app.add_exception_handler(BooksUnavailable, _books)
+    app.add_exception_handler(NotFound, _registry(404, "NOT_FOUND"))
+    app.add_exception_handler(Conflict, _registry(409, "CONFLICT"))
+    app.add_exception_handler(Invalid, _registry(400, "VALIDATION_FAILED"))
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
@@ -67,25 +72,52 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
                 headers,
             )
         case 405:
-            allowed = headers.get("Allow", "GET")
+            allowed = ", ".join(_methods(request))
             said = f"{request.method} is not possible here; {allowed} is."
-            return failure(405, "METHOD_NOT_ALLOWED", said, headers)
+            return failure(405, "METHOD_NOT_ALLOWED", said, {"allow": allowed})
+        case 413:
+            return failure(413, "BODY_TOO_LARGE", str(error.detail))
         case status:
             return failure(status, "BAD_REQUEST" if status < 500 else "INTERNAL", str(error.detail), headers)
 
 
+def _methods(request: Request) -> list[str]:
+    """What is possible at this path; each of its routes knows only its own methods."""
+    routes = [one for one in request.app.routes if one.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for one in routes for method in one.methods if method != "HEAD"})
+
+
 async def _validation(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    if all(one["loc"][0] == "path" for one in error.errors()):
+        # What cannot be an id is nobody's.
+        return failure(404, "NOT_FOUND", "There is nothing with this id.")
     # What was sent is not repeated: it may hold a secret.
-    details = [{"at": ".".join(map(str, one["loc"])), "problem": one["msg"]} for one in error.errors()]
+    details = [{"at": ".".join(map(str, one["loc"])), "problem": _problem(one)} for one in error.errors()]
     said = "; ".join(f"{one['at']}: {one['problem']}" for one in details)
     body = {"error": f"The request is not valid: {said}.", "code": "VALIDATION_FAILED", "details": details}
-    return JSONResponse(body, 422)
+    return JSONResponse(body, 400)
+
+
+def _problem(one: dict[str, Any]) -> str:
+    if one["loc"] == ("body",) and one["type"] in NO_OBJECT:
+        return "it must be a JSON object, sent with `Content-Type: application/json`"
+    said: str = one["msg"]
+    return said.removeprefix("Value error, ").rstrip(".")
 
 
 async def _caller(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, CallerError)
-    return failure(error.status, error.code, error.message)
+    wait = {} if error.retry_after_s is None else {"retry-after": str(error.retry_after_s)}
+    return failure(error.status, error.code, error.message, wait)
+
+
+def _registry(status: int, code: str) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
+    async def answer(_request: Request, error: Exception) -> JSONResponse:
+        said = str(error)
+        return failure(status, code, f"{said[:1].upper()}{said[1:].removesuffix('.')}.")
+
+    return answer
 
 
 async def _books(_request: Request, _error: Exception) -> JSONResponse:

@@ -14,6 +14,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from wellhead.control.roles import OPEN
 from wellhead.errors import BooksUnavailable
 from wellhead.ports import Reports
 
@@ -100,18 +101,19 @@ class DatabaseCheck:
         return Check(status="fail" if output else "pass", responseTime=taken_ms, output=output)
 
 
-def router(reports: Reports) -> APIRouter:
+def add_to(routes: APIRouter, reports: Reports) -> None:
     """`/health` and `/ready`."""
-    routes = APIRouter(tags=["health"])
     database = DatabaseCheck(reports)
 
-    @routes.get("/health", summary="Is the process alive?")
+    @routes.get("/health", tags=["health"], dependencies=OPEN, summary="Is the process alive?")
     async def health() -> Health:
         """Always open, and asks nobody."""
         return Health()
 
     @routes.get(
         "/ready",
+        tags=["health"],
+        dependencies=OPEN,
         summary="Can it do its work?",
         response_model=Ready,
         responses={
@@ -131,8 +133,6 @@ def router(reports: Reports) -> APIRouter:
             return _shown(Ready(status="pass", checks=checks), 200)
         said = "The database does not answer; new calls cannot be booked."
         return _shown(NotReady(status="fail", checks=checks, error=said, code="NOT_READY"), 503)
-
-    return routes
 
 
 def _shown(ready: Ready, status: int) -> JSONResponse:

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from wellhead.control.auth import UNAUTHORIZED, Basic
 from wellhead.control.failures import Responses, described
-from wellhead.control.options import ControlOptions
+from wellhead.control.operators import REFUSALS
 from wellhead.control.parameters import only
+from wellhead.control.roles import OPEN, VIEWER
 from wellhead.control.times import EXAMPLE, range_us
 from wellhead.ports import Reports
 
@@ -71,26 +71,26 @@ METRICS_RESPONSES: Responses = {
         f"`from` must be a time such as {EXAMPLE}.",
     ),
     503: described("The books cannot be read now.", "BOOKS_UNAVAILABLE", "The books cannot be read now."),
-    **UNAUTHORIZED,
+    **REFUSALS,
 }
 SINCE = "Calls that ended at this moment or later; ISO-8601 with Z or an offset, without one UTC."
 UNTIL = "Calls that ended before this moment; ISO-8601 with Z or an offset, without one UTC."
 
 
-def router(reports: Reports, options: ControlOptions) -> APIRouter:
+def add_to(routes: APIRouter, reports: Reports) -> None:
     """The endpoints under `/_qs`."""
-    routes = APIRouter(prefix="/_qs", tags=["metrics"])
 
-    @routes.get("/health", summary="Is the control plane alive?")
+    @routes.get("/_qs/health", tags=["metrics"], dependencies=OPEN, summary="Is the control plane alive?")
     async def health() -> Alive:
         """Always open, and asks nobody."""
         return Alive()
 
     @routes.get(
-        "/metrics",
+        "/_qs/metrics",
+        tags=["metrics"],
         summary="Requests, tokens and latency",
         response_model=Metrics,
-        dependencies=[Depends(Basic(options)), Depends(only("from", "to", "model"))],
+        dependencies=[*VIEWER, Depends(only("from", "to", "model"))],
         responses=METRICS_RESPONSES,
     )
     def metrics(
@@ -102,5 +102,3 @@ def router(reports: Reports, options: ControlOptions) -> APIRouter:
         # A plain function: it runs in a thread, so a slow report holds up nothing else.
         since_us, until_us = range_us(since, until)
         return reports.qs_metrics(since_us, until_us, model)
-
-    return routes
