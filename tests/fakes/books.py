@@ -1,6 +1,8 @@
 """Books in memory: the same promises as the ledger's writer, and faults on demand.  And what fills books."""
 
 import asyncio
+import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +10,13 @@ from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from wellhead.call import CallState, Opening, Settlement
+from wellhead.database import calls, rollups
+from wellhead.database.calls import Settled
 from wellhead.database.engine import make_engine
 from wellhead.database.schema import metadata
 from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable, CallerError, Refused
+from wellhead.ledger.rollup import tally
 from wellhead.ledger.writer import clock_us
 from wellhead.policy import admission
 from wellhead.usage import Usage, UsageSource
@@ -141,3 +146,9 @@ def rows_of(engine: Engine, table: str) -> list[dict[str, Any]]:
 def rollups_of(engine: Engine) -> dict[str, list[dict[str, Any]]]:
     """Everything that can be rebuilt."""
     return {table: rows_of(engine, table) for table in ("usage_hourly", "usage_total", "latency_hourly")}
+
+
+def book_ends(connection: sqlite3.Connection, settled: Sequence[Settled]) -> None:
+    """Book ends of calls in books without limits, as recovery wants it done."""
+    calls.settle(connection, calls.settled_rows(settled))
+    rollups.add(connection, tally(settled))

@@ -52,7 +52,7 @@ def opening(clerk: Clerk) -> Opening:
 def test_a_call_may_be_opened_and_settled_in_one_batch(clerk: Clerk, engine: Engine) -> None:
     call = opening(clerk)
 
-    assert clerk.book([call], [(call, a_settlement())]) == set()
+    assert clerk.book([call], [(call, a_settlement())]) == {}
     (row,) = rows_of(engine, "calls")
     assert (row["id"], row["state"], row["total_tokens"]) == (call.id, "completed", 200)
 
@@ -217,12 +217,12 @@ def test_a_worker_that_slept_finds_its_calls_booked_and_gets_another_slot(
     successor.sign_on()
     assert successor.worker.slot == slot_of(running.id)
 
-    assert sleeper.book([late], [(running, a_settlement())]) == {late.id}
+    assert list(sleeper.book([late], [(running, a_settlement())])) == [late.id]
 
     assert [(row["id"], row["state"]) for row in rows_of(engine, "calls")] == [(running.id, "interrupted")]
     assert [row["outcome"] for row in rollups_of(engine)["usage_total"]] == ["interrupted"]
     assert len({sleeper.worker.slot, other.worker.slot, successor.worker.slot}) == 3
-    assert sleeper.book([opening(sleeper)], []) == set()
+    assert sleeper.book([opening(sleeper)], []) == {}
     for clerk in (sleeper, other, successor):
         clerk.sign_off()
 
@@ -236,7 +236,7 @@ def test_a_worker_that_slept_does_not_take_its_old_slot_again(engine: Engine, cl
     clock.us += SILENCE_US_MAX + 1
     other.tick()
 
-    assert sleeper.book([late], []) == {late.id}
+    assert list(sleeper.book([late], [])) == [late.id]
     assert sleeper.worker.slot != slot_of(late.id)
     sleeper.sign_off()
     other.sign_off()

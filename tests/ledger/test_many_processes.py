@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from fakes.books import rollups_of, rows_of
+from fakes.books import book_ends, rollups_of, rows_of
 from wellhead.database.engine import writing_connection
 from wellhead.ledger.clerk import Clerk
 from wellhead.ledger.processes import is_running, this_process
@@ -79,7 +79,7 @@ def test_a_process_that_is_merely_stopped_keeps_its_calls(engine: Engine) -> Non
     much_later_us = clock_us() + 100 * IDLE_SILENCE_US_MAX
 
     with closing(writing_connection(engine)) as connection:
-        assert recover(connection, this_process(), much_later_us, is_running) == 0
+        assert recover(connection, this_process(), much_later_us, is_running, book_ends) == 0
     assert len(rows_of(engine, "workers")) == 1
 
     process.kill()

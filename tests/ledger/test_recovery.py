@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 from sqlalchemy import Engine
 
-from fakes.books import NOON_US, an_opening, rollups_of, rows_of
+from fakes.books import NOON_US, an_opening, book_ends, rollups_of, rows_of
 from wellhead.database import calls, workers
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.workers import Process, Worker
@@ -72,7 +72,7 @@ def test_calls_of_the_dead_become_interrupted_and_the_slot_is_free(
 ) -> None:
     sign_on_with_calls(connection, NEIGHBOUR, [1, 2])
 
-    assert recover(connection, HERE, NOON_US + 5, ended) == 2
+    assert recover(connection, HERE, NOON_US + 5, ended, book_ends) == 2
     for row in rows_of(engine, "calls"):
         assert (row["state"], row["finished_us"], row["error_code"]) == (
             "interrupted",
@@ -89,7 +89,7 @@ def test_calls_of_the_living_are_left_alone(engine: Engine, connection: sqlite3.
     sign_on_with_calls(connection, NEIGHBOUR, [1])
     sign_on_with_calls(connection, STRANGER, [2])
 
-    assert recover(connection, HERE, NOON_US + SILENCE_US_MAX, running) == 0
+    assert recover(connection, HERE, NOON_US + SILENCE_US_MAX, running, book_ends) == 0
     assert [row["state"] for row in rows_of(engine, "calls")] == ["pending", "pending"]
     assert len(rows_of(engine, "workers")) == 2
 
@@ -100,7 +100,7 @@ def test_many_calls_are_recovered_in_several_transactions(
     count = 2 * CALLS_PER_TRANSACTION + 1
     sign_on_with_calls(connection, NEIGHBOUR, list(range(1, count + 1)))
 
-    assert recover(connection, HERE, NOON_US, ended) == count
+    assert recover(connection, HERE, NOON_US, ended, book_ends) == count
     assert rows_of(engine, "workers") == []
 
 
@@ -108,7 +108,7 @@ def test_open_calls_of_nobody_are_recovered_too(engine: Engine, connection: sqli
     sign_on_with_calls(connection, NEIGHBOUR, [1])
     connection.execute("DELETE FROM workers")
 
-    assert recover(connection, HERE, NOON_US, running) == 1
+    assert recover(connection, HERE, NOON_US, running, book_ends) == 1
 
 
 def test_recovery_finds_nothing_to_do_without_taking_the_write_lock(
@@ -116,7 +116,7 @@ def test_recovery_finds_nothing_to_do_without_taking_the_write_lock(
 ) -> None:
     sign_on_with_calls(connection, NEIGHBOUR, [1])
     with closing(writing_connection(engine)) as other, transaction(other):
-        assert recover(connection, HERE, NOON_US, running) == 0
+        assert recover(connection, HERE, NOON_US, running, book_ends) == 0
 
 
 def sign_on_with_calls(connection: sqlite3.Connection, process: Process, ids: list[int]) -> None:

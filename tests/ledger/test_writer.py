@@ -2,7 +2,7 @@ import asyncio
 import dataclasses
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from time import monotonic, sleep
@@ -102,7 +102,7 @@ async def test_what_queues_up_during_a_commit_is_booked_together(
     go_on = threading.Event()
     book = Clerk.book
 
-    def slow(self: Clerk, openings: Any, settled: Any) -> set[int]:
+    def slow(self: Clerk, openings: Any, settled: Any) -> Mapping[int, Exception]:
         sizes.append(len(openings))
         assert go_on.wait(DEADLINE_S)
         return book(self, openings, settled)

@@ -1,0 +1,530 @@
+"""Limits and keys in the transaction that books the calls, against real files."""
+
+import asyncio
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+from sqlalchemy import Engine
+
+from fakes.books import NOON_US, a_settlement, an_opening, books_on_disk, rows_of
+from wellhead.call import CallState, Opening, Settlement
+from wellhead.database import limit_windows
+from wellhead.database.engine import writing_connection
+from wellhead.database.registry import DatabaseRegistry
+from wellhead.errors import CallerError, Refused
+from wellhead.ledger.clerk import PRUNE_US, Clerk, Rules
+from wellhead.ledger.processes import this_process
+from wellhead.ledger.writer import Writer
+from wellhead.limit import Action, Limit, Measure, Scope, ScopeKind, Window
+from wellhead.policy.limits import Quote
+from wellhead.registry import Actor, Issued, NewKey, NewLimit
+from wellhead.usage import Usage, UsageSource
+
+HERE = this_process()
+ELSEWHERE = replace(HERE, host="elsewhere")
+BY = Actor("tests")
+EVERYTHING = Scope(ScopeKind.GLOBAL)
+HOUR_US = 3_600_000_000
+CENT = 10_000_000
+NOTHING_SAID = a_settlement(usage=Usage(), usage_source=UsageSource.ABSENT, upstream_latency_us=5)
+
+
+def a_cent_per_token(_provider: str, model: str | None, input_tokens: int, output_tokens: int) -> int | None:
+    return None if model == "unpriced" else (input_tokens + output_tokens) * CENT
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.us = NOON_US
+
+    def now_us(self) -> int:
+        return self.us
+
+
+@dataclass
+class Desk:
+    """A clerk, the registry of its books, and a look into them."""
+
+    engine: Engine
+    clock: Clock
+    registry: DatabaseRegistry
+    clerk: Clerk
+
+    def limit(self, amount: int, measure: Measure = Measure.CALLS, **more: Any) -> Limit:
+        asked = {"window": Window.HOUR, "scope": EVERYTHING, **more}
+        return self.registry.create_limit(BY, NewLimit(measure=measure, amount=amount, **asked))
+
+    def key(self, **more: Any) -> Issued:
+        return self.registry.create_key(BY, NewKey("laptop", **more))
+
+    def call(self, **more: Any) -> Opening:
+        return an_opening(self.clerk.next_id(), started_us=self.clock.us, **more)
+
+    def open(self, *calls: Opening) -> list[str | None]:
+        """What became of each: `None`, or the code of its refusal."""
+        rulings = self.clerk.book(calls, [])
+        return [ruling.code if isinstance(ruling := rulings.get(c.id), CallerError) else None for c in calls]
+
+    def refusal(self, call: Opening) -> Refused:
+        ruling = self.clerk.book([call], [])[call.id]
+        assert isinstance(ruling, Refused)
+        return ruling
+
+    def settle(self, *calls: Opening, end: Settlement | None = None) -> None:
+        end = end or a_settlement()
+        self.clerk.book([], [(call, structs.replace(end, finished_us=self.clock.us)) for call in calls])
+
+    def windows(self, limit: Limit) -> list[tuple[str, int, int, int]]:
+        """Subject, used, held, exceeded of each row."""
+        rows = rows_of(self.engine, "limit_windows")
+        return [
+            (row["subject"], row["used"], row["held"], row["exceeded"])
+            for row in rows
+            if row["limit_id"] == limit.id
+        ]
+
+    def differences(self) -> list[limit_windows.Difference]:
+        with closing(writing_connection(self.engine)) as connection:
+            return limit_windows.differences(connection, self.clerk.refresh().limits, self.clock.us)
+
+    def row(self, call: Opening) -> dict[str, Any]:
+        return next(row for row in rows_of(self.engine, "calls") if row["id"] == call.id)
+
+    def another_clerk(self, **rules: Any) -> Clerk:
+        clerk = Clerk(self.engine, self.clock.now_us, HERE, Rules(**rules))
+        clerk.sign_on()
+        return clerk
+
+
+@pytest.fixture
+def desk(engine: Engine) -> Iterator[Desk]:
+    yield from a_desk(engine)
+
+
+@pytest.fixture
+def priced(engine: Engine) -> Iterator[Desk]:
+    yield from a_desk(engine, a_cent_per_token)
+
+
+def a_desk(engine: Engine, quote: Quote | None = None, process: Any = HERE) -> Generator[Desk, None, None]:
+    clock = Clock()
+    clerk = Clerk(engine, clock.now_us, process, Rules(quote=quote) if quote else Rules())
+    clerk.sign_on()
+    yield Desk(engine, clock, DatabaseRegistry(engine, no_vault, clock.now_us), clerk)
+    clerk.sign_off()
+
+
+def no_vault() -> Any:
+    raise AssertionError("nothing is sealed here")
+
+
+# Counting calls.
+
+
+def test_a_limit_admits_exactly_its_amount_in_order_of_arrival(desk: Desk) -> None:
+    limit = desk.limit(3)
+    calls = [desk.call() for _ in range(5)]
+
+    assert desk.open(*calls) == [None, None, None, "rate_limited", "rate_limited"]
+    assert desk.windows(limit) == [("", 3, 0, 2)]
+    assert [row["state"] for row in rows_of(desk.engine, "calls")] == ["pending"] * 3 + ["refused"] * 2
+
+
+def test_a_refused_call_is_in_the_books_with_its_reason(desk: Desk) -> None:
+    limit = desk.limit(0, name="nothing at all")
+    call = desk.call()
+
+    told = desk.refusal(call)
+    row = desk.row(call)
+    assert (row["state"], row["status_code"], row["error_code"]) == ("refused", 429, "rate_limited")
+    assert row["error_message"] == told.message
+    assert "nothing at all" in told.message
+    assert (row["attempts"], row["hold_input_tokens"], row["finished_us"]) == (0, None, desk.clock.us)
+    (total,) = rows_of(desk.engine, "usage_total")
+    assert (total["outcome"], total["calls"]) == ("refused", 1)
+    assert desk.windows(limit) == [("", 0, 0, 1)]
+
+
+def test_a_call_refused_by_one_limit_takes_nothing_of_another(desk: Desk) -> None:
+    wide, narrow = desk.limit(100), desk.limit(1, window=Window.DAY)
+    tokens = desk.limit(10_000, Measure.TOTAL_TOKENS)
+
+    calls = [desk.call(hold_input_tokens=10, hold_output_tokens=20) for _ in range(4)]
+    assert desk.open(*calls) == [None] + ["rate_limited"] * 3
+    assert desk.windows(wide) == [("", 1, 0, 0)]
+    assert desk.windows(narrow) == [("", 1, 0, 3)]
+    assert desk.windows(tokens) == [("", 0, 30, 0)]
+
+
+def test_a_new_window_begins_by_itself(desk: Desk) -> None:
+    desk.limit(2)
+
+    assert desk.open(*[desk.call() for _ in range(3)])[-1] == "rate_limited"
+    desk.clock.us += HOUR_US
+    assert desk.open(*[desk.call() for _ in range(3)]) == [None, None, "rate_limited"]
+
+
+def test_a_sliding_window_frees_when_what_filled_it_is_a_window_ago(desk: Desk) -> None:
+    desk.limit(1, window=Window.MINUTE, sliding=True)
+
+    assert desk.open(desk.call(), desk.call()) == [None, "rate_limited"]
+    assert desk.refusal(desk.call()).retry_after_s == 60
+    desk.clock.us += 60_000_000
+    assert desk.open(desk.call()) == ["rate_limited"]
+    desk.clock.us += 1_000_000
+    assert desk.open(desk.call()) == [None]
+
+
+def test_everybody_of_a_kind_has_a_count_of_their_own_where_nobody_is_named(desk: Desk) -> None:
+    limit = desk.limit(1, scope=Scope(ScopeKind.MODEL))
+
+    assert desk.open(*[desk.call(model=m) for m in ("a", "b", "a")]) == [None, None, "rate_limited"]
+    assert desk.windows(limit) == [("a", 1, 0, 1), ("b", 1, 0, 0)]
+
+
+def test_a_limit_for_one_key_leaves_others_alone(desk: Desk) -> None:
+    key, other = desk.key().key, desk.key().key
+    desk.limit(1, scope=Scope(ScopeKind.KEY, str(key.id)))
+
+    mine = [desk.call(key_id=key.id) for _ in range(2)]
+    assert desk.open(*mine, desk.call(key_id=other.id), desk.call()) == [None, "rate_limited", None, None]
+
+
+def test_shadow_and_warning_limits_let_calls_through_and_count_what_did_not_fit(desk: Desk) -> None:
+    shadow = desk.limit(1, action=Action.SHADOW)
+    warning = desk.limit(2, action=Action.WARN)
+
+    assert desk.open(*[desk.call() for _ in range(4)]) == [None] * 4
+    assert desk.windows(shadow) == [("", 4, 0, 3)]
+    assert desk.windows(warning) == [("", 4, 0, 2)]
+
+
+def test_a_limit_that_is_made_counts_what_its_window_has_seen_already(desk: Desk) -> None:
+    over, under_way = desk.call(), desk.call()
+    desk.open(over, under_way)
+    desk.settle(over)
+
+    limit = desk.limit(2)
+    assert desk.open(desk.call()) == ["rate_limited"]
+    assert desk.windows(limit) == [("", 2, 0, 1)]
+
+
+def test_a_limit_that_is_changed_or_deleted_holds_for_the_next_call(desk: Desk) -> None:
+    limit = desk.limit(0)
+    assert desk.open(desk.call()) == ["rate_limited"]
+
+    desk.registry.change_limit(BY, limit.id, amount=1)
+    assert desk.open(desk.call(), desk.call()) == [None, "rate_limited"]
+    desk.registry.delete_limit(BY, limit.id)
+    assert desk.open(desk.call()) == [None]
+
+
+# Holds.
+
+
+def test_a_hold_is_replaced_by_the_fact(desk: Desk) -> None:
+    limit = desk.limit(1000, Measure.TOTAL_TOKENS)
+    call = desk.call(hold_input_tokens=100, hold_output_tokens=400)
+
+    desk.open(call)
+    assert desk.windows(limit) == [("", 0, 500, 0)]
+    assert desk.row(call)["hold_output_tokens"] == 400
+    desk.settle(call)
+    assert desk.windows(limit) == [("", 200, 0, 0)]
+    assert desk.row(call)["hold_output_tokens"] is None
+
+
+def test_parallel_calls_cannot_overspend_what_their_holds_leave(priced: Desk) -> None:
+    budget = priced.limit(10 * CENT, Measure.COST)
+    calls = [priced.call(hold_input_tokens=1, hold_output_tokens=3) for _ in range(5)]
+
+    assert priced.open(*calls) == [None, None, "budget_held", "budget_held", "budget_held"]
+    assert priced.windows(budget) == [("", 0, 8 * CENT, 3)]
+    spent = a_settlement(usage=Usage(input_tokens=1, output_tokens=1, total_tokens=2))
+    priced.settle(*calls[:2], end=spent)
+    assert priced.windows(budget) == [("", 4 * CENT, 0, 3)]
+    assert priced.row(calls[0])["cost_nanousd"] == 2 * CENT
+    assert priced.open(priced.call(hold_input_tokens=3, hold_output_tokens=3)) == [None]
+
+
+def test_a_spent_budget_is_told_as_such(priced: Desk) -> None:
+    priced.limit(2 * CENT, Measure.COST, window=Window.MONTH, name="november")
+    first = priced.call(hold_input_tokens=1, hold_output_tokens=1)
+    priced.open(first)
+    priced.settle(first, end=a_settlement(usage=Usage(input_tokens=1, output_tokens=1, total_tokens=2)))
+
+    told = priced.refusal(priced.call())
+    assert (told.code, told.status) == ("budget_exhausted", 402)
+    assert "'november' (0.02 USD per month for all calls) leaves no room: 0.02 used" in told.message
+    assert priced.refusal(priced.call(dialect="anthropic_messages")).status == 429
+
+
+def test_a_call_whose_usage_nobody_reported_is_charged_an_estimate(desk: Desk) -> None:
+    limit = desk.limit(10_000, Measure.TOTAL_TOKENS)
+    call = desk.call(hold_input_tokens=100, hold_output_tokens=4000)
+
+    desk.open(call)
+    desk.settle(call, end=structs.replace(NOTHING_SAID, response_bytes=2001))
+    assert desk.windows(limit) == [("", 100 + 501, 0, 0)]
+    row = desk.row(call)
+    assert (row["total_tokens"], row["hold_input_tokens"], row["hold_output_tokens"]) == (None, 100, 501)
+    assert desk.differences() == []
+
+
+def test_a_budget_admits_what_has_no_price(priced: Desk) -> None:
+    budget = priced.limit(CENT, Measure.COST)
+
+    call = priced.call(model="unpriced", hold_input_tokens=1, hold_output_tokens=1)
+    assert priced.open(call) == [None]
+    priced.settle(call)
+    assert priced.windows(budget) == [("", 0, 0, 0)]
+
+
+ENDS = {
+    "completed": a_settlement(),
+    "failed": a_settlement(state=CallState.FAILED, status_code=500),
+    "aborted": a_settlement(state=CallState.ABORTED, usage=Usage(), usage_source=UsageSource.ABSENT),
+    "never sent": a_settlement(state=CallState.FAILED, status_code=502, attempts=1, usage=Usage()),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
+def test_every_end_releases_the_place_among_calls_at_one_time(desk: Desk, end: Settlement) -> None:
+    limit = desk.limit(1, Measure.CONCURRENT_CALLS, window=Window.TOTAL)
+    first = desk.call()
+
+    assert desk.open(first, desk.call()) == [None, "rate_limited"]
+    desk.settle(first, end=end)
+    assert desk.windows(limit)[0][:3] == ("", 0, 0)
+    assert desk.open(desk.call()) == [None]
+
+
+def test_an_end_and_a_beginning_in_one_batch_need_one_place(desk: Desk) -> None:
+    limit = desk.limit(1, Measure.CONCURRENT_CALLS, window=Window.TOTAL)
+    first, second = desk.call(), desk.call()
+    desk.open(first)
+
+    assert desk.clerk.book([second], [(first, a_settlement())]) == {}
+    assert desk.windows(limit) == [("", 0, 1, 0)]
+
+
+def test_a_call_that_is_over_before_it_was_booked_leaves_nothing_behind(desk: Desk) -> None:
+    limit = desk.limit(5, Measure.CONCURRENT_CALLS, window=Window.TOTAL)
+    tokens = desk.limit(100, Measure.INPUT_TOKENS)
+    calls = [desk.call(hold_input_tokens=60, hold_output_tokens=0) for _ in range(2)]
+    gone = a_settlement(state=CallState.ABORTED, usage=Usage(), usage_source=UsageSource.ABSENT)
+
+    rulings = desk.clerk.book(calls, [(call, gone) for call in calls])
+    assert list(rulings) == [calls[1].id]
+    assert [row["state"] for row in rows_of(desk.engine, "calls")] == ["aborted", "refused"]
+    assert desk.windows(limit) == [("", 0, 0, 0)]
+    assert desk.windows(tokens) == [("", 0, 0, 1)]
+
+
+def test_settling_twice_gives_back_once(desk: Desk) -> None:
+    limit = desk.limit(1000, Measure.TOTAL_TOKENS)
+    call = desk.call(hold_input_tokens=100, hold_output_tokens=100)
+    desk.open(call)
+
+    desk.settle(call)
+    desk.settle(call)
+    assert desk.windows(limit) == [("", 200, 0, 0)]
+
+
+def test_recovery_releases_the_holds_of_a_worker_that_died(engine: Engine) -> None:
+    (desk,) = [next(desks := a_desk(engine, process=ELSEWHERE))]
+    limit = desk.limit(1000, Measure.TOTAL_TOKENS)
+    places = desk.limit(1, Measure.CONCURRENT_CALLS, window=Window.TOTAL)
+    desk.open(desk.call(hold_input_tokens=100, hold_output_tokens=100))
+    desk.clerk.hang_up()
+
+    desk.clock.us += 2 * 60_000_000
+    desk.another_clerk().sign_off()
+    assert desk.windows(limit) == [("", 0, 0, 0)]
+    assert desk.windows(places) == [("", 0, 0, 0)]
+    assert desk.differences() == []
+    desks.close()
+
+
+def test_recovery_keeps_the_holds_as_a_charge_where_that_is_set(engine: Engine) -> None:
+    (desk,) = [next(desks := a_desk(engine, process=ELSEWHERE))]
+    limit = desk.limit(1000, Measure.TOTAL_TOKENS)
+    desk.open(desk.call(hold_input_tokens=100, hold_output_tokens=100))
+    desk.clerk.hang_up()
+
+    desk.clock.us += 2 * 60_000_000
+    desk.another_clerk(charge_interrupted=True).sign_off()
+    assert desk.windows(limit) == [("", 200, 0, 0)]
+    assert desk.differences() == []
+    desks.close()
+
+
+def test_a_worker_that_signs_off_releases_what_is_still_open(desk: Desk) -> None:
+    limit = desk.limit(9, Measure.CONCURRENT_CALLS, window=Window.TOTAL)
+    leaving = desk.another_clerk()
+    leaving.book([an_opening(leaving.next_id()) for _ in range(3)], [])
+    assert desk.windows(limit) == [("", 0, 3, 0)]
+
+    leaving.sign_off()
+    assert desk.windows(limit) == [("", 0, 0, 0)]
+
+
+async def test_ten_thousand_calls_that_were_cancelled_leave_no_place_taken(engine: Engine) -> None:
+    registry = DatabaseRegistry(engine, no_vault, lambda: NOON_US)
+    asked = NewLimit(Measure.CONCURRENT_CALLS, Window.TOTAL, 64, scope=EVERYTHING)
+    registry.create_limit(BY, asked)
+    writer = Writer(engine)
+    writer.start()
+    gone = a_settlement(state=CallState.ABORTED, usage=Usage(), usage_source=UsageSource.ABSENT)
+    admitted = 0
+
+    async def come_and_go(count: int) -> None:
+        nonlocal admitted
+        for _ in range(count):
+            call = an_opening(writer.next_id())
+            opening = asyncio.ensure_future(writer.open(call))
+            await asyncio.sleep(0)
+            if call.id % 3 == 0:
+                opening.cancel()  # Whether it is booked already, nobody knows.
+            try:
+                await opening
+                admitted += 1
+            except (asyncio.CancelledError, Refused):
+                pass
+            writer.settle(call, gone)
+
+    await asyncio.gather(*[come_and_go(100) for _ in range(100)])
+    await asyncio.to_thread(writer.close)
+    assert admitted > 0
+    ((_, used, held, _),) = [
+        (row["subject"], row["used"], row["held"], row["exceeded"])
+        for row in rows_of(engine, "limit_windows")
+    ]
+    assert (used, held) == (0, 0)
+    assert {row["state"] for row in rows_of(engine, "calls")} <= {"aborted", "refused"}
+
+
+def test_windows_that_count_no_more_are_cleared_away_but_not_those_that_hold(desk: Desk) -> None:
+    limit = desk.limit(1000, Measure.TOTAL_TOKENS, window=Window.MINUTE)
+    over, under_way = (desk.call(hold_input_tokens=1, hold_output_tokens=1) for _ in range(2))
+    desk.open(over)
+    desk.settle(over)
+    desk.clock.us += 60_000_000
+    desk.open(under_way)
+    desk.clock.us += PRUNE_US
+
+    desk.clerk.tick()
+    assert desk.windows(limit) == [("", 0, 2, 0)]
+    desk.settle(under_way)
+    desk.clock.us += PRUNE_US
+    desk.clerk.tick()
+    assert desk.windows(limit) == []
+
+
+# Keys.
+
+
+def test_a_key_that_was_revoked_after_the_gateway_looked_is_refused_all_the_same(desk: Desk) -> None:
+    key = desk.key().key
+    assert desk.open(desk.call(key_id=key.id)) == [None]
+
+    desk.registry.revoke_key(BY, key.id)
+    assert desk.open(desk.call(key_id=key.id), desk.call()) == ["key_revoked", None]
+    assert [row["state"] for row in rows_of(desk.engine, "calls")] == ["pending", "pending"]
+
+
+def test_a_key_withers_at_its_moment(desk: Desk) -> None:
+    key = desk.key(expires_us=NOON_US + 1_000_000).key
+    desk.clock.us = NOON_US + 999_999
+    assert desk.open(desk.call(key_id=key.id)) == [None]
+
+    desk.clock.us += 1
+    assert desk.open(desk.call(key_id=key.id)) == ["key_withered"]
+
+
+def test_what_a_key_does_not_allow_is_booked_as_refused(desk: Desk) -> None:
+    key = desk.key(allowed_models=("gpt-*",), allowed_providers=("openai",)).key
+
+    assert desk.open(desk.call(key_id=key.id, model="claude")) == ["model_not_allowed"]
+    assert desk.open(desk.call(key_id=key.id, model="gpt-5", provider="groq")) == ["provider_not_allowed"]
+    assert desk.open(desk.call(key_id=key.id, model="gpt-5")) == [None]
+    assert [row["state"] for row in rows_of(desk.engine, "calls")] == ["refused", "refused", "pending"]
+    assert [row["key_id"] for row in rows_of(desk.engine, "calls")] == [key.id] * 3
+
+
+def test_the_last_use_of_a_key_is_written_down_once_a_second(desk: Desk) -> None:
+    key = desk.key().key
+    desk.open(desk.call(key_id=key.id))
+    first = desk.clock.us
+    desk.clock.us += 500_000
+    desk.open(desk.call(key_id=key.id))
+    assert rows_of(desk.engine, "key_use") == [{"key_id": key.id, "last_used_us": first}]
+
+    desk.clock.us += 500_000
+    desk.open(desk.call(key_id=key.id))
+    assert rows_of(desk.engine, "key_use") == [{"key_id": key.id, "last_used_us": desk.clock.us}]
+
+
+# Whatever happens.
+
+Step = tuple[str, int]
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["open", "settle", "unreported", "interrupt", "limit", "change", "delete", "later"]),
+        st.integers(0, 50),
+    ),
+    max_size=40,
+)
+KINDS: Sequence[Callable[[Desk, int], Limit]] = (
+    lambda desk, n: desk.limit(n),
+    lambda desk, n: desk.limit(n * 20, Measure.TOTAL_TOKENS, window=Window.MINUTE, sliding=True),
+    lambda desk, n: desk.limit(n * 10, Measure.INPUT_TOKENS, window=Window.DAY, zone="America/New_York"),
+    lambda desk, n: desk.limit(n, Measure.CONCURRENT_CALLS, window=Window.TOTAL),
+    lambda desk, n: desk.limit(n * CENT, Measure.COST, window=Window.TOTAL, action=Action.SHADOW),
+    lambda desk, n: desk.limit(n, scope=Scope(ScopeKind.MODEL), window=Window.HOUR, sliding=True),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=STEPS)
+def test_windows_always_say_what_the_calls_say(steps: list[Step], tmp_path_factory: Any) -> None:
+    engine = books_on_disk(tmp_path_factory.mktemp("books"))
+    desks = a_desk(engine, a_cent_per_token)
+    desk = next(desks)
+    under_way: list[Opening] = []
+    limits: list[Limit] = []
+    for what, n in steps:
+        match what:
+            case "open":
+                calls = [
+                    desk.call(model=f"m{n % 3}", hold_input_tokens=n, hold_output_tokens=2 * n)
+                    for _ in range(1 + n % 3)
+                ]
+                codes = desk.open(*calls)
+                under_way += [call for call, code in zip(calls, codes, strict=True) if code is None]
+            case "settle" if under_way:
+                desk.settle(under_way.pop(n % len(under_way)))
+            case "unreported" if under_way:
+                end = structs.replace(NOTHING_SAID, response_bytes=n * 10, state=CallState.ABORTED)
+                desk.settle(under_way.pop(n % len(under_way)), end=end)
+            case "interrupt":
+                other = desk.another_clerk(quote=a_cent_per_token)
+                other.book([an_opening(other.next_id(), hold_input_tokens=n, hold_output_tokens=n)], [])
+                other.sign_off()
+            case "limit":
+                limits.append(KINDS[n % len(KINDS)](desk, n))
+            case "change" if limits:
+                desk.registry.change_limit(BY, limits[n % len(limits)].id, amount=n)
+            case "delete" if limits:
+                desk.registry.delete_limit(BY, limits.pop(n % len(limits)).id)
+            case "later":
+                desk.clock.us += n * 7_000_000
+        assert desk.differences() == []
+    desks.close()
+    engine.dispose()
