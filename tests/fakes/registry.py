@@ -153,7 +153,7 @@ class FakeRegistry:
 
     def key_of(self, secret: str) -> KeyUse:
         with self._looking():
-            hash_ = digest(secret)
+            hash_ = digest(secret) if secret.isascii() else b""
             key = next((key for key in self._keys.values() if key.hash == hash_), None)
             if key is None:
                 raise NotFound("there is no such key")
