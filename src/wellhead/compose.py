@@ -14,25 +14,35 @@ The end of a process, whichever signal asked for it::
 import asyncio
 import contextlib
 import gc
+import math
+import secrets
 import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from wellhead import secret_files
 from wellhead.clock import Clock
 from wellhead.config.providers import sole
 from wellhead.config.settings import Settings
 from wellhead.directory import Directory
+from wellhead.limit import Measure, Scope, ScopeKind, Window
 from wellhead.logs import Log
+from wellhead.registry import NewLimit
 from wellhead.version import version
 
 if TYPE_CHECKING:
     import uvicorn
     from sqlalchemy import Engine
 
+    from wellhead.control.options import ControlOptions
     from wellhead.vault import Vault
 
+SESSIONS_FILE = ".wellhead-session-secret"
+"""Beside the database, where no setting has it."""
 KEEPALIVE_S = 75
 """How long an idle client connection is kept; longer than the pools of common clients."""
 BOOKS_LOOK_S = 0.5
@@ -87,6 +97,32 @@ def run_upgrade(settings: Settings, log: Log) -> None:
     started = time.monotonic()
     upgrade(settings.database)
     log.debug("database.ready", elapsed_ms=round((time.monotonic() - started) * 1000))
+
+
+def run_declare(settings: Settings, log: Log) -> None:
+    """Bring the database up to date, and the limits of the configuration into it.
+
+    Only where there is a gateway: a control plane that runs alone may have been told less, and is not to
+    take limits away.
+    """
+    from wellhead.database.registry import DatabaseRegistry
+
+    run_upgrade(settings, log)
+    engine = _engine(settings)
+    try:
+        registry = DatabaseRegistry(engine, _must_not_seal, Clock().now_us)
+        registry.declare_limits(declared_limits(settings))
+    finally:
+        engine.dispose()
+
+
+def declared_limits(settings: Settings) -> list[NewLimit]:
+    """The limits that come with the configuration."""
+    per_client = settings.limits.calls_per_client_per_minute
+    if not per_client:
+        return []
+    name, each_client = "limits.calls_per_client_per_minute", Scope(ScopeKind.CLIENT)
+    return [NewLimit(Measure.CALLS, Window.MINUTE, per_client, each_client, sliding=True, name=name)]
 
 
 def prepare_gateway() -> None:
@@ -192,16 +228,12 @@ def run_control(settings: Settings, listener: socket.socket, life: Life, log: Lo
 async def _control(settings: Settings, listener: socket.socket, life: Life, log: Log) -> None:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-    from wellhead.control.app import ControlOptions, build
+    from wellhead.control.app import build
     from wellhead.database.reports import DatabaseReports
 
     engine = _engine(settings)
     reports = DatabaseReports(engine)
-    options = ControlOptions(
-        bind_host=settings.control.bind.host,
-        basic_user=settings.control.basic_user,
-        basic_password=settings.control.basic_password,
-    )
+    options = control_options(settings)
     app = build(reports=reports, options=options, version=version(), log=log)
 
     async def drain() -> None:
@@ -211,6 +243,39 @@ async def _control(settings: Settings, listener: socket.socket, life: Life, log:
         await _serve(_server(app, HttpToolsProtocol, life), listener, life, drain)
     finally:
         engine.dispose()
+
+
+def control_options(settings: Settings) -> "ControlOptions":
+    """Who may use the control plane, and as what."""
+    from wellhead.control.options import ControlOptions
+
+    control = settings.control
+    options = ControlOptions(
+        bind_host=control.bind.host,
+        hosts=control.hosts,
+        allow_remote=control.allow_remote,
+        basic_user=control.basic_user,
+        basic_password=control.basic_password,
+        admin_user=control.admin_user,
+        admin_password=control.admin_password,
+        admin_token=control.admin_token,
+        management_token=control.management_token,
+        admin_password_hash=control.admin_password_hash,
+        viewer_password_hash=control.viewer_password_hash,
+        session_ttl_s=math.ceil(control.session_ttl_s),
+        login_max_attempts=control.login_max_attempts,
+        login_window_s=math.ceil(control.login_window_s),
+        manage_calls_per_hour=settings.limits.calls_per_managed_token_per_hour,
+    )
+    return replace(options, session_secret=session_secret(settings)) if options.has_login else options
+
+
+def session_secret(settings: Settings) -> bytes:
+    """What cookies are signed with, so that a restart ends no session."""
+    if settings.control.session_secret is not None:
+        return settings.control.session_secret.encode()
+    beside = Path(settings.database.removeprefix("sqlite:///")).with_name(SESSIONS_FILE)
+    return secret_files.kept(beside, lambda: secrets.token_hex(32)).text.encode()
 
 
 def directory(settings: Settings) -> Directory:
@@ -225,6 +290,10 @@ def _vault(settings: Settings) -> "Vault | None":
     from wellhead.vault import Vault, parse_master_key
 
     return None if settings.master_key is None else Vault(parse_master_key(settings.master_key))
+
+
+def _must_not_seal() -> "Vault":
+    raise AssertionError("nothing is sealed here")
 
 
 def _say(log: Log) -> Callable[..., None]:

@@ -207,6 +207,7 @@ def test_a_process_that_does_not_get_ready_in_time_is_killed(
     assert [line["event"] for line in said.entries] == [
         "worker.started",
         "worker.started",
+        "master_key.generated",
         "worker.not_ready",
         "serve.failed",
         "shutdown.complete",
@@ -233,3 +234,47 @@ def test_a_database_that_cannot_be_opened_ends_it_before_it_serves(tmp_path: Pat
     assert ended.returncode == 1
     assert "the database could not be brought up to date" in ended.stderr
     assert "serve.ready" not in ended.stdout
+
+
+def test_a_master_key_is_made_once_said_once_and_kept_to_itself(tmp_path: Path) -> None:
+    file = tmp_path / "books.db.master-key"
+    outputs = []
+    for _ in range(2):
+        with Wellhead(upstream="http://127.0.0.1:1", directory=tmp_path, command="gateway") as program:
+            said = program.events("master_key.generated")
+        outputs.append(program.output)
+        text = file.read_text().strip()
+        assert [line["path"] for line in said] == ([str(file)] if len(outputs) == 1 else [])
+    assert text not in "".join(outputs)
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_master_key_of_the_settings_makes_no_file(tmp_path: Path) -> None:
+    with Wellhead(
+        upstream="http://127.0.0.1:1",
+        directory=tmp_path,
+        command="gateway",
+        environ={"WELLHEAD_MASTER_KEY": "0f" * 32},
+    ) as program:
+        assert program.events("master_key.generated") == []
+    assert not (tmp_path / "books.db.master-key").exists()
+
+
+def test_a_master_key_that_others_can_read_ends_it_before_it_serves(tmp_path: Path) -> None:
+    file = tmp_path / "books.db.master-key"
+    file.write_text("0f" * 32)
+    file.chmod(0o644)
+    binds = ("--gateway-bind", "127.0.0.1:0", "--control-bind", "127.0.0.1:0")
+    ended = command(tmp_path, "serve", "--database", str(tmp_path / "books.db"), *binds)
+    assert ended.returncode == 1
+    assert f"do: chmod 600 {file}" in ended.stderr
+    assert "serve.ready" not in ended.stdout
+
+
+def test_a_rotation_that_was_cut_short_is_said(tmp_path: Path) -> None:
+    for name in ("books.db.master-key", "books.db.master-key.new"):
+        (tmp_path / name).write_text("0f" * 32)
+        (tmp_path / name).chmod(0o600)
+    with Wellhead(upstream="http://127.0.0.1:1", directory=tmp_path, command="control") as program:
+        (line,) = program.events("master_key.rotation_unfinished")
+    assert line["advice"] == "run: wellhead credentials rotate-master"

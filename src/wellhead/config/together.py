@@ -22,7 +22,6 @@ ADMIN_CREDENTIALS = (
     "control.admin_token",
     "control.admin_password",
     "control.admin_password_hash",
-    "control.management_token",
 )
 """Any one of these makes somebody an administrator."""
 

@@ -16,9 +16,12 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from wellhead.config.settings import Settings
 from wellhead.logs import Log
+from wellhead.master_key import master_key, next_key
+from wellhead.secret_files import SecretFileError
 from wellhead.serve import sockets
 from wellhead.serve.child import Child
 
@@ -47,7 +50,7 @@ class Supervisor:
         self._greet = greet
         self._started_s = time.monotonic()
         self._listeners = _bind(settings, roles)
-        self._upgrade: Child | None = Child("upgrade", None)
+        self._upgrade: Child | None = Child("declare" if "gateway" in roles else "upgrade", None)
         counts = {"gateway": settings.gateway.workers, "control": 1}
         self._children = [Child(r, self._listeners[r]) for r in roles for _ in range(counts[r])]
         self._ready = False
@@ -150,6 +153,11 @@ class Supervisor:
         if code != 0:
             self._stop(CRASHED, "the database could not be brought up to date")
             return
+        try:
+            self._settings = with_master_key(self._settings, self._log)
+        except SecretFileError as error:
+            self._stop(CRASHED, str(error))
+            return
         for child in self._children:
             if child.is_alive:
                 child.begin(self._settings)
@@ -202,6 +210,19 @@ class Supervisor:
     def _close_listeners(self) -> None:
         for listener in self._listeners.values():
             listener.close()
+
+
+def with_master_key(settings: Settings, log: Log) -> Settings:
+    """The settings with the master key that all processes are to use; made now, if there is none yet."""
+    found = master_key(settings.master_key, settings.database)
+    if found.is_new:
+        log.info("master_key.generated", path=str(found.file), advice="keep a copy: it opens the credentials")
+    if found.file is None:
+        return settings
+    if next_key(settings.database) is not None:
+        advice = "run: wellhead credentials rotate-master"
+        log.warning("master_key.rotation_unfinished", path=str(found.file), advice=advice)
+    return replace(settings, master_key=found.text, master_key_file=str(found.file))
 
 
 def _bind(settings: Settings, roles: tuple[str, ...]) -> dict[str, socket.socket]:

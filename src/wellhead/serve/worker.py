@@ -52,6 +52,7 @@ def _raise_files_limit() -> None:
 
 ROLES: dict[str, tuple[Callable[[], None], Callable[..., Any]]] = {
     "upgrade": (compose.prepare_upgrade, compose.run_upgrade),
+    "declare": (compose.prepare_upgrade, compose.run_declare),
     "gateway": (compose.prepare_gateway, compose.run_gateway),
     "control": (compose.prepare_control, compose.run_control),
 }
