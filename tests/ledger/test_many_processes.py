@@ -9,17 +9,23 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from fakes.books import book_ends, rollups_of, rows_of
+from ledger.spending_process import CALL_NANOUSD
 from wellhead.database.engine import writing_connection
+from wellhead.database.registry import DatabaseRegistry
 from wellhead.ledger.clerk import Clerk
 from wellhead.ledger.processes import is_running, this_process
 from wellhead.ledger.rebuild import rebuild
 from wellhead.ledger.recovery import IDLE_SILENCE_US_MAX, recover
 from wellhead.ledger.writer import clock_us
+from wellhead.limit import Measure, Scope, ScopeKind, Window
+from wellhead.registry import Actor, NewLimit
+from wellhead.vault import Vault
 
 PROGRAM = Path(__file__).with_name("writing_process.py")
+SPENDING = Path(__file__).with_name("spending_process.py")
 TESTS = PROGRAM.parent.parent
 WRITERS = 3
 CALLS = 3000
@@ -27,10 +33,10 @@ KILLINGS = 6
 CALLS_BEFORE_KILLING_MAX = 3000
 
 
-def writing_process(engine: Engine, calls: int) -> subprocess.Popen[bytes]:
+def writing_process(engine: Engine, calls: int, program: Path = PROGRAM) -> subprocess.Popen[bytes]:
     path = os.pathsep.join((str(TESTS), os.environ.get("PYTHONPATH", "")))
     return subprocess.Popen(
-        [sys.executable, str(PROGRAM), str(engine.url), str(calls)],
+        [sys.executable, str(program), str(engine.url), str(calls)],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": path},
     )
@@ -96,3 +102,26 @@ def written_until_killed(engine: Engine, calls: int) -> set[int]:
     process.stdout.close()
     process.wait()
     return {int(line) for line in said if line.endswith(b"\n")}
+
+
+def test_a_budget_in_dollars_is_never_overdrawn_by_several_processes(engine: Engine) -> None:
+    registry = DatabaseRegistry(engine, no_vault, clock_us)
+    budget = NewLimit(Measure.COST, Window.MONTH, 10 * CALL_NANOUSD, Scope(ScopeKind.GLOBAL))
+    limit = registry.create_limit(Actor("tests"), budget)
+    processes = [writing_process(engine, 70, SPENDING) for _ in range(WRITERS)]
+    seen: set[int] = set()
+
+    while any(process.poll() is None for process in processes):
+        with engine.connect() as connection:
+            spent = connection.execute(text("SELECT coalesce(sum(used + held), 0) FROM limit_windows"))
+            seen.add(spent.scalar_one())
+    admitted = [int(process.communicate(timeout=100)[0]) for process in processes]
+    assert sum(admitted) == 10
+    assert max(seen) <= limit.amount
+    (window,) = rows_of(engine, "limit_windows")
+    assert (window["used"], window["held"], window["exceeded"]) == (limit.amount, 0, 70 * WRITERS - 10)
+    assert sum(row["cost_nanousd"] or 0 for row in rows_of(engine, "calls")) == limit.amount
+
+
+def no_vault() -> Vault:
+    raise AssertionError("nothing is sealed here")
