@@ -2,9 +2,9 @@
 
 A window is kept as *buckets*, named by the moment they begin (microseconds, UTC)::
 
-    calendar   one bucket: the hour, day, week, month of the limit's zone, changes of clock included
-    sliding    up to 60 buckets; one counts until all of it is a whole window ago, so that no window,
-               wherever it begins, holds more than the amount
+    calendar   one bucket: the minute, hour, day, week, month of the limit's zone, changes of clock included
+    sliding    60 buckets and the present one; each counts until all of it is a whole window ago, so that
+               no window, wherever it begins, holds more than the amount
     total      one bucket, 0, that never ends; calls at one time have the same
 
 Nothing is ever reset: a window is the sum over the buckets that count at a moment.
@@ -30,7 +30,7 @@ LENGTH_US = {
 }
 """Of sliding windows; what a calendar's is said to be (its own length varies)."""
 BUCKETS = 60
-"""Of a sliding window."""
+"""In the length of a sliding window."""
 FOR_GOOD = 0
 """The one bucket of a window that never ends."""
 SPANS_REMEMBERED = 4096
@@ -75,34 +75,40 @@ def _span(window: Window, zone: str, at_us: int) -> tuple[int, int]:
 
 @lru_cache(SPANS_REMEMBERED)
 def _span_of_minute(window: Window, zone: str, minute: int) -> tuple[int, int]:
+    start_us = minute * MINUTE_US
     if window is Window.MINUTE:
-        return minute * MINUTE_US, (minute + 1) * MINUTE_US
+        return start_us, start_us + MINUTE_US
+    if window is Window.HOUR:
+        # By elapsed time since the day began, so that an hour that the clock shows twice is two windows.
+        # Where the clock changes by half an hour, the last window of that day is a short one.
+        day_us, next_day_us = _span_of_minute(Window.DAY, zone, minute)
+        start_us -= (start_us - day_us) % HOUR_US
+        return start_us, min(start_us + HOUR_US, next_day_us)
     tz = ZoneInfo(zone)
     at = (_EPOCH + timedelta(minutes=minute)).astimezone(tz)
-    if window is Window.HOUR:
-        # By elapsed time, so that an hour that the clock shows twice is two windows.
-        start = at.replace(minute=0, second=0).astimezone(UTC)
-        return _us(start), _us(start + timedelta(hours=1))
-    day = at.replace(hour=0, minute=0, second=0, fold=0, tzinfo=None)
+    first = at.replace(hour=0, minute=0, tzinfo=None, fold=0)
     if window is Window.WEEK:
-        day -= timedelta(days=day.weekday())
+        first -= timedelta(days=first.weekday())
     elif window is Window.MONTH:
-        day = day.replace(day=1)
-    return _us(_midnight(day, tz)), _us(_midnight(_next(window, day), tz))
+        first = first.replace(day=1)
+    following = _following(window, first)
+    until_us = _midnight_us(following, tz)
+    if until_us <= start_us:
+        # Put back across midnight, the clock shows a day again that is over.
+        return until_us, _midnight_us(_following(window, following), tz)
+    return _midnight_us(first, tz), until_us
 
 
-def _next(window: Window, day: datetime) -> datetime:
+def _following(window: Window, first: datetime) -> datetime:
+    """The first day of the next window."""
     if window is Window.DAY:
-        return day + timedelta(days=1)
+        return first + timedelta(days=1)
     if window is Window.WEEK:
-        return day + timedelta(days=7)
-    return (day + timedelta(days=32)).replace(day=1)
+        return first + timedelta(days=7)
+    return (first + timedelta(days=32)).replace(day=1)
 
 
-def _midnight(day: datetime, tz: ZoneInfo) -> datetime:
-    """The first moment of a day; where the clock skips midnight, that of the jump."""
-    return day.replace(tzinfo=tz, fold=0).astimezone(UTC)
-
-
-def _us(moment: datetime) -> int:
+def _midnight_us(day: datetime, tz: ZoneInfo) -> int:
+    """The first moment of a day; where the clock skips midnight, or all of the day, that of the jump."""
+    moment = day.replace(tzinfo=tz, fold=0).astimezone(UTC)
     return (moment - _EPOCH) // timedelta(microseconds=1)
