@@ -58,6 +58,8 @@ PARTS = (
             "nginx_kept_calls_per_s",
             "peer_ratio",
             "litellm_calls_per_s",
+            "limited_ratio",
+            "limited_calls_per_s",
             "disk_bytes_per_call",
         ),
     ),

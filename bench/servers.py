@@ -12,6 +12,13 @@ import psutil
 
 from bench import chat, wire
 from bench.rig import Failed, Rig, Unmeasured, free_port, running, wait_for
+from wellhead.database.engine import make_engine
+from wellhead.database.registry import DatabaseRegistry
+from wellhead.database.upgrade import upgrade
+from wellhead.ledger.writer import clock_us
+from wellhead.limit import Measure, Scope, ScopeKind, Window
+from wellhead.registry import Actor, NewKey, NewLimit
+from wellhead.vault import Vault
 
 PROJECT = Path(__file__).parent.parent
 LITELLM = PROJECT / ".venv-litellm" / "bin" / "litellm"
@@ -111,6 +118,8 @@ class Wellhead:
     database: Path
     worker: psutil.Process
     """The one gateway process; not the supervisor."""
+    key: str | None = None
+    """What calls are to present."""
 
 
 def wellhead_command(role: str, port: int, upstream: int, database: Path) -> list[str]:
@@ -122,14 +131,42 @@ def wellhead_command(role: str, port: int, upstream: int, database: Path) -> lis
 
 
 @contextlib.contextmanager
-def wellhead(rig: Rig, upstream: int) -> Iterator[Wellhead]:
-    """The gateway with one worker, real metering and a new ledger on disk."""
-    port, home = free_port(), rig.directory("wellhead")
+def wellhead(rig: Rig, upstream: int, *, limited: bool = False) -> Iterator[Wellhead]:
+    """The gateway with one worker, metering and a new ledger; `limited`: with a key and five limits."""
+    port, home = free_port(), rig.directory("wellhead-limited" if limited else "wellhead")
     database = home / "books.db"
+    key = _with_limits(database) if limited else None
     command = wellhead_command("gateway", port, upstream, database)
     with running(command, cores=rig.proxy, home=home) as process:
         wait_for(lambda: wire.answers(port, wire.get("/health")), process, home)
-        yield Wellhead(port, database, _worker(process.pid))
+        yield Wellhead(port, database, _worker(process.pid), key)
+
+
+LIMITS = (
+    NewLimit(Measure.CALLS, Window.MINUTE, 10**9, Scope(ScopeKind.GLOBAL), sliding=True),
+    NewLimit(Measure.CALLS, Window.HOUR, 10**9, Scope(ScopeKind.KEY)),
+    NewLimit(Measure.TOTAL_TOKENS, Window.DAY, 10**12, Scope(ScopeKind.MODEL)),
+    NewLimit(Measure.COST, Window.MONTH, 10**15, Scope(ScopeKind.PROVIDER)),
+    NewLimit(Measure.CONCURRENT_CALLS, Window.TOTAL, 10**6, Scope(ScopeKind.KEY)),
+)
+"""One of every kind, none of which is ever reached."""
+
+
+def _with_limits(database: Path) -> str:
+    """New books with the limits and a key; gives the key."""
+    url, by = f"sqlite:///{database}", Actor("bench")
+    upgrade(url)
+    engine = make_engine(url)
+    registry = DatabaseRegistry(engine, _no_vault, clock_us)
+    for limit in LIMITS:
+        registry.create_limit(by, limit)
+    issued = registry.create_key(by, NewKey("bench"))
+    engine.dispose()
+    return issued.secret
+
+
+def _no_vault() -> Vault:
+    raise AssertionError("nothing is sealed here")
 
 
 def _worker(pid: int) -> psutil.Process:

@@ -76,6 +76,17 @@ TARGETS = (
     ),
     Target("litellm_calls_per_s", "  LiteLLM proxy", CALLS, "higher", None, None, LOAD),
     Target(
+        "limited_ratio",
+        "throughput with a key and five limits",
+        "×",
+        "higher",
+        0.75,
+        0.90,
+        "same load, same rounds; a key, and on every call calls per sliding minute and per hour, tokens per "
+        "day, cost per month, calls at one time; over Wellhead without",
+    ),
+    Target("limited_calls_per_s", "  Wellhead with five limits", CALLS, "higher", None, None, LOAD),
+    Target(
         "added_latency_p50_ms",
         "added latency, p50",
         "ms",

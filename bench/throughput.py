@@ -14,6 +14,7 @@ import json
 import sqlite3
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench import chat, servers
@@ -29,6 +30,7 @@ PAUSE_S = 0.5
 CALL_MAX_S = 15
 
 RATIOS = {"nginx": "throughput_ratio", "nginx_kept": "throughput_kept_ratio", "litellm": "peer_ratio"}
+LIMITED_RATIO = "limited_ratio"
 
 SCRIPT = """
 wrk.method = "POST"
@@ -54,8 +56,12 @@ def measure(rig: Rig) -> Rounds:
             "nginx_kept": stack.enter_context(servers.nginx_proxy(rig, upstream, kept=True)),
         }
         peer = _peer(rig, upstream, stack, rounds)
-        with servers.wellhead(rig, upstream) as gateway:
-            _load(rig, ports | {"gateway": gateway.port} | ({"litellm": peer} if peer else {}), rounds)
+        with (
+            servers.wellhead(rig, upstream) as gateway,
+            servers.wellhead(rig, upstream, limited=True) as limited,
+        ):
+            ports |= {"gateway": gateway.port, "limited": limited.port}
+            _load(rig, ports | ({"litellm": peer} if peer else {}), rounds, {"limited": limited.key})
         rounds.add("disk_bytes_per_call", bytes_per_call(gateway.database))
     return rounds
 
@@ -69,21 +75,31 @@ def _peer(rig: Rig, upstream: int, stack: contextlib.ExitStack, rounds: Rounds) 
         return None
 
 
-def _load(rig: Rig, ports: dict[str, int], rounds: Rounds) -> None:
+def _load(rig: Rig, ports: dict[str, int], rounds: Rounds, keys: Mapping[str, str | None]) -> None:
     """Load one proxy after the other; one that fails is left out from then on, with its figures."""
     for number in range(ROUNDS + 1):
         speeds: dict[str, float] = {}
         for name in list(ports):
             try:
                 # The first round only warms up.
-                speeds[name] = calls_per_s(rig, ports[name], seconds=ROUND_S if number else WARM_S)
+                seconds = ROUND_S if number else WARM_S
+                speeds[name] = calls_per_s(rig, ports[name], seconds=seconds, key=keys.get(name))
             except Failed as error:
                 del ports[name]
-                ratios = RATIOS.values() if name == "gateway" else [RATIOS[name]]
+                ratios = (
+                    [*RATIOS.values(), "limited_ratio"]
+                    if name == "gateway"
+                    else [RATIOS.get(name, "limited_ratio")]
+                )
                 rounds.miss((f"{name}_calls_per_s", *ratios), error)
             time.sleep(PAUSE_S)
         if number:
             _note(speeds, rounds)
+
+
+def _ratios_with(name: str) -> list[str]:
+    """The ratios that a program has part in."""
+    return [*RATIOS.values(), LIMITED_RATIO] if name == "gateway" else [RATIOS.get(name, LIMITED_RATIO)]
 
 
 def _note(speeds: dict[str, float], rounds: Rounds) -> None:
@@ -91,12 +107,15 @@ def _note(speeds: dict[str, float], rounds: Rounds) -> None:
         rounds.add(f"{name}_calls_per_s", speed)
         if name in RATIOS and "gateway" in speeds:
             rounds.add(RATIOS[name], speeds["gateway"] / speed)
+    if "limited" in speeds and "gateway" in speeds:
+        rounds.add(LIMITED_RATIO, speeds["limited"] / speeds["gateway"])
 
 
-def calls_per_s(rig: Rig, port: int, *, seconds: int) -> float:
+def calls_per_s(rig: Rig, port: int, *, seconds: int, key: str | None = None) -> float:
     """The rate of answered calls.  Raises `Failed` if any failed."""
     script = rig.directory("wrk") / "chat.lua"
-    headers = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in chat.HEADERS.items())
+    lines = chat.HEADERS | ({"authorization": f"Bearer {key}"} if key else {})
+    headers = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in lines.items())
     script.write_text(SCRIPT.format(body=chat.body().decode(), headers=headers))
     command = [rig.tool("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", f"--timeout={CALL_MAX_S}s"]
     command += ["-s", str(script), f"http://127.0.0.1:{port}{chat.PATH}"]
