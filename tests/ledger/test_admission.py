@@ -318,7 +318,7 @@ def test_a_call_that_is_over_before_it_was_booked_leaves_nothing_behind(desk: De
     limit = desk.limit(5, Measure.CONCURRENT_CALLS, window=Window.TOTAL)
     tokens = desk.limit(100, Measure.INPUT_TOKENS)
     calls = [desk.call(hold_input_tokens=60, hold_output_tokens=0) for _ in range(2)]
-    gone = a_settlement(state=CallState.ABORTED, usage=Usage(), usage_source=UsageSource.ABSENT)
+    gone = a_settlement(state=CallState.ABORTED, attempts=0, usage=Usage())
 
     rulings = desk.clerk.book(calls, [(call, gone) for call in calls])
     assert list(rulings) == [calls[1].id]

@@ -94,9 +94,16 @@ def forbidden_endpoint(directory: Directory, key: Key, endpoint: str) -> Refused
     project = directory.projects.get(key.project_id) if key.project_id is not None else None
     if project is not None and project.archived_us is not None:
         return Refused("project_archived", 403, "The project of this key is archived")
-    if not allows(key.allowed_endpoints, endpoint):
+    if not allows(key.allowed_endpoints, endpoint) or (
+        key.allowed_endpoints is not None and _leads_elsewhere(endpoint)
+    ):
         return Refused("endpoint_not_allowed", 403, f"This key does not allow {endpoint[:200]}")
     return None
+
+
+def _leads_elsewhere(endpoint: str) -> bool:
+    """Whether an upstream that tidies paths may read another one here (`/v1/chat/../files`)."""
+    return any(segment in (".", "..") for segment in endpoint.replace("\\", "/").split("/"))
 
 
 def allows(patterns: Patterns, value: str) -> bool:
@@ -149,9 +156,10 @@ def _retry_after_s(shortage: Shortage, now_us: int) -> int | None:
     if shortage.frees_us is None:
         return None
     wait_s = max(-((now_us - shortage.frees_us) // SECOND_US), 1)
-    window_us = LENGTH_US.get(shortage.limit.window)
-    # A sliding window's buckets leave a little late; nobody waits longer than the window.
-    return min(wait_s, window_us // SECOND_US) if window_us and shortage.limit.sliding else wait_s
+    if shortage.limit.sliding and shortage.limit.window is Window.MINUTE:
+        # Its buckets are a second long and leave so much late: nobody is told 61 seconds of a minute.
+        return min(wait_s, LENGTH_US[Window.MINUTE] // SECOND_US)
+    return wait_s
 
 
 def _told(shortage: Shortage, now_us: int) -> str:
@@ -177,7 +185,7 @@ def _titled(limit: Limit) -> str:
 
 def _when(shortage: Shortage, now_us: int) -> str:
     if shortage.wanted > shortage.limit.amount:
-        return "it is more than the whole of it"
+        return "this call alone is more than that"
     if not _is_spent(shortage):
         return "try again when they are over"
     if shortage.frees_us is None:
@@ -189,7 +197,7 @@ def _quota(shortage: Shortage, now_us: int) -> Quota:
     limit = shortage.limit
     length_us = LENGTH_US.get(limit.window)
     return Quota(
-        name=limit.name or f"limit-{limit.id}",
+        name=limit.name if limit.name and limit.name.isascii() else f"limit-{limit.id}",
         amount=limit.amount,
         left=max(limit.amount - shortage.used - shortage.held, 0),
         window_s=None if length_us is None else length_us // SECOND_US,

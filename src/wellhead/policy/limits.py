@@ -133,21 +133,27 @@ def kept(
         return whole if charge_interrupted else (None, None, None)
     if not _may_have_used_more(end):
         return None, None, None
-    usage = end.usage
-    input_tokens = call.hold_input_tokens if usage.input_tokens is None else 0
+    known_input, known_output = end.usage.input_tokens, end.usage.output_tokens or 0
+    input_tokens = call.hold_input_tokens if known_input is None else 0
     written = -(-(end.response_bytes or 0) // BYTES_PER_TOKEN)
-    output_tokens = max(min(held_output, written) - (usage.output_tokens or 0), 0)
+    output_tokens = max(min(held_output, written) - known_output, 0)
     nanousd = None
     if call.hold_nanousd is not None:
-        price = quote(call.provider, call.model, input_tokens, output_tokens)
-        nanousd = min(call.hold_nanousd, price or 0) or None
-    return input_tokens or None, output_tokens or None, nanousd
+        unpriced = input_tokens, output_tokens
+        if end.cost_nanousd is None:  # What is known has no price yet either.
+            unpriced = input_tokens + (known_input or 0), output_tokens + known_output
+        price = quote(call.provider, call.model, *unpriced)
+        nanousd = min(call.hold_nanousd, price or 0)
+    return input_tokens or None, output_tokens or None, nanousd or None
 
 
 def _may_have_used_more(end: Settlement) -> bool:
     """Whether the upstream worked for it and did not say how much: errors cost nothing."""
-    if end.state is CallState.REFUSED or end.upstream_latency_us is None:
+    if end.state is CallState.REFUSED or not end.attempts:
         return False
+    if end.upstream_latency_us is None:
+        # Nothing was answered: for somebody who left the upstream read the request all the same.
+        return end.state is CallState.ABORTED
     if end.state is CallState.FAILED and (end.status_code or 0) >= 400:
         return False
     return end.usage_source is UsageSource.ABSENT or end.incomplete
