@@ -185,7 +185,7 @@ def _titled(limit: Limit) -> str:
 
 def _when(shortage: Shortage, now_us: int) -> str:
     if shortage.wanted > shortage.limit.amount:
-        return "this call alone is more than that"
+        return "it can never fit"
     if not _is_spent(shortage):
         return "try again when they are over"
     if shortage.frees_us is None:
