@@ -157,7 +157,12 @@ class Gateway:
                 await self._relay(relay, client, place, plan, caller, None)
                 return
             expected = booking.expected_tokens(
-                client, plan.dialect.name, plan.asked, self._ceiling(plan.provider)
+                client,
+                place,
+                plan.dialect.name,
+                plan.asked,
+                self._ceiling(plan.provider),
+                self._options.max_request_body,
             )
             booked_as = plan.provider.id, plan.dialect.name
             opened = booking.opening(

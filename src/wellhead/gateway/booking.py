@@ -14,7 +14,8 @@ from wellhead.usage import COUNT_MAX, Asked, Reading
 
 # Dialects that stream unless the body says otherwise.
 STREAMS_BY_DEFAULT = frozenset(("ollama_chat", "ollama_generate"))
-MODEL_IN_PATH = frozenset(("gemini", "gemini_embed"))
+OF_FORMS = frozenset(("openai_transcription", "openai_images"))
+"""Dialects whose requests are uploads."""
 WRITES_NOTHING = frozenset(("openai_embeddings", "gemini_embed", "ollama_embed"))
 """Dialects whose answers have no tokens."""
 STATUS_CLIENT_LEFT = 499
@@ -42,14 +43,21 @@ CLIENT_LEFT = End(CallState.ABORTED, "aborted", "the client closed its connectio
 SHUTDOWN = End(CallState.ABORTED, "shutdown", "cut by a shutdown", 503)
 
 
-def expected_tokens(client: Client, dialect: str, asked: Asked, ceiling: int) -> tuple[int, int]:
+def expected_tokens(
+    client: Client, place: Place, dialect: str, asked: Asked, ceiling: int, body_max: int
+) -> tuple[int, int]:
     """What a call may use at most, as far as its request tells: input and output tokens.
 
-    A request without a model uses no tokens, and of an upload (audio, images) the bytes say nothing.
+    `ceiling` is what a call that names none writes at most, `body_max` the size of the largest body.
     """
-    if asked.model is None and dialect not in MODEL_IN_PATH:
-        return 0, 0
-    input_tokens = -(-client.body_bytes // BYTES_PER_TOKEN) if client.body_is_whole else 0
+    if place.dialect is None and asked.model is None:
+        return 0, 0  # It is booked because it has a key; nothing says that it generates.
+    if client.body_is_whole:
+        input_tokens = -(-client.body_bytes // BYTES_PER_TOKEN)
+    elif dialect in OF_FORMS:
+        input_tokens = 0  # Of sounds and images the bytes say nothing.
+    else:
+        input_tokens = -(-(client.size or body_max) // BYTES_PER_TOKEN)
     if dialect in WRITES_NOTHING:
         return input_tokens, 0
     output_tokens = ceiling if asked.max_output_tokens is None else asked.max_output_tokens

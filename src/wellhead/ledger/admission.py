@@ -140,7 +140,8 @@ class Admission:
                 decision.refused.append(_refused(call, ruling, now_us))
                 continue
             for one in short:
-                if one.limit.action is Action.WARN:
+                # Said once in a window: when it is passed, not with every call beyond.
+                if one.limit.action is Action.WARN and one.used + one.held <= one.limit.amount:
                     self._say("limit_exceeded", limit_id=one.limit.id, used=one.used, held=one.held)
             for limit, subject in met:
                 used, held = taken(limit.measure, call)

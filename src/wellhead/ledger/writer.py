@@ -103,6 +103,7 @@ class Writer:
     def start(self) -> None:
         """Recover what dead workers left, register, begin; `BooksUnavailable` without a database."""
         self._clerk.sign_on()
+        self._clerk.refresh()
         self._next_tick_s = time.monotonic() + self._tick_s
         self._thread.start()
 
