@@ -28,13 +28,14 @@ def test_a_moment_is_utc_with_milliseconds_and_cut() -> None:
     assert shown.moment(None) is None
 
 
-def test_money_is_exact_and_has_at_least_two_decimals() -> None:
-    assert [shown.dollars(n) for n in (0, 1, 10**9, 12_500_000_000)] == [
+def test_an_amount_of_money_is_text_exact_and_with_at_least_two_decimals() -> None:
+    assert [shown.amount(Measure.COST, n) for n in (0, 1, 10**9, 12_500_000_000)] == [
         "0.00",
         "0.000000001",
         "1.00",
         "12.50",
     ]
+    assert shown.amount(Measure.CALLS, 200) == 200
 
 
 def test_a_key_is_shown_with_what_was_done_with_it_and_without_its_hash() -> None:
@@ -56,13 +57,13 @@ def test_a_key_is_shown_with_what_was_done_with_it_and_without_its_hash() -> Non
         "predecessor_id": None,
         "calls": 2,
         "total_tokens": 30,
-        "cost_usd": "12.500000001",
+        "cost_usd": 12.500000001,
     }
 
 
 def test_only_a_key_just_made_has_its_secret() -> None:
     told = shown.issued(a_key_use(project=None), "wh_secret")
-    assert (told["secret"], told["project_id"]) == ("wh_secret", None)
+    assert (told["key"], told["project_id"]) == ("wh_secret", None)
 
 
 def test_a_credential_is_shown_without_its_secret() -> None:
@@ -86,7 +87,7 @@ def test_a_limit_of_a_project_names_it_by_its_uuid_and_money_is_text() -> None:
     assert told["amount"] == "12.50"
     assert told["standings"] == [
         {
-            "subject": "",
+            "subject": None,
             "used": "9.00",
             "held": "4.00",
             "left": "0.00",
@@ -102,4 +103,4 @@ def test_a_limit_of_each_project_names_all_it_counts_by_their_uuids() -> None:
     use = LimitUse(limit, None, (Standing("3", 150, 0, 0, None), Standing("4", 1, 0, 0, None)))
     assert shown.projects_in([use]) == [3, 4]
     standings = shown.limit(use, {3: "5a1e"})["standings"]
-    assert [(s["subject"], s["used"], s["left"]) for s in standings] == [("5a1e", 150, 50), ("4", 1, 199)]
+    assert [(s["subject"], s["used"], s["left"]) for s in standings] == [("5a1e", 150, 50), (None, 1, 199)]

@@ -3,9 +3,9 @@
 One form for the control API and for `--json` of the command line::
 
     moment     "2026-03-01T12:00:00.000Z"      UTC, milliseconds; null where there is none
-    money      "12.50"                         US dollars as text, exact to the nano-dollar
+    amounts    200, of a cost "12.50"          of limits: dollars as text, exact to the nano-dollar
+    cost_usd   0.42                            of what was done: a number, as everywhere in reports
     project    its uuid                        never its number in the books
-    amounts    200, of a cost "12.50"          in the unit of the limit's measure
 
 No record here holds a secret; `issued` alone shows one, which its caller was given for
 that.
@@ -18,6 +18,7 @@ from typing import Any
 
 from wellhead.access import Credential, Patterns, Project
 from wellhead.limit import Limit, Measure, Scope, ScopeKind
+from wellhead.money import NANOUSD_PER_USD
 from wellhead.policy.admission import shown as in_unit
 from wellhead.registry import KeyUse, LimitUse, Standing
 
@@ -38,14 +39,9 @@ def moment(at_us: int | None) -> str | None:
     return at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def dollars(nanousd: int) -> str:
-    """Nano-dollars as dollars, with two decimals or as many as it needs."""
-    return in_unit(Measure.COST, nanousd)
-
-
 def amount(measure: Measure, value: int) -> int | str:
-    """What a limit counts: a number, money as text."""
-    return dollars(value) if measure is Measure.COST else value
+    """What a limit counts: a number; nano-dollars as dollars, with two decimals or as many as they need."""
+    return in_unit(measure, value) if measure is Measure.COST else value
 
 
 def project(found: Project) -> Shown:
@@ -77,13 +73,13 @@ def key(use: KeyUse) -> Shown:
         "predecessor_id": found.predecessor_id,
         "calls": use.calls,
         "total_tokens": use.total_tokens,
-        "cost_usd": dollars(use.cost_nanousd),
+        "cost_usd": use.cost_nanousd / NANOUSD_PER_USD,
     }
 
 
 def issued(use: KeyUse, secret: str) -> Shown:
     """A key just made, with its secret: the one time that it is shown."""
-    return {**key(use), "secret": secret}
+    return {**key(use), "key": secret}
 
 
 def credential(found: Credential, uuids: Uuids = NO_UUIDS) -> Shown:
@@ -99,7 +95,7 @@ def credential(found: Credential, uuids: Uuids = NO_UUIDS) -> Shown:
 
 
 def limit(use: LimitUse, uuids: Uuids = NO_UUIDS) -> Shown:
-    """`uuids` name the projects that it counts, each by itself; one without a name keeps its number."""
+    """`uuids` name the projects that it counts, each by itself (see `projects_in`)."""
     found = use.limit
     return {
         "id": found.id,
@@ -133,9 +129,9 @@ def _scope(scope: Scope, of: Project | None) -> Shown:
 
 
 def _standing(of: Limit, standing: Standing, uuids: Uuids) -> Shown:
-    subject = standing.subject
-    if _counts_each_project(of):
-        subject = uuids.get(int(subject), subject)
+    subject = standing.subject or None
+    if subject is not None and _counts_each_project(of):
+        subject = uuids.get(int(subject))
     left = max(of.amount - standing.used - standing.held, 0)
     return {
         "subject": subject,

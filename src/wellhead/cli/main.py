@@ -1,23 +1,42 @@
 """The commands, put together, and how their errors are told."""
 
+import re
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from wellhead.cli import about, database, serving
+from wellhead.cli import about, credentials, database, keys, limits, projects, serving
 from wellhead.errors import ConfigError, WellheadError
 
 FAILED = 1
 WRONG_USE = 2
 
+SYNONYMS = {"tokens": "keys"}
+"""Other names of groups; they stand in no list of commands."""
+EXTRA_ARGUMENTS = re.compile(r"(unexpected extra argument\S*) \(.*\)", re.DOTALL)
+
+
+class Groups(TyperGroup):
+    """Finds a group by its other name, too."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return super().get_command(ctx, SYNONYMS.get(cmd_name, cmd_name))
+
+
 commands = typer.Typer(
     name="wellhead",
+    cls=Groups,
     help="The meter and the valve at the source of an organisation's LLM traffic.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+commands.add_typer(projects.commands, name="projects")
+commands.add_typer(keys.commands, name="keys")
+commands.add_typer(limits.commands, name="limits")
+commands.add_typer(credentials.commands, name="credentials")
 commands.add_typer(database.commands, name="db")
 for command in (serving.serve, serving.gateway, serving.control, serving.demo, about.paths, about.version):
     commands.command()(command)
@@ -60,7 +79,8 @@ def _explain(error: typer.TyperException) -> int:
     """Say what was wrong with the command line itself."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "wellhead"
-    text = error.format_message()
+    # What is too much may be a secret that was meant for stdin.
+    text = EXTRA_ARGUMENTS.sub(r"\1", error.format_message())
     if text.startswith("Usage:"):  # a group without a command
         sys.stderr.write(text + "\n")
     else:
