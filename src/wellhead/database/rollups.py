@@ -46,6 +46,17 @@ def add(connection: sqlite3.Connection, rollup: Rollup) -> None:
         statement.run(connection, rows)
 
 
+def kept(connection: sqlite3.Connection) -> Rollup:
+    """All that is there, sorted by key."""
+    found = []
+    for table in _TABLES:
+        names = ",".join(column.name for column in table.columns)
+        # The key's columns come first in each of them.
+        keys = ",".join(str(1 + place) for place in range(len(table.primary_key.columns)))
+        found.append(connection.execute(f"SELECT {names} FROM {table.name} ORDER BY {keys}").fetchall())  # noqa: S608
+    return Rollup(*found)
+
+
 def clear(connection: sqlite3.Connection) -> None:
     """Forget all rollups, in the transaction that rebuilds them."""
     for table in _TABLES:
