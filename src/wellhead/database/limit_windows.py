@@ -2,8 +2,8 @@
 
 ::
 
-    add, release    with every batch, in the transaction that books the calls
-    recount         the same figures from `calls`: what a new limit starts with, what a check compares
+    add        with every batch, in the transaction that books the calls
+    recount    the same figures from `calls`: what a new limit starts with, what a check compares
 
 `used` is what calls took for good, `held` what those under way reserve, `exceeded`
 how many did not fit (that alone cannot be counted again).  What a bucket is, is said
@@ -32,7 +32,7 @@ ID_EPOCH_MS = 1_577_836_800_000
 ID_MS_SHIFT = 22
 """A call's id begins with the milliseconds since that moment: see `wellhead.ledger.ids`."""
 BEFORE_ADMISSION_US = 24 * 3600 * 1_000_000
-"""A call has its id from when it began; its body may arrive this much slower than the window is long."""
+"""How long a call may take from its beginning, when it got its id, to its admission: its body has to come."""
 
 _ADD = Bulk(
     "INSERT INTO limit_windows (limit_id,subject,bucket,used,held,exceeded) VALUES ",
@@ -40,30 +40,12 @@ _ADD = Bulk(
     " ON CONFLICT (limit_id,subject,bucket) DO UPDATE SET used=limit_windows.used+excluded.used,"
     "held=limit_windows.held+excluded.held,exceeded=limit_windows.exceeded+excluded.exceeded",
 )
-_RELEASE = Bulk(
-    "UPDATE limit_windows SET used=used+v.column4,held=held+v.column5,exceeded=exceeded+v.column6"
-    " FROM (VALUES ",
-    placeholders(6),
-    ") AS v WHERE limit_id=v.column1 AND subject=v.column2 AND bucket=v.column3",
-)
 
 
 def add(connection: sqlite3.Connection, rows: Iterable[WindowRow]) -> None:
     """Add to the rows; those that are not there yet begin at zero."""
     # Everybody takes them in the same order.
     _ADD.run(connection, sorted(rows))
-
-
-def release(connection: sqlite3.Connection, rows: Iterable[WindowRow]) -> int:
-    """Add to the rows that are there; how many those were.  A window that was cleared away stays away."""
-    # The statement changes a row once, however often it is named.
-    sums: defaultdict[tuple[int, str, int], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for limit_id, subject, bucket, used, held, exceeded in rows:
-        total = sums[limit_id, subject, bucket]
-        total[0] += used
-        total[1] += held
-        total[2] += exceeded
-    return _RELEASE.run(connection, sorted((*key, *total) for key, total in sums.items()))
 
 
 def standings(
@@ -106,10 +88,13 @@ def frees(
 
 
 def prune(connection: sqlite3.Connection, limit_id: int, before_bucket: int, count_max: int) -> int:
-    """Clear away rows before a bucket, so many at most, but none that still holds; how many they were."""
+    """Clear away rows before a bucket, so many at most, but none that still holds; how many they were.
+
+    Less than nothing is held where a call ended that was open before the limit was made.
+    """
     statement = (
         "DELETE FROM limit_windows WHERE (limit_id,subject,bucket) IN (SELECT limit_id,subject,bucket"
-        " FROM limit_windows WHERE limit_id=? AND bucket<? AND held=0 LIMIT ?)"
+        " FROM limit_windows WHERE limit_id=? AND bucket<? AND held<=0 LIMIT ?)"
     )
     return connection.execute(statement, (limit_id, before_bucket, count_max)).rowcount
 
