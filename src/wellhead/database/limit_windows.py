@@ -27,7 +27,6 @@ from wellhead.policy import scopes, windows
 WindowRow = tuple[int, str, int, int, int, int]
 """Limit, subject, bucket; used, held, exceeded (or what is added to them)."""
 
-MINUTE_US = 60_000_000
 ID_EPOCH_MS = 1_577_836_800_000
 ID_MS_SHIFT = 22
 """A call's id begins with the milliseconds since that moment: see `wellhead.ledger.ids`."""
@@ -152,8 +151,8 @@ def _kept(
     }
 
 
-# Recounting.  The calls are added up by whom they may count for and by short spans that lie wholly
-# within a bucket each, so that what policy decides is asked once for a span and not for every call.
+# Recounting.  The calls are added up by whom they may count for and by spans that lie wholly within
+# a bucket each, so that what policy decides is asked once for a span and not for every call.
 
 _WHOSE: Mapping[ScopeKind, Sequence[str]] = {
     ScopeKind.GLOBAL: (),
@@ -182,30 +181,35 @@ def _grouped(
 ) -> Iterator[tuple[Opening, int, int]]:
     """A call that stands for all of a span and a scope, and what those used and hold."""
     whose = _WHOSE[limit.scope.kind]
-    span_us = _span_us(limit)
+    span, bounds = _span_of(limit, since_bucket)
     conditions, values = _conditions(limit, since_bucket)
-    columns = ",".join(("admitted_us/?", *whose))
+    columns = ",".join((span, *whose))
     query = (
         f"SELECT {columns},{_amounts(limit.measure)} FROM calls"  # noqa: S608
         f" WHERE {' AND '.join(conditions)} GROUP BY {','.join(str(n + 1) for n in range(1 + len(whose)))}"
     )
-    for span, *names, used, held in connection.execute(query, (span_us, *values)):
+    for began_us, *names, used, held in connection.execute(query, (*bounds, *values)):
         known: dict[str, Any] = {"provider": "", **dict(zip(whose, names, strict=True))}
-        admitted_us = span * span_us
-        yield (
-            Opening(
-                id=0, started_us=admitted_us, admitted_us=admitted_us, dialect="", method="", path="", **known
-            ),
-            used,
-            held,
+        call = Opening(
+            id=0, started_us=began_us, admitted_us=began_us, dialect="", method="", path="", **known
         )
+        yield call, used, held
 
 
-def _span_us(limit: Limit) -> int:
-    # Every calendar's window begins at a full minute.
-    if limit.sliding and limit.window is Window.MINUTE:
-        return MINUTE_US // windows.BUCKETS
-    return MINUTE_US
+def _span_of(limit: Limit, since_bucket: int) -> tuple[str, tuple[int, ...]]:
+    """The beginning of a call's span, in SQL."""
+    if limit.window is Window.TOTAL:
+        return "0", ()
+    if limit.sliding:
+        size_us = windows.LENGTH_US[limit.window] // windows.BUCKETS
+        return "admitted_us/?*?", (size_us, size_us)
+    # Nearly always all of them are in the first window; every later one begins at a full minute.
+    until_us = windows.frees_us(limit, since_bucket)
+    assert until_us is not None
+    return (
+        "CASE WHEN admitted_us<? THEN ? ELSE admitted_us/?*? END",
+        (until_us, since_bucket, windows.MINUTE_US, windows.MINUTE_US),
+    )
 
 
 def _amounts(measure: Measure) -> str:
