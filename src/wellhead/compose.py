@@ -217,6 +217,7 @@ def prepare_control() -> None:
     import uvloop  # noqa: F401
 
     import wellhead.control.app
+    import wellhead.database.registry
     import wellhead.database.reports  # noqa: F401
 
 
@@ -229,12 +230,19 @@ async def _control(settings: Settings, listener: socket.socket, life: Life, log:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
     from wellhead.control.app import build
+    from wellhead.database.registry import DatabaseRegistry
     from wellhead.database.reports import DatabaseReports
 
+    clock = Clock()
     engine = _engine(settings)
-    reports = DatabaseReports(engine)
-    options = control_options(settings)
-    app = build(reports=reports, options=options, version=version(), log=log)
+    app = build(
+        reports=DatabaseReports(engine),
+        registry=DatabaseRegistry(engine, lambda: _sealing(settings), clock.now_us),
+        options=control_options(settings),
+        version=version(),
+        log=log,
+        now_us=clock.now_us,
+    )
 
     async def drain() -> None:
         """Reports take no longer than the linger."""
@@ -290,6 +298,13 @@ def _vault(settings: Settings) -> "Vault | None":
     from wellhead.vault import Vault, parse_master_key
 
     return None if settings.master_key is None else Vault(parse_master_key(settings.master_key))
+
+
+def _sealing(settings: Settings) -> "Vault":
+    """What seals new credentials."""
+    vault = _vault(settings)
+    assert vault is not None, "the supervisor sees to it"
+    return vault
 
 
 def _must_not_seal() -> "Vault":

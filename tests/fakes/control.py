@@ -1,7 +1,7 @@
 """The control plane in memory: no server, no socket, any client address."""
 
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -9,10 +9,13 @@ import structlog
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 
+from fakes.books import NOON_US
+from fakes.registry import FakeRegistry
 from fakes.reports import FakeReports
 from wellhead.control.app import ControlOptions, build
 from wellhead.logs import Log
 from wellhead.ports import Reports
+from wellhead.registry import Registry
 
 NO_OPTIONS = ControlOptions()
 
@@ -22,8 +25,21 @@ def silent_log() -> Log:
     return log
 
 
-def an_app(reports: Reports | None = None, options: ControlOptions = NO_OPTIONS) -> FastAPI:
-    return build(reports=reports or FakeReports(), options=options, version="1.2.3", log=silent_log())
+def an_app(
+    reports: Reports | None = None,
+    options: ControlOptions = NO_OPTIONS,
+    *,
+    registry: Registry | None = None,
+    now_us: Callable[[], int] = lambda: NOON_US,
+) -> FastAPI:
+    return build(
+        reports=reports or FakeReports(),
+        registry=registry or FakeRegistry(now_us),
+        options=options,
+        version="1.2.3",
+        log=silent_log(),
+        now_us=now_us,
+    )
 
 
 def hashed(password: str) -> str:

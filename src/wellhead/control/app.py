@@ -9,14 +9,28 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from wellhead.clock import Clock
-from wellhead.control import failures, guard, health, qs
+from wellhead.control import (
+    api_keys,
+    audit,
+    credentials,
+    failures,
+    guard,
+    health,
+    keys,
+    limits,
+    manage_projects,
+    manage_tokens,
+    projects,
+    qs,
+    session,
+)
 from wellhead.control.failures import Failure, Responses
 from wellhead.control.operators import Operators
 from wellhead.control.options import ControlOptions
 from wellhead.control.roles import VIEWER, Door
 from wellhead.logs import Log
 from wellhead.ports import Reports
+from wellhead.registry import Registry
 
 __all__ = ["ControlOptions", "build"]
 
@@ -27,10 +41,11 @@ ANY_FAILURE: Responses = {"default": {"model": Failure, "description": "Any othe
 def build(
     *,
     reports: Reports,
+    registry: Registry,
     options: ControlOptions,
     version: str,
     log: Log,
-    now_us: Callable[[], int] | None = None,
+    now_us: Callable[[], int],
 ) -> FastAPI:
     """The app, ready to be served; it holds nothing open."""
     app = FastAPI(
@@ -47,11 +62,20 @@ def build(
         license_info={"name": "MIT", "identifier": "MIT"},
     )
     app.router.route_class = Door
-    app.state.operators = Operators(options, now_us or Clock().now_us, log)
+    operators = app.state.operators = Operators(options, now_us, log)
     failures.install(app)
     app.add_middleware(guard.Guard, options=options, log=log)
     health.add_to(app.router, reports)
     qs.add_to(app.router, reports)
+    session.add_to(app.router, operators, options, registry)
+    projects.add_to(app.router, registry)
+    keys.add_to(app.router, registry, now_us)
+    api_keys.add_to(app.router, registry)
+    credentials.add_to(app.router, registry)
+    limits.add_to(app.router, registry)
+    audit.add_to(app.router, registry)
+    manage_tokens.add_to(app.router, registry, options, now_us)
+    manage_projects.add_to(app.router, registry)
 
     @app.get("/openapi.json", dependencies=VIEWER, include_in_schema=False)
     def document() -> dict[str, Any]:

@@ -109,8 +109,8 @@ class Operators:
         """Whoever asks, where nobody needs to be anybody; wrong credentials are refused all the same."""
         if not self._options.has_credentials:
             return Operator("local", Role.ADMIN, address_of(request))
-        found = self._found(request)
-        return found[0] if found else None
+        found = [one for one in self._found(request) if one.may(Role.VIEWER, request.scope["path"])]
+        return next((one for one in found if one.role is Role.ADMIN), found[0] if found else None)
 
     def log_in(self, address: str, user: str | None, password: str) -> Role | None:
         """What a user, or without one whoever knows a password, may do; `None`: it is wrong.

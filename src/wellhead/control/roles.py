@@ -123,7 +123,7 @@ VIEWER: Sequence[Dependency] = (Depends(Needs(Role.VIEWER)), *map(Depends, WAYS)
 ADMIN: Sequence[Dependency] = (Depends(Needs(Role.ADMIN)), *map(Depends, WAYS))
 
 
-def _actor(request: Request) -> Actor:
+async def _actor(request: Request) -> Actor:
     operator: Operator = request.state.operator
     return operator.actor
 

@@ -1,4 +1,4 @@
-"""Moments in a query: ISO-8601 to microseconds since the epoch."""
+"""Moments on the wire: ISO-8601 to microseconds since the epoch, and back."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -33,3 +33,21 @@ def range_us(since: str | None, until: str | None) -> tuple[int | None, int | No
     if since_us is not None and until_us is not None and since_us > until_us:
         raise CallerError("INVALID_RANGE", 400, "`from` must not be later than `to`.")
     return since_us, until_us
+
+
+def to_the_ms(us: int) -> str:
+    """A moment as it is shown: ISO-8601 in UTC, to the millisecond."""
+    return (EPOCH + timedelta(microseconds=us)).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def to_the_ms_if(us: int | None) -> str | None:
+    return None if us is None else to_the_ms(us)
+
+
+def to_the_s(us: int) -> str:
+    """The same to the second."""
+    return (EPOCH + timedelta(microseconds=us)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def to_the_s_if(us: int | None) -> str | None:
+    return None if us is None else to_the_s(us)
