@@ -22,7 +22,7 @@ from wellhead.policy.admission import (
     endpoint_of,
     fits,
     forbidden,
-    forbidden_endpoint,
+    forbidden_unbooked,
     refusal,
     shown,
     unauthorized,
@@ -119,10 +119,27 @@ def test_an_endpoint_is_the_path_without_the_providers_prefix() -> None:
 )
 def test_dots_in_a_path_lead_nobody_past_a_list_of_endpoints(endpoint: str) -> None:
     key = a_key(allowed_endpoints=("/v1/chat*",))
-    ruling = forbidden_endpoint(DIRECTORY, key, endpoint)
-    assert ruling is not None
-    assert ruling.code == "endpoint_not_allowed"
-    assert forbidden_endpoint(DIRECTORY, a_key(), endpoint) is None
+    for ruling in (
+        forbidden_unbooked(DIRECTORY, key, endpoint, "openai"),
+        forbidden(DIRECTORY, key, an_opening(1, path=endpoint)),
+    ):
+        assert ruling is not None
+        assert ruling.code == "endpoint_not_allowed"
+    assert forbidden_unbooked(DIRECTORY, a_key(), endpoint, "openai") is None
+
+
+def test_what_is_not_booked_is_held_to_endpoints_and_providers_all_the_same() -> None:
+    anthropic_only = a_key(allowed_providers=("anthropic",), allowed_models=("claude-*",))
+    told = forbidden_unbooked(DIRECTORY, anthropic_only, "/v1/files", "openai")
+    assert told is not None
+    assert told.code == "provider_not_allowed"
+    assert forbidden_unbooked(DIRECTORY, anthropic_only, "/v1/files", "anthropic") is None
+    for models in ("/v1/models", "/v1beta/models", "/api/tags"):
+        assert forbidden_unbooked(DIRECTORY, anthropic_only, models, "openai") is None
+    chat_only = a_key(allowed_endpoints=("/v1/chat/*",))
+    told = forbidden_unbooked(DIRECTORY, chat_only, "/v1/models", "openai")
+    assert told is not None
+    assert told.code == "endpoint_not_allowed"
 
 
 @pytest.mark.parametrize(

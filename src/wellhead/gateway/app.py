@@ -10,37 +10,28 @@ leaves no row.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
 
 from wellhead.access import Credential
 from wellhead.call import CallState, Opening
-from wellhead.directory import AuthType, Directory, Provider
+from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable, CallerError, UpstreamError
 from wellhead.gateway import booking, replies
 from wellhead.gateway.booking import CLIENT_LEFT, COMPLETED, SHUTDOWN, End
-from wellhead.gateway.client import Client, Receive, Scope, Send, Upload
+from wellhead.gateway.client import Client, Receive, Scope, Send
 from wellhead.gateway.credentials import Credentials
-from wellhead.gateway.door import Caller, Door
-from wellhead.gateway.headers import to_upstream
+from wellhead.gateway.door import Door
+from wellhead.gateway.plan import Places, Plan, plan_of
 from wellhead.gateway.relay import CALL_HEADER, Log, Relay
 from wellhead.gateway.server import ClientLeft, ResponseBroken
-from wellhead.meter.catalogue import DIALECTS
-from wellhead.meter.dialect import Dialect
-from wellhead.meter.request import read_form, read_request
-from wellhead.policy import rewrite, routing
-from wellhead.policy.identify import query_without
-from wellhead.ports import Books, Headers, Upstream, UpstreamRequest
-from wellhead.usage import NOTHING_ASKED, Asked
+from wellhead.policy import routing
+from wellhead.policy.routing import Place
+from wellhead.ports import Books, Headers, Upstream
 
 HEALTHY = b'{"status":"ok"}'
 READY = b'{"status":"pass"}'
 NOT_READY = b'{"status":"fail"}'
-PLACES_MAX = 1024
-"""What the last so many different paths say is remembered..."""
-PLACE_CHARS_MAX = 200
-"""...if they are no longer than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +52,6 @@ class GatewayOptions:
     """What a call that names no ceiling of its own is taken to write at most, for limits."""
 
 
-@dataclass(slots=True)
-class _Plan:
-    """What is to be done with a request."""
-
-    provider: Provider
-    body: bytes | AsyncIterator[bytes] | None
-    dialect: Dialect | None
-    """`None`: it does not generate, so it is neither metered nor booked."""
-    asked: Asked
-    hide_usage: bool
-
-
 class Gateway:
     """The data plane as an ASGI application."""
 
@@ -87,8 +66,7 @@ class Gateway:
         log: Log,
     ) -> None:
         self._directory = directory
-        # Nearly all requests go to the same few paths.
-        self._place_of = lru_cache(PLACES_MAX)(partial(routing.place, directory))
+        self._places = Places(directory)
         self._books = books
         self._upstream = upstream
         self._options = options
@@ -140,36 +118,29 @@ class Gateway:
             self._running.discard(task)
 
     async def _serve(self, client: Client, call_id: int) -> None:
-        place: routing.Place | None = None
+        place: Place | None = None
         started_us = self._now_us()
         try:
-            place = self._place(client)
+            place = self._places.of(client)
             caller = await self._door.identify(client)
             body = await client.body(self._options.max_request_body)
-            plan = self._plan(client, place, body, caller)
+            plan = plan_of(self._directory, client, place, caller, body)
             self._door.guard_credential(client, caller, plan.provider)
             relay = Relay(client, plan.provider, call_id, self._now_us, self._log)
             if plan.dialect is None:
-                await self._door.let_through(caller, place.path)
+                await self._door.let_through(caller, place.path, plan.provider.id)
                 self._log.debug(
                     "gateway.forwarded", request_id=call_id, provider=plan.provider.id, path=client.path
                 )
-                await self._relay(relay, client, place, plan, caller, None)
+                await self._relay(relay, client, plan, None)
                 return
+            options = self._options
             expected = booking.expected_tokens(
-                client,
-                place,
-                plan.dialect.name,
-                plan.asked,
-                self._ceiling(plan.provider),
-                self._options.max_request_body,
+                client, plan, options.output_tokens_ceiling, options.max_request_body
             )
-            booked_as = plan.provider.id, plan.dialect.name
-            opened = booking.opening(
-                call_id, started_us, client, place, plan.asked, booked_as, caller, expected
-            )
+            opened = booking.opening(call_id, started_us, client, plan, expected)
             await self._open(opened, relay, client)
-            await self._relay(relay, client, place, plan, caller, opened)
+            await self._relay(relay, client, plan, opened)
         except (CallerError, asyncio.CancelledError) as cause:
             # Only a shutdown cancels a call.
             error = cause if isinstance(cause, CallerError) else _shutting_down()
@@ -181,18 +152,6 @@ class Gateway:
             headers.append((CALL_HEADER, b"%d" % call_id))
             await client.answer(error.status, headers, answer)
 
-    def _place(self, client: Client) -> routing.Place:
-        read = self._place_of if len(client.path) <= PLACE_CHARS_MAX else self._place_of.__wrapped__
-        place = read(client.method, client.path, client.text(b"x-provider"))
-        prefix = client.path[: place.prefix_size] if place is not None else ""
-        # A prefix that is encoded has other bytes than those that would be cut off.
-        if place is None or (prefix and not client.raw_path.startswith(prefix.encode() + b"/")):
-            raise CallerError("not_found", 404, f"Nothing is served at {client.path[:200]}")
-        if client.fields.get(b"upgrade", b"").lower() == b"websocket":
-            told = "WebSocket is not served here; send the request as POST over HTTP"
-            raise CallerError("websocket_unsupported", 426, told)
-        return place
-
     async def _say_whether_ready(self, client: Client) -> None:
         try:
             await self._books.current()
@@ -200,79 +159,6 @@ class Gateway:
             await client.answer(503, *_status(NOT_READY))
         else:
             await client.answer(200, *_status(READY))
-
-    def _ceiling(self, provider: Provider) -> int:
-        own = provider.output_tokens_ceiling
-        return self._options.output_tokens_ceiling if own is None else own
-
-    def _plan(
-        self, client: Client, place: routing.Place, body: bytes | Upload | None, caller: Caller
-    ) -> _Plan:
-        dialect = DIALECTS[place.dialect] if place.dialect else None
-        asked = NOTHING_ASKED
-        if isinstance(body, Upload):
-            asked = read_form(body.first)
-        elif body and place.generates is not False:
-            asked = read_request(body, dialect)
-        model = place.model or asked.model
-        provider = routing.choose(self._directory, place, model, asked.provider)
-        # Whoever has a key passes the gate with everything that may cost something.
-        by_key = caller.key is not None
-        if place.generates is None and client.method == "POST" and (model is not None or by_key):
-            dialect = DIALECTS[routing.DIALECT_OF_FAMILY[place.family]]
-        hide_usage = False
-        if isinstance(body, bytes):
-            if provider.strip_provider_field and asked.provider is not None:
-                body = rewrite.without_member(body, "provider")
-            asks = provider.ask_stream_usage and place.dialect == "openai_chat" and asked.streamed
-            if asks and not asked.include_usage:
-                asking = rewrite.with_stream_usage(body)
-                hide_usage, body = asking is not body, asking
-        sent = body.pieces if isinstance(body, Upload) else body
-        return _Plan(provider, sent, dialect, asked, hide_usage)
-
-    def _credential(self, plan: _Plan, caller: Caller) -> Credential | None:
-        """The credential of the caller's project for the provider, or the one for everybody with a key."""
-        if caller.key is None or caller.own is not None:
-            return None
-        known = self._books.directory.credentials
-        own = known.get((caller.key.project_id, plan.provider.id), ())
-        candidates = own or known.get((None, plan.provider.id), ())
-        chosen = self._credentials.choose(candidates)
-        if chosen is None and candidates:
-            told = (
-                f"The credential for {plan.provider.id} cannot be opened; the gateway's master key is another"
-            )
-            raise CallerError("credential_unreadable", 503, told)
-        return chosen
-
-    def _request(
-        self,
-        client: Client,
-        place: routing.Place,
-        plan: _Plan,
-        caller: Caller,
-        credential: Credential | None,
-    ) -> UpstreamRequest:
-        provider = plan.provider
-        headers = to_upstream(
-            client.headers,
-            provider,
-            key=caller.presented,
-            credential=None if credential is None else credential.secret,
-            family=place.family,
-        )
-        if plan.hide_usage:  # what is compressed cannot be hidden in
-            headers = [line for line in headers if line[0] != b"accept-encoding"]
-            headers.append((b"accept-encoding", b"identity"))
-        query = client.query
-        if query:
-            secret = caller.presented.secret.encode("utf-8", "surrogateescape") if caller.presented else None
-            # The client's own credential goes nowhere but where the client meant it to go.
-            replaced = credential is not None or provider.auth.type is not AuthType.PRESERVE
-            query = query_without(query, secret, all_keys=replaced)
-        target = routing.target(provider, client.raw_path[place.prefix_size :], query)
-        return UpstreamRequest(client.method, provider.base_url, target, headers, plan.body, client.size)
 
     async def _open(self, opened: Opening, relay: Relay, client: Client) -> None:
         try:
@@ -288,22 +174,17 @@ class Gateway:
             "lifecycle.pre_logged", request_id=opened.id, provider=opened.provider, model=opened.model
         )
 
-    async def _relay(
-        self,
-        relay: Relay,
-        client: Client,
-        place: routing.Place,
-        plan: _Plan,
-        caller: Caller,
-        opened: Opening | None,
-    ) -> None:
+    async def _relay(self, relay: Relay, client: Client, plan: Plan, opened: Opening | None) -> None:
         """Relay, and book how it ended; what the client must still be told comes out as an exception."""
         end, told = COMPLETED, None
         credential: Credential | None = None
         try:
-            credential = self._credential(plan, caller)
+            key, own = plan.caller.key, plan.caller.own
+            if key is not None and own is None:
+                known = self._books.directory.credentials
+                credential = self._credentials.of(known, key, plan.provider.id)
             relay.secret = None if credential is None else credential.secret
-            request = self._request(client, place, plan, caller, credential)
+            request = plan.request(client, credential)
             await relay.run(self._upstream, request, plan.dialect, hide_usage=plan.hide_usage)
         except ClientLeft:
             end = COMPLETED if relay.client_has_end else CLIENT_LEFT

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.gateway.client import Client
-from wellhead.gateway.door import Caller
 from wellhead.gateway.headers import without_secrets
+from wellhead.gateway.plan import Plan
 from wellhead.gateway.relay import Relay
 from wellhead.policy.keys import digest
 from wellhead.policy.limits import BYTES_PER_TOKEN
-from wellhead.policy.routing import Place
-from wellhead.usage import COUNT_MAX, Asked, Reading
+from wellhead.usage import COUNT_MAX, Reading
 
 # Dialects that stream unless the body says otherwise.
 STREAMS_BY_DEFAULT = frozenset(("ollama_chat", "ollama_generate"))
@@ -43,14 +42,14 @@ CLIENT_LEFT = End(CallState.ABORTED, "aborted", "the client closed its connectio
 SHUTDOWN = End(CallState.ABORTED, "shutdown", "cut by a shutdown", 503)
 
 
-def expected_tokens(
-    client: Client, place: Place, dialect: str, asked: Asked, ceiling: int, body_max: int
-) -> tuple[int, int]:
+def expected_tokens(client: Client, plan: Plan, ceiling: int, body_max: int) -> tuple[int, int]:
     """What a call may use at most, as far as its request tells: input and output tokens.
 
-    `ceiling` is what a call that names none writes at most, `body_max` the size of the largest body.
+    `ceiling` is what a call writes at most where neither it nor its provider's entry names one,
+    `body_max` the size of the largest body.
     """
-    if place.dialect is None and asked.model is None:
+    asked, provider, dialect = plan.asked, plan.provider, _dialect(plan)
+    if plan.place.dialect is None and asked.model is None:
         return 0, 0  # It is booked because it has a key; nothing says that it generates.
     if client.body_is_whole:
         input_tokens = -(-client.body_bytes // BYTES_PER_TOKEN)
@@ -60,31 +59,22 @@ def expected_tokens(
         input_tokens = -(-(client.size or body_max) // BYTES_PER_TOKEN)
     if dialect in WRITES_NOTHING:
         return input_tokens, 0
-    output_tokens = ceiling if asked.max_output_tokens is None else asked.max_output_tokens
+    output_tokens = asked.max_output_tokens
+    if output_tokens is None:
+        own_ceiling = provider.output_tokens_ceiling
+        output_tokens = ceiling if own_ceiling is None else own_ceiling
     return input_tokens, min(output_tokens * max(asked.choices or 1, 1), COUNT_MAX)
 
 
-def opening(
-    call_id: int,
-    started_us: int,
-    client: Client,
-    place: Place,
-    asked: Asked,
-    booked_as: tuple[str, str],
-    caller: Caller,
-    expected: tuple[int, int],
-) -> Opening:
-    """The call as it is known before it leaves.
-
-    `booked_as` is its provider and its dialect, `expected` the input and output tokens it may use.
-    """
-    provider, dialect = booked_as
+def opening(call_id: int, started_us: int, client: Client, plan: Plan, expected: tuple[int, int]) -> Opening:
+    """The call as it is known before it leaves; `expected` are the tokens that it may use."""
+    place, caller, asked, dialect = plan.place, plan.caller, plan.asked, _dialect(plan)
     key = caller.key
     streams = place.streamed if place.streamed is not None else asked.streamed
     return Opening(
         id=call_id,
         started_us=started_us,
-        provider=provider,
+        provider=plan.provider.id,
         dialect=dialect,
         method=client.method,
         path=client.path[:PATH_MAX],
@@ -105,6 +95,11 @@ def opening(
         hold_input_tokens=expected[0],
         hold_output_tokens=expected[1],
     )
+
+
+def _dialect(plan: Plan) -> str:
+    assert plan.dialect is not None, "what is booked has a dialect"
+    return plan.dialect.name
 
 
 def settlement(opened: Opening, relay: Relay, client: Client, end: End) -> Settlement:

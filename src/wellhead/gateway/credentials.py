@@ -6,10 +6,14 @@ first is tried all the same: the upstream knows better than we do.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from wellhead.access import Credential
+from wellhead.access import Credential, Key
+from wellhead.errors import CallerError
+
+Known = Mapping[tuple[int | None, str], tuple[Credential, ...]]
+"""By project (`None`: everybody with a key) and provider, as the Directory has them."""
 
 REFUSED_US = 60_000_000
 """How long a credential is passed over that the upstream did not accept (401, 403)."""
@@ -17,6 +21,8 @@ LIMITED_US = 10_000_000
 """The same for one that it limited (429) without saying how long..."""
 LIMITED_US_MAX = 3_600_000_000
 """...or for longer than this."""
+DIGITS_MAX = 18
+"""Of a number of seconds; what is longer is for ever."""
 REMEMBERED_MAX = 10_000
 
 
@@ -39,6 +45,19 @@ class Credentials:
         self._past: OrderedDict[Credential, _Past] = OrderedDict()
         self._choices = 0
 
+    def of(self, known: Known, key: Key, provider: str) -> Credential | None:
+        """The one for a key's next call: its project's, or else one for everybody with a key.
+
+        `None` where there is none for the provider.  Raises `CallerError` (503) where there are, and none
+        of them can be opened.
+        """
+        candidates = known.get((key.project_id, provider)) or known.get((None, provider), ())
+        chosen = self.choose(candidates)
+        if chosen is None and candidates:
+            told = f"The credential for {provider} cannot be opened; the gateway's master key is another"
+            raise CallerError("credential_unreadable", 503, told)
+        return chosen
+
     def choose(self, candidates: Sequence[Credential]) -> Credential | None:
         """The next one to use; `None` where there is none that can be opened."""
         usable = [one for one in candidates if one.secret is not None]
@@ -55,8 +74,7 @@ class Credentials:
         if status in (401, 403):
             cool_us = REFUSED_US
         elif status == 429:
-            seconds = int(retry_after) if retry_after and retry_after.isdigit() else 0
-            cool_us = min(seconds * 1_000_000, LIMITED_US_MAX) or LIMITED_US
+            cool_us = min(_seconds(retry_after) * 1_000_000, LIMITED_US_MAX) or LIMITED_US
         else:
             return False
         self._of(credential).ready_us = self._now_us() + cool_us
@@ -73,3 +91,10 @@ class Credentials:
             if len(self._past) > REMEMBERED_MAX:
                 self._past.popitem(last=False)
         return past
+
+
+def _seconds(retry_after: bytes | None) -> int:
+    """What a `Retry-After` says in seconds; 0 where it says nothing, or a date."""
+    if not retry_after or not retry_after.isdigit():
+        return 0
+    return int(retry_after) if len(retry_after) <= DIGITS_MAX else LIMITED_US_MAX

@@ -9,12 +9,12 @@ here by `let_through` for requests that are not booked.
 import asyncio
 import ipaddress
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from wellhead.access import Key
-from wellhead.directory import Provider
+from wellhead.directory import Directory, Provider
 from wellhead.errors import BooksUnavailable, CallerError
 from wellhead.gateway.client import Client
 from wellhead.policy import admission, identify
@@ -65,19 +65,25 @@ class Door:
         require_key: bool,
         names: Mapping[bytes, str],
         allowed_origins: tuple[str, ...],
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._books = books
         self._now_us = now_us
         self._require_key = require_key
         self._names = names
         self._allowed_origins = frozenset(origin.rstrip("/").lower() for origin in allowed_origins)
+        self._sleep = sleep
         self._failures: OrderedDict[str | None, _Failures] = OrderedDict()
         self._delayed = 0
         self.refused = 0
         """Requests without a good key so far."""
 
     async def identify(self, client: Client) -> Caller:
-        """Raises `CallerError` (401) for a bad key, or none where one is required."""
+        """Who calls.
+
+        Raises `CallerError` (401) for a bad key, or none where one is required; 503 while the registry
+        cannot be read.
+        """
         shown = identify.presented(client.fields, client.query)
         if shown is None:
             if self._require_key:
@@ -96,20 +102,22 @@ class Door:
         if key is None:
             return Caller(own=shown, name=name)
         own = identify.credential(client.fields, client.query) if shown.is_apart else None
-        if own is not None and own.secret.startswith(PREFIX):
-            own = None
+        if own is not None and identify.carries(own.as_it_came, shown.as_it_came):
+            own = None  # Another key of ours, or the same once more; it goes no further either.
         return Caller(key, shown, own, name)
 
-    async def let_through(self, caller: Caller, endpoint: str) -> None:
-        """Check the key of a request that is not booked against the present registry."""
+    async def let_through(self, caller: Caller, endpoint: str, provider: str) -> None:
+        """Check the key of a request that is not booked against the present registry.
+
+        Raises `CallerError` (401, 403, or 503 while the registry cannot be read).
+        """
         if caller.key is None:
             return
-        await self._present()
-        directory = self._books.directory
+        directory = await self._present()
         key = directory.keys_by_id.get(caller.key.id)
         problem = admission.unauthorized(key, self._now_us())
         if problem is None and key is not None:
-            problem = admission.forbidden_endpoint(directory, key, endpoint)
+            problem = admission.forbidden_unbooked(directory, key, endpoint, provider)
         if problem is not None:
             raise problem
 
@@ -134,9 +142,9 @@ class Door:
             return None, admission.unauthorized(None, 0)
         return None, None
 
-    async def _present(self) -> None:
+    async def _present(self) -> Directory:
         try:
-            await self._books.current()
+            return await self._books.current()
         except BooksUnavailable as error:
             told = "Keys cannot be checked at the moment; try again shortly"
             raise CallerError("books_unavailable", 503, told, retry_after_s=2) from error
@@ -165,7 +173,7 @@ class Door:
             raise CallerError("too_many_wrong_keys", 429, told, retry_after_s=FORGIVEN_US // 1_000_000)
         self._delayed += 1
         try:
-            await asyncio.sleep(min(DELAY_S * 2 ** min(more - 1, 10), DELAY_S_MAX))
+            await self._sleep(min(DELAY_S * 2 ** min(more - 1, 10), DELAY_S_MAX))
         finally:
             self._delayed -= 1
 

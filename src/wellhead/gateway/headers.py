@@ -70,8 +70,8 @@ def to_upstream(
     project has for the provider, which takes the place of any other; `family` is that of the request.
     """
     passed = end_to_end(headers, REQUEST_ENDS_HERE)
-    secret = None if key is None else key.secret.encode("utf-8", "surrogateescape")
-    passed = [line for line in passed if not carries(line[1], secret)]
+    ours = None if key is None else key.as_it_came
+    passed = [line for line in passed if not carries(line[1], ours)]
     if provider.type is ProviderType.ANTHROPIC and all(n != b"anthropic-version" for n, _ in passed):
         passed.append(ANTHROPIC_VERSION)
     auth = provider.auth
@@ -82,9 +82,9 @@ def to_upstream(
     elif auth.type is not AuthType.PRESERVE and auth.value is not None:
         passed.append(_credential(auth.type, auth.header, auth.value, provider.type))
     if provider.headers:
-        ours = [(name.lower().encode(), value.encode()) for name, value in provider.headers]
-        names = {name for name, _ in ours}
-        passed = [line for line in passed if line[0] not in names] + ours
+        added = [(name.lower().encode(), value.encode()) for name, value in provider.headers]
+        names = {name for name, _ in added}
+        passed = [line for line in passed if line[0] not in names] + added
     return passed
 
 

@@ -40,6 +40,8 @@ _GEMINI_STATUSES: Mapping[int, str] = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
+INTEGER_MAX = 999_999_999_999_999
+"""The largest integer of a structured field (RFC 9651, 3.3.1)."""
 
 
 def error_body(family: ProviderType, error: CallerError) -> bytes:
@@ -92,19 +94,27 @@ def error_headers(error: CallerError, body: bytes) -> Headers:
 
 def _quota_lines(quotas: Sequence[Quota]) -> Headers:
     """The limits that left no room (draft-ietf-httpapi-ratelimit-headers-10, as structured fields)."""
-    policy, state = [], []
+    policies, states = [], []
     for quota in quotas:
-        name = (
-            '"' + "".join(c for c in quota.name if c.isascii() and c.isprintable() and c not in '"\\') + '"'
-        )
-        window = "" if quota.window_s is None else f";w={quota.window_s}"
-        frees = "" if quota.frees_s is None else f";t={quota.frees_s}"
-        policy.append(f"{name};q={quota.amount}{window}")
-        state.append(f"{name};r={quota.left}{frees}")
+        window = "" if quota.window_s is None else f";w={_integer(quota.window_s)}"
+        frees = "" if quota.frees_s is None else f";t={_integer(quota.frees_s)}"
+        policies.append(f"{_string(quota.name)};q={_integer(quota.amount)}{window}")
+        states.append(f"{_string(quota.name)};r={_integer(quota.left)}{frees}")
     return [
-        (b"ratelimit-policy", ", ".join(policy).encode()),
-        (b"ratelimit", ", ".join(state).encode()),
+        (b"ratelimit-policy", ", ".join(policies).encode()),
+        (b"ratelimit", ", ".join(states).encode()),
     ]
+
+
+def _string(text: str) -> str:
+    """A structured field's string: printable ASCII."""
+    kept = "".join(c for c in text if c.isascii() and c.isprintable() and c not in '"\\')
+    return f'"{kept}"'
+
+
+def _integer(number: int) -> int:
+    """A structured field's integer, of which larger ones there are none (budgets are nano-dollars)."""
+    return min(number, INTEGER_MAX)
 
 
 def from_upstream(provider_id: str, error: UpstreamError) -> CallerError:

@@ -20,6 +20,8 @@ from wellhead.policy.windows import LENGTH_US, SECOND_US
 
 HELD_RETRY_S = 1
 """What `Retry-After` says where calls under way may free something at any moment."""
+MODEL_LISTS = ("/v1/models", "/v1beta/models", "/api/tags")
+"""Where clients look what there is, whatever provider they may use of it."""
 NO_BUDGET_STATUS = {"anthropic_messages": 429, "gemini": 429, "gemini_embed": 429}
 """Dialects whose SDKs know no 402: a spent budget is told as a rate limit there."""
 
@@ -77,20 +79,30 @@ def unauthorized(key: Key | None, now_us: int) -> CallerError | None:
 
 def forbidden(directory: Directory, key: Key, call: Opening) -> Refused | None:
     """What a good key does not allow, if the call is that: 403."""
-    refused = forbidden_endpoint(directory, key, endpoint_of(call))
-    if refused is not None:
-        return refused
-    if not allows(key.allowed_providers, call.provider):
-        return Refused("provider_not_allowed", 403, f"This key does not allow the provider {call.provider}")
-    if not allows(key.allowed_models, call.model or ""):
-        return Refused(
-            "model_not_allowed", 403, f"This key does not allow the model {call.model or '(none)'}"
-        )
-    return None
+    refused = _forbidden_endpoint(directory, key, endpoint_of(call)) or _forbidden_provider(
+        key, call.provider
+    )
+    if refused is None and not allows(key.allowed_models, call.model or ""):
+        told = f"This key does not allow the model {call.model or '(none)'}"
+        return Refused("model_not_allowed", 403, told)
+    return refused
 
 
-def forbidden_endpoint(directory: Directory, key: Key, endpoint: str) -> Refused | None:
-    """The same for a request that generates nothing, such as a list of models."""
+def forbidden_unbooked(directory: Directory, key: Key, endpoint: str, provider: str) -> Refused | None:
+    """The same for a request that generates nothing and is not booked; anybody may list models."""
+    refused = _forbidden_endpoint(directory, key, endpoint)
+    if refused is None and endpoint not in MODEL_LISTS:
+        return _forbidden_provider(key, provider)
+    return refused
+
+
+def _forbidden_provider(key: Key, provider: str) -> Refused | None:
+    if allows(key.allowed_providers, provider):
+        return None
+    return Refused("provider_not_allowed", 403, f"This key does not allow the provider {provider}")
+
+
+def _forbidden_endpoint(directory: Directory, key: Key, endpoint: str) -> Refused | None:
     project = directory.projects.get(key.project_id) if key.project_id is not None else None
     if project is not None and project.archived_us is not None:
         return Refused("project_archived", 403, "The project of this key is archived")

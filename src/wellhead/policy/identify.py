@@ -1,16 +1,22 @@
-"""Which key a request presents, and what of the request carries it.
+"""Which key a request presents, and what of the request carries one.
 
 The first place that holds anything decides; `x-proxy-key` is none of them::
 
     x-wellhead-key           our key, beside the client's own credential, which goes on
     authorization: Bearer    then x-api-key, x-goog-api-key, api-key, and ?key= of the query
+
+A key of ours never goes on, wherever it stands: what begins with `wh_` is taken for
+one, and elsewhere what has the checksum of one.  (Without it one token in thousands
+would hold, by chance, what looks like a key, and be lost.)
 """
 
+import binascii
 import re
+from base64 import b64decode
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
-from wellhead.policy.keys import PREFIX
+from wellhead.policy.keys import KEY_CHARS, PREFIX, is_well_formed
 
 OWN_HEADER = b"x-wellhead-key"
 HEADERS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key")
@@ -18,8 +24,11 @@ HEADERS = (b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key")
 PARAMETER = b"key"
 SECRET_CHARS_MAX = 4096
 """What is longer is no credential of anybody."""
-_OURS = re.compile(rb"wh_[0-9A-Za-z]{49}")
-_SCHEME = re.compile(rb"(?i:bearer)[ \t]+")
+DECODINGS_MAX = 3
+"""How often a parameter is looked at that was encoded, encoded again, and so on."""
+_OURS = PREFIX.encode()
+_SCHEME = re.compile(rb"(?i:bearer)(?:[ \t]+|$)")
+_BASIC = re.compile(rb"[ \t]*(?i:basic)[ \t]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,10 @@ class Presented:
     def claims_to_be_ours(self) -> bool:
         return self.is_apart or self.secret.startswith(PREFIX)
 
+    @property
+    def as_it_came(self) -> bytes:
+        return self.secret.encode("utf-8", "surrogateescape")
+
 
 def presented(fields: dict[bytes, bytes], query: bytes) -> Presented | None:
     """What a request brought to identify itself; `None` where it brought nothing."""
@@ -46,10 +59,10 @@ def credential(fields: dict[bytes, bytes], query: bytes) -> Presented | None:
     for name in HEADERS:
         if token := _token(fields.get(name)):
             return Presented(token)
-    if b"key=" in query:
+    if query:
         for part in query.split(b"&"):
             name, _, value = part.partition(b"=")
-            if name == PARAMETER and (token := _token(unquote_to_bytes(value))):
+            if unquote_to_bytes(name) == PARAMETER and (token := _token(unquote_to_bytes(value))):
                 return Presented(token)
     return None
 
@@ -61,23 +74,54 @@ def _token(value: bytes | None) -> str | None:
 
 
 def carries(value: bytes, secret: bytes | None) -> bool:
-    """Whether a header's value holds one of our keys: the one presented, or whatever looks like one."""
+    """Whether a value holds one of our keys: the one presented, or whatever looks like one."""
     if secret is not None and secret in value:
         return True
-    return b"wh_" in value and (
-        _SCHEME.sub(b"", value, count=1).lstrip().startswith(b"wh_") or _OURS.search(value) is not None
-    )
+    if _OURS in value:
+        return _SCHEME.sub(b"", value.lstrip(), count=1).startswith(_OURS) or _has_checksum(value)
+    basic = _BASIC.match(value)
+    return basic is not None and _carries_inside(value[basic.end() :], secret)
+
+
+def _has_checksum(value: bytes) -> bool:
+    at = value.find(_OURS)
+    while at >= 0:
+        if is_well_formed(value[at : at + KEY_CHARS].decode("latin-1")):
+            return True
+        at = value.find(_OURS, at + 1)
+    return False
+
+
+def _carries_inside(encoded: bytes, secret: bytes | None) -> bool:
+    """The same of a user and a password."""
+    try:
+        user_password = b64decode(encoded)
+    except binascii.Error:
+        return False
+    return any(carries(part, secret) for part in user_password.split(b":"))
 
 
 def query_without(query: bytes, secret: bytes | None, *, all_keys: bool) -> bytes:
     """The query without parameters that hold one of our keys; with `all_keys` without any `key=` at all."""
-    if b"=" not in query:
-        return query
     parts = query.split(b"&")
-    kept = [
-        part
-        for part in parts
-        if not (all_keys and part.startswith(b"key="))
-        and not carries(unquote_to_bytes(part.partition(b"=")[2]), secret)
-    ]
+    kept = [part for part in parts if not _goes_nowhere(part, secret, all_keys)]
     return query if len(kept) == len(parts) else b"&".join(kept)
+
+
+def _goes_nowhere(part: bytes, secret: bytes | None, all_keys: bool) -> bool:
+    name, _, value = part.partition(b"=")
+    if all_keys and unquote_to_bytes(name) == PARAMETER:
+        return True
+    return carries_encoded(name, secret) or carries_encoded(value, secret)
+
+
+def carries_encoded(text: bytes, secret: bytes | None) -> bool:
+    """Whether a part of a URL holds one of our keys, plainly or percent-encoded."""
+    for _ in range(DECODINGS_MAX):
+        if carries(text, secret):
+            return True
+        decoded = unquote_to_bytes(text)
+        if decoded == text:
+            return False
+        text = decoded
+    return carries(text, secret)
