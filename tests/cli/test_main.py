@@ -17,7 +17,8 @@ from wellhead.version import version
 def test_help_names_every_command(tmp_path: Path) -> None:
     ended = command(tmp_path, "--help")
     assert ended.returncode == 0
-    for name in ("serve", "gateway", "control", "demo", "db", "paths", "version"):
+    groups = ("projects", "keys", "limits", "credentials", "db")
+    for name in ("serve", "gateway", "control", "demo", *groups, "paths", "version"):
         assert f"\n  {name} " in ended.stdout
 
 
@@ -112,5 +113,16 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    heavy = {"rich", "structlog", "sqlalchemy", "alembic", "aiohttp", "fastapi", "uvicorn", "yaml", "asyncio"}
+    heavy = {
+        "rich",
+        "structlog",
+        "cryptography",
+        "sqlalchemy",
+        "alembic",
+        "aiohttp",
+        "fastapi",
+        "uvicorn",
+        "yaml",
+        "asyncio",
+    }
     assert set(ended.stdout.split()) & heavy == set()
