@@ -17,6 +17,13 @@ def test_every_endpoint_and_parameter_is_described() -> None:
                 assert f"| `{parameter['name']}` |" in PAGE
 
 
+def test_every_field_of_a_body_is_described() -> None:
+    for name, schema in an_app().openapi()["components"]["schemas"].items():
+        if name.endswith(("Sent", "Change", "Named", "NamedEither", "Login", "Rotation")):
+            missing = [field for field in schema["properties"] if f"`{field}`" not in PAGE]
+            assert missing == [], name
+
+
 def test_every_error_code_is_described() -> None:
     sources = (ROOT / "src" / "wellhead" / "control").glob("*.py")
     codes = {
