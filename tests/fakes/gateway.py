@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import time_ns
 from typing import Any
+from urllib.parse import unquote
 
 import uvicorn
 
@@ -13,6 +14,7 @@ from fakes.books import FakeBooks
 from wellhead.call import Opening, Settlement
 from wellhead.directory import Directory, Provider, ProviderType
 from wellhead.gateway.app import Gateway, GatewayOptions
+from wellhead.gateway.client import Client, Message
 from wellhead.gateway.server import GatewayProtocol, quiet
 from wellhead.gateway.upstream import AiohttpUpstream
 
@@ -50,6 +52,35 @@ class RunningGateway:
 
     async def the_call(self) -> tuple[Opening, Settlement]:
         return (await self.settled())[0]
+
+
+def a_request(
+    *headers: tuple[bytes, bytes],
+    method: str = "POST",
+    path: str = "/v1/chat/completions",
+    query: bytes = b"",
+    address: str | None = "10.0.0.1",
+    body: bytes = b"",
+) -> Client:
+    """A request as a part of the gateway sees it, with no server around it and nobody to answer to."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(_message: Message) -> None: ...
+
+    lines = list(headers)
+    if body:
+        lines.append((b"content-length", b"%d" % len(body)))
+    scope = {
+        "method": method,
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query,
+        "headers": lines,
+        "client": None if address is None else (address, 50000),
+    }
+    return Client(scope, receive, send)
 
 
 def sole(url: str, **fields: Any) -> Directory:
