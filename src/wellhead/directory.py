@@ -100,6 +100,8 @@ class Directory:
     keys: Mapping[bytes, Key] = field(default_factory=_none, repr=False)
     """By the SHA-256 of their secrets; also those that are worth nothing any more."""
     keys_by_id: Mapping[int, Key] = field(default_factory=_none, repr=False)
+    roots: Mapping[int, int] = field(default_factory=_none, repr=False)
+    """Of keys that replaced others: the first key of their line, with which they share its limits."""
     projects: Mapping[int, Project] = field(default_factory=_none, repr=False)
     credentials: Mapping[tuple[int | None, str], tuple[Credential, ...]] = field(
         default_factory=_none, repr=False

@@ -226,9 +226,9 @@ class Registry(Protocol):
     def revoke_keys_of(self, by: Actor, project: str) -> Revoked: ...
 
     def rotate_key(self, by: Actor, id: int, overlap_s: int) -> Issued:  # noqa: A002
-        """A successor with the same rights, limits and expiry; the old one withers after the overlap.
+        """A successor with the same rights and expiry; the old one withers after the overlap.
 
-        `Conflict` if the old one is not active.  Limits for the old key alone are made for the new one too.
+        `Conflict` if the old one is not active.  Limits count both as one key.
         """
         ...
 

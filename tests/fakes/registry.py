@@ -228,14 +228,7 @@ class FakeRegistry:
             withering = replace(old, expires_us=min(ends_us, old.expires_us or ends_us))
             self._keys[id] = withering
             self._note(by, "key.rotate", "key", str(id), *difference(old, withering))
-            issued = self._issue(by, replace(old, created_us=now_us, predecessor_id=id))
-            for limit in list(self._limits.values()):
-                if limit.scope == _of_key(old):
-                    self._add_limit(
-                        by,
-                        replace(limit, scope=_of_key(issued.key), created_us=now_us, source=Source.OPERATOR),
-                    )
-            return issued
+            return self._issue(by, replace(old, created_us=now_us, predecessor_id=id))
 
     # Credentials.
 

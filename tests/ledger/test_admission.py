@@ -196,6 +196,36 @@ def test_a_limit_for_one_key_leaves_others_alone(desk: Desk) -> None:
     assert desk.open(*mine, desk.call(key_id=other.id), desk.call()) == [None, "rate_limited", None, None]
 
 
+def test_a_successor_has_what_its_predecessors_left_of_their_limits(desk: Desk) -> None:
+    old = desk.key().key
+    named = desk.limit(3, scope=Scope(ScopeKind.KEY, str(old.id)), window=Window.TOTAL)
+    each = desk.limit(9, scope=Scope(ScopeKind.KEY))
+    desk.open(desk.call(key_id=old.id))
+
+    new = desk.registry.rotate_key(BY, old.id, 600).key
+    newest = desk.registry.rotate_key(BY, new.id, 600).key
+    calls = [desk.call(key_id=key.id) for key in (newest, old, new)]
+    assert desk.open(*calls) == [None, None, "rate_limited" if not named.is_budget else "budget_exhausted"]
+    assert desk.windows(named) == [("", 3, 0, 1)]
+    assert desk.windows(each) == [(str(old.id), 3, 0, 0)]
+    assert desk.differences() == []
+    late = desk.limit(3, scope=Scope(ScopeKind.KEY, str(newest.id)))
+    assert desk.open(desk.call(key_id=old.id)) == ["budget_exhausted"]
+    assert desk.windows(late) == [("", 3, 0, 1)]
+
+
+def test_a_limit_that_is_younger_than_this_clock_loses_no_hold(desk: Desk) -> None:
+    desk.clock.us += 250_000
+    budget = desk.limit(1000, Measure.TOTAL_TOKENS, window=Window.TOTAL)
+    desk.clock.us -= 250_000
+    call = desk.call(hold_input_tokens=100, hold_output_tokens=100)
+
+    desk.open(call)
+    desk.settle(call)
+    assert desk.windows(budget) == [("", 200, 0, 0)]
+    assert desk.differences() == []
+
+
 def test_shadow_and_warning_limits_let_calls_through_and_count_what_did_not_fit(desk: Desk) -> None:
     shadow = desk.limit(1, action=Action.SHADOW)
     warning = desk.limit(2, action=Action.WARN)

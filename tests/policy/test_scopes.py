@@ -7,7 +7,7 @@ import pytest
 from fakes.access import a_limit
 from fakes.books import an_opening
 from wellhead.limit import Scope, ScopeKind
-from wellhead.policy.scopes import ALL, subject_of
+from wellhead.policy.scopes import ALL, roots_of, subject_of
 
 KEY, PROJECT, MODEL = ScopeKind.KEY, ScopeKind.PROJECT, ScopeKind.MODEL
 PROVIDER, CLIENT = ScopeKind.PROVIDER, ScopeKind.CLIENT
@@ -68,3 +68,15 @@ def test_whoever_says_nothing_of_themselves_counts_by_key_or_else_by_address() -
     assert subject(Scope(CLIENT), **silent, key_id=7, client_address="10.0.0.1") == "@7"
     assert subject(Scope(CLIENT), **silent, client_address="10.0.0.1") == "@10.0.0.1"
     assert subject(Scope(CLIENT), **silent) == "@"
+
+
+def test_a_key_and_all_that_replaced_it_are_one() -> None:
+    roots = roots_of([(8, 7), (9, 8), (21, 20)])
+
+    assert roots == {8: 7, 9: 7, 21: 20}
+    for key_id in (7, 8, 9):
+        call = an_opening(1, key_id=key_id)
+        for named in ("7", "8", "9"):
+            assert subject_of(a_limit(scope=Scope(ScopeKind.KEY, named)), call, roots) == ALL
+        assert subject_of(a_limit(scope=Scope(ScopeKind.KEY)), call, roots) == "7"
+        assert subject_of(a_limit(scope=Scope(ScopeKind.KEY, "20")), call, roots) is None

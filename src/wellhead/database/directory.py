@@ -13,6 +13,7 @@ from wellhead.access import Credential
 from wellhead.database import registry_rows as rows
 from wellhead.database.snapshot import snapshot
 from wellhead.directory import Directory
+from wellhead.policy.scopes import roots_of
 from wellhead.vault import Vault, VaultError
 
 
@@ -37,6 +38,9 @@ def load_directory(connection: sqlite3.Connection, vault: Vault | None) -> Direc
         version=version,
         keys=MappingProxyType({key.hash: key for key in keys}),
         keys_by_id=MappingProxyType({key.id: key for key in keys}),
+        roots=MappingProxyType(
+            roots_of((key.id, key.predecessor_id) for key in keys if key.predecessor_id is not None)
+        ),
         projects=MappingProxyType({project.id: project for project in projects}),
         credentials=MappingProxyType(credentials),
         limits=limits,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 
 def note(connection: sqlite3.Connection, used: Sequence[tuple[int, int]]) -> None:
-    """Write down keys and the moments they were used; an earlier moment than the known one changes nothing."""
+    """Write down keys and the moments they were used; an earlier one than is known changes nothing."""
     if used:
         connection.executemany(
             "INSERT INTO key_use (key_id, last_used_us) VALUES (?,?)"

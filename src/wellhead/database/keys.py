@@ -110,9 +110,7 @@ def rotate(change: Change, id_: int, overlap_s: int) -> Issued:
     withering = replace(old, expires_us=min(ends_us, old.expires_us or ends_us))
     _store(change, withering)
     change.note("key.rotate", "key", str(id_), *difference(old, withering))
-    issued = _issue(change, replace(old, created_us=now_us, predecessor_id=id_))
-    limits.copy(change, _scope(old), _scope(issued.key))
-    return issued
+    return _issue(change, replace(old, created_us=now_us, predecessor_id=id_))
 
 
 def _one(connection: Connection, condition: ColumnElement[bool]) -> Key:

@@ -103,8 +103,9 @@ def recount(
 ) -> dict[tuple[str, int], tuple[int, int]]:
     """Used and held by subject and bucket, counted from the calls that were admitted since a bucket began."""
     sums: defaultdict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
-    for call, used, held in _grouped(connection, limit, since_bucket):
-        subject = scopes.subject_of(limit, call)
+    roots = _roots(connection)
+    for call, used, held in _grouped(connection, limit, since_bucket, roots):
+        subject = scopes.subject_of(limit, call, roots)
         if subject is not None and (used or held):
             assert call.admitted_us is not None
             total = sums[subject, windows.bucket_of(limit, call.admitted_us)]
@@ -177,12 +178,12 @@ _HOLD = {
 
 
 def _grouped(
-    connection: sqlite3.Connection, limit: Limit, since_bucket: int
+    connection: sqlite3.Connection, limit: Limit, since_bucket: int, roots: scopes.Roots
 ) -> Iterator[tuple[Opening, int, int]]:
     """A call that stands for all of a span and a scope, and what those used and hold."""
     whose = _WHOSE[limit.scope.kind]
     span, bounds = _span_of(limit, since_bucket)
-    conditions, values = _conditions(limit, since_bucket)
+    conditions, values = _conditions(limit, since_bucket, roots)
     columns = ",".join((span, *whose))
     query = (
         f"SELECT {columns},{_amounts(limit.measure)} FROM calls"  # noqa: S608
@@ -224,7 +225,7 @@ def _amounts(measure: Measure) -> str:
     )
 
 
-def _conditions(limit: Limit, since_bucket: int) -> tuple[list[str], list[Any]]:
+def _conditions(limit: Limit, since_bucket: int, roots: scopes.Roots) -> tuple[list[str], list[Any]]:
     scope, values = limit.scope, list[Any]()
     if limit.measure is Measure.CONCURRENT_CALLS:
         conditions = ["state='pending'", "admitted_us IS NOT NULL"]
@@ -232,9 +233,14 @@ def _conditions(limit: Limit, since_bucket: int) -> tuple[list[str], list[Any]]:
         since_us = limit.created_us if limit.window is Window.TOTAL else since_bucket
         conditions = ["state<>'refused'", "id>=?", "admitted_us>=?"]
         values += [_first_id(since_us), since_us]
-    if scope.kind in (ScopeKind.PROJECT, ScopeKind.KEY) and scope.id is not None:
-        conditions.append(f"{_WHOSE[scope.kind][0]}=?")
+    if scope.kind is ScopeKind.PROJECT and scope.id is not None:
+        conditions.append("project_id=?")
         values.append(int(scope.id))
+    elif scope.kind is ScopeKind.KEY and scope.id is not None:
+        root = int(scopes.root_of(scope.id, roots))
+        line = [root, *(key for key, first in roots.items() if first == root)]
+        conditions.append(f"key_id IN {placeholders(len(line))}")
+        values += line
     elif scope.kind is ScopeKind.PROVIDER and scope.id is not None:
         conditions.append("provider=?")
         values.append(scope.id)
@@ -243,6 +249,11 @@ def _conditions(limit: Limit, since_bucket: int) -> tuple[list[str], list[Any]]:
             conditions.append(f"{column}=?")
             values.append(wanted)
     return conditions, values
+
+
+def _roots(connection: sqlite3.Connection) -> scopes.Roots:
+    query = "SELECT id,predecessor_id FROM keys WHERE predecessor_id IS NOT NULL ORDER BY id"
+    return scopes.roots_of(connection.execute(query))
 
 
 def _first_id(since_us: int) -> int:

@@ -14,7 +14,7 @@ from wellhead.database.change import Change
 from wellhead.database.paging import new_id, page
 from wellhead.database.schema import keys, limit_windows, limits
 from wellhead.errors import Conflict, Invalid, NotFound
-from wellhead.limit import Action, Limit, Scope, ScopeKind, Source
+from wellhead.limit import Action, Limit, ScopeKind, Source
 from wellhead.policy import windows
 from wellhead.registry import PAGE_MAX, LimitUse, NewLimit, Page, Standing, Unchanged
 
@@ -62,14 +62,6 @@ def put_in(change: Change, limit: Limit) -> Limit:
     counted.add(raw, ((made.id, *key, used, held, 0) for key, (used, held) in sums.items()))
     change.note("limit.create", "limit", str(made.id), None, told(made))
     return made
-
-
-def copy(change: Change, scope: Scope, to: Scope) -> None:
-    """The limits of one scope once more for another, from now on and as an operator's own."""
-    for limit in _of(
-        change.connection, limits.c.scope_kind == scope.kind.value, limits.c.scope_id == scope.id
-    ):
-        put_in(change, replace(limit, scope=to, created_us=change.now_us, source=Source.OPERATOR))
 
 
 def declare(change: Change, declared: Sequence[NewLimit]) -> None:

@@ -73,7 +73,9 @@ class Admission:
 
     def __init__(self, directory: Directory, quote: Quote, charge_interrupted: bool, say: Say) -> None:
         self.directory = directory
-        self._limits = Limits(directory.limits)
+        self._limits = Limits(directory.limits, directory.roots)
+        # Clocks of processes differ a little: no call counts for a limit that is younger than itself.
+        self._not_before_us = max((limit.created_us for limit in directory.limits), default=0)
         self._quote = quote
         self._charge_interrupted = charge_interrupted
         self._say = say
@@ -117,6 +119,7 @@ class Admission:
         decision = Decision()
         if not plan.limited:
             return decision
+        now_us = max(now_us, self._not_before_us)
         wanted = {(limit, subject) for _, met in plan.limited for limit, subject in met}
         room = limit_windows.standings(
             connection, [(limit.id, subject, windows.since(limit, now_us)) for limit, subject in wanted]

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.limit import Limit, Measure, ScopeKind, Window
-from wellhead.policy.scopes import subject_of
+from wellhead.policy.scopes import NO_ROOTS, Roots, root_of, subject_of
 from wellhead.usage import UsageSource
 
 BYTES_PER_TOKEN = 4
@@ -37,13 +37,14 @@ _BY_ID = (ScopeKind.KEY, ScopeKind.PROJECT, ScopeKind.PROVIDER)
 class Limits:
     """A set of limits, arranged so that a call finds its own among thousands."""
 
-    def __init__(self, limits: Iterable[Limit]) -> None:
+    def __init__(self, limits: Iterable[Limit], roots: Roots = NO_ROOTS) -> None:
+        self._roots = roots
         self._for_all: list[Limit] = []
         self._by_id: defaultdict[tuple[ScopeKind, str], list[Limit]] = defaultdict(list)
         for limit in limits:
             kind, id_ = limit.scope.kind, limit.scope.id
             if kind in _BY_ID and id_ is not None:
-                self._by_id[kind, id_].append(limit)
+                self._by_id[kind, root_of(id_, roots) if kind is ScopeKind.KEY else id_].append(limit)
             else:
                 self._for_all.append(limit)
 
@@ -52,13 +53,17 @@ class Limits:
         found = list(self._for_all)
         if self._by_id:
             for kind, id_ in (
-                (ScopeKind.KEY, call.key_id),
+                (ScopeKind.KEY, self._roots.get(call.key_id or 0, call.key_id)),
                 (ScopeKind.PROJECT, call.project_id),
                 (ScopeKind.PROVIDER, call.provider),
             ):
                 if id_ is not None:
                     found += self._by_id.get((kind, str(id_)), ())
-        met = [(limit, subject) for limit in found if (subject := subject_of(limit, call)) is not None]
+        met = [
+            (limit, subject)
+            for limit in found
+            if (subject := subject_of(limit, call, self._roots)) is not None
+        ]
         met.sort(key=lambda one: one[0].id)
         return met
 
