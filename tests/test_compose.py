@@ -17,10 +17,12 @@ from wellhead.compose import (
     declared_limits,
     end_with_books,
     run_declare,
+    sealing_vault,
     session_secret,
 )
 from wellhead.config.settings import ControlSettings, LimitSettings, Settings
 from wellhead.config.values import Address
+from wellhead.vault import Vault, parse_master_key
 
 CODE = """
 import sys
@@ -113,6 +115,18 @@ def test_the_limits_of_the_configuration_come_into_the_books_and_leave_them_agai
             found = connection.execute("SELECT measure, window, amount, sliding FROM limits").fetchall()
         assert found == expected
     assert declared_limits(settings) == []
+
+
+def test_new_credentials_are_sealed_with_the_key_that_is_in_the_file_now(tmp_path: Path) -> None:
+    old, new = "0f" * 32, "f0" * 32
+    file = tmp_path / "key"
+    settings = settings_of(tmp_path, master_key=old, master_key_file=str(file))
+    key_ids = {text: Vault(parse_master_key(text)).key_id for text in (old, new)}
+    assert sealing_vault(settings).key_id == key_ids[old]
+    for text, expected in ((old, old), (new + "\nand more", new), ("", old), ("no key", old)):
+        file.write_text(text)
+        assert sealing_vault(settings).key_id == key_ids[expected]
+    assert sealing_vault(settings_of(tmp_path, master_key=new)).key_id == key_ids[new]
 
 
 @dataclass

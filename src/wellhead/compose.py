@@ -237,7 +237,7 @@ async def _control(settings: Settings, listener: socket.socket, life: Life, log:
     engine = _engine(settings)
     app = build(
         reports=DatabaseReports(engine),
-        registry=DatabaseRegistry(engine, lambda: _sealing(settings), clock.now_us),
+        registry=DatabaseRegistry(engine, lambda: sealing_vault(settings), clock.now_us),
         options=control_options(settings),
         version=version(),
         log=log,
@@ -300,8 +300,14 @@ def _vault(settings: Settings) -> "Vault | None":
     return None if settings.master_key is None else Vault(parse_master_key(settings.master_key))
 
 
-def _sealing(settings: Settings) -> "Vault":
-    """What seals new credentials."""
+def sealing_vault(settings: Settings) -> "Vault":
+    """What seals new credentials: a key in a file is read anew, as another may have taken its place."""
+    from wellhead.vault import Vault, parse_master_key
+
+    if settings.master_key_file is not None:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            file = Path(settings.master_key_file).expanduser()
+            return Vault(parse_master_key(file.read_text(encoding="utf-8").splitlines()[0]))
     vault = _vault(settings)
     assert vault is not None, "the supervisor sees to it"
     return vault
