@@ -74,13 +74,10 @@ def to_upstream(
     passed = [line for line in passed if not carries(line[1], ours)]
     if provider.type is ProviderType.ANTHROPIC and all(n != b"anthropic-version" for n, _ in passed):
         passed.append(ANTHROPIC_VERSION)
-    auth = provider.auth
-    if credential is not None or auth.type is not AuthType.PRESERVE:
-        passed = [line for line in passed if line[0] not in CREDENTIALS]
-    if credential is not None:
-        passed.append(_credential(auth.type, auth.header, credential, family or provider.type))
-    elif auth.type is not AuthType.PRESERVE and auth.value is not None:
-        passed.append(_credential(auth.type, auth.header, auth.value, provider.type))
+    if credential is not None or provider.auth.type is not AuthType.PRESERVE:
+        own = _authentication(provider, credential, family)
+        replaced = {*CREDENTIALS, *(name for name, _ in own)}
+        passed = [line for line in passed if line[0] not in replaced] + own
     if provider.headers:
         added = [(name.lower().encode(), value.encode()) for name, value in provider.headers]
         names = {name for name, _ in added}
@@ -88,22 +85,25 @@ def to_upstream(
     return passed
 
 
-def _credential(
-    type: AuthType,  # noqa: A002
-    header: str | None,
-    value: str,
-    family: ProviderType,
-) -> tuple[bytes, bytes]:
-    if header is not None:
-        return header.lower().encode(), value.encode()
-    if type is AuthType.X_API_KEY:
-        return b"x-api-key", value.encode()
-    if type is not AuthType.BEARER:  # The provider's own way.
+def _authentication(provider: Provider, credential: str | None, family: ProviderType | None) -> Headers:
+    """The line that takes the place of the client's credentials, if there is one."""
+    auth = provider.auth
+    if credential is None:
+        credential, family = auth.value, provider.type
+    if credential is None:
+        return []
+    value = credential.encode()
+    if auth.header is not None:
+        return [(auth.header.lower().encode(), value)]
+    if auth.type is AuthType.X_API_KEY:
+        return [(b"x-api-key", value)]
+    if auth.type is not AuthType.BEARER:  # The provider's own way.
+        family = family or provider.type
         if family is ProviderType.GEMINI:
-            return b"x-goog-api-key", value.encode()
-        if family is ProviderType.ANTHROPIC and not value.startswith(ANTHROPIC_OAUTH):
-            return b"x-api-key", value.encode()
-    return b"authorization", b"Bearer " + value.encode()
+            return [(b"x-goog-api-key", value)]
+        if family is ProviderType.ANTHROPIC and not credential.startswith(ANTHROPIC_OAUTH):
+            return [(b"x-api-key", value)]
+    return [(b"authorization", b"Bearer " + value)]
 
 
 def without_secrets(
