@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from wellhead.control.answers import failing, link_next
 from wellhead.control.bodies import After, Body, Count, Globs, Id, Name, example, patterns
-from wellhead.control.keys import EXAMPLE_SECRET, SHOWN_ONCE, listed
+from wellhead.control.keys import EXAMPLE_ISSUED, SHOWN_ONCE, listed
 from wellhead.control.parameters import only
 from wellhead.control.roles import ADMIN, VIEWER, By
 from wellhead.control.times import to_the_ms, to_the_ms_if
@@ -79,7 +79,7 @@ class ApiKeyIssued(BaseModel):
 
     model_config = example(
         id=2,
-        key=EXAMPLE_SECRET,
+        key=EXAMPLE_ISSUED,
         keyPrefix="wh_00000",
         name="laptop",
         createdAt="2026-03-01T08:00:00.000Z",

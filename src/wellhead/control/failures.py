@@ -4,7 +4,8 @@
 its meaning.
 """
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -18,6 +19,7 @@ from wellhead.errors import BooksUnavailable, CallerError, Conflict, Invalid, No
 
 RETRY_AFTER_S = 1
 """When to ask again after the books were not available."""
+STEP = re.compile(r"[a-z][a-zA-Z_]{0,23}")
 NO_OBJECT = ("model_attributes_type", "dict_type", "missing")
 
 Responses = dict[int | str, dict[str, Any]]
@@ -78,7 +80,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         case 413:
             return failure(413, "BODY_TOO_LARGE", str(error.detail))
         case status:
-            return failure(status, "BAD_REQUEST" if status < 500 else "INTERNAL", str(error.detail), headers)
+            code = "BAD_REQUEST" if status < 500 else "INTERNAL"
+            return failure(status, code, _sentence(str(error.detail)), headers)
 
 
 def _methods(request: Request) -> list[str]:
@@ -93,10 +96,15 @@ async def _validation(_request: Request, error: Exception) -> JSONResponse:
         # What cannot be an id is nobody's.
         return failure(404, "NOT_FOUND", "There is nothing with this id.")
     # What was sent is not repeated: it may hold a secret.
-    details = [{"at": ".".join(map(str, one["loc"])), "problem": _problem(one)} for one in error.errors()]
+    details = [{"at": _place(one["loc"]), "problem": _problem(one)} for one in error.errors()]
     said = "; ".join(f"{one['at']}: {one['problem']}" for one in details)
     body = {"error": f"The request is not valid: {said}.", "code": "VALIDATION_FAILED", "details": details}
     return JSONResponse(body, 400)
+
+
+def _place(steps: Sequence[str | int]) -> str:
+    """Where something is, without names that an operator chose."""
+    return ".".join(str(one) if isinstance(one, int) or STEP.fullmatch(one) else "…" for one in steps)
 
 
 def _problem(one: dict[str, Any]) -> str:
@@ -114,10 +122,13 @@ async def _caller(_request: Request, error: Exception) -> JSONResponse:
 
 def _registry(status: int, code: str) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
     async def answer(_request: Request, error: Exception) -> JSONResponse:
-        said = str(error)
-        return failure(status, code, f"{said[:1].upper()}{said[1:].removesuffix('.')}.")
+        return failure(status, code, _sentence(str(error)))
 
     return answer
+
+
+def _sentence(said: str) -> str:
+    return f"{said[:1].upper()}{said[1:].removesuffix('.')}."
 
 
 async def _books(_request: Request, _error: Exception) -> JSONResponse:

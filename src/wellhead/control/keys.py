@@ -30,7 +30,6 @@ from wellhead.control.roles import ADMIN, VIEWER, By
 from wellhead.control.times import moment_us, to_the_ms, to_the_ms_if
 from wellhead.errors import Invalid
 from wellhead.money import NANOUSD_PER_USD
-from wellhead.policy.keys import RANDOM_BYTES, new_secret
 from wellhead.registry import UNCHANGED, Issued, KeyChange, KeyUse, NewKey, Registry
 
 HOUR_US = 3_600_000_000
@@ -38,7 +37,7 @@ OVERLAP_S = 3600
 OVERLAP_S_MAX = 365 * 24 * 3600
 SHOWN_ONCE = "The key itself.  It is shown this once; only its hash is kept."
 EXAMPLE_PROJECT = "77b0c0de-0000-4000-8000-000000000001"
-EXAMPLE_SECRET = new_secret(bytes(RANDOM_BYTES))
+EXAMPLE_ISSUED = "wh_…"
 EXAMPLE_KEY: dict[str, Any] = {
     "id": 7,
     "prefix": "wh_00000",
@@ -139,7 +138,7 @@ class KeyShown(BaseModel):
 class KeyIssued(KeyShown):
     """A new key."""
 
-    model_config = example(**EXAMPLE_NEW_KEY, key=EXAMPLE_SECRET)
+    model_config = example(**EXAMPLE_NEW_KEY, key=EXAMPLE_ISSUED)
 
     key: str = Field(description=SHOWN_ONCE)
 

@@ -24,7 +24,7 @@ from wellhead.control.bodies import (
     Secret,
     example,
 )
-from wellhead.control.keys import EXAMPLE_PROJECT, EXAMPLE_SECRET, SHOWN_ONCE
+from wellhead.control.keys import EXAMPLE_PROJECT, EXAMPLE_ISSUED, SHOWN_ONCE
 from wellhead.control.options import ControlOptions
 from wellhead.control.parameters import only
 from wellhead.control.roles import ADMIN, By
@@ -78,7 +78,7 @@ class TokenChange(Body):
 class TokenNamed(Body):
     """Which key: the key itself."""
 
-    model_config = example(token=EXAMPLE_SECRET)
+    model_config = example(token=EXAMPLE_ISSUED)
 
     token: Secret
 
@@ -95,7 +95,7 @@ class TokenNamedEither(Body):
 class TokenIssued(BaseModel):
     """A new key."""
 
-    model_config = example(id="7", token=EXAMPLE_SECRET, expires_at="2026-03-02T10:00:00Z")
+    model_config = example(id="7", token=EXAMPLE_ISSUED, expires_at="2026-03-02T10:00:00Z")
 
     id: str
     token: str = Field(description=SHOWN_ONCE)
