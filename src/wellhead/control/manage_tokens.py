@@ -24,7 +24,7 @@ from wellhead.control.bodies import (
     Secret,
     example,
 )
-from wellhead.control.keys import EXAMPLE_PROJECT, EXAMPLE_ISSUED, SHOWN_ONCE
+from wellhead.control.keys import EXAMPLE_ISSUED, EXAMPLE_PROJECT, SHOWN_ONCE
 from wellhead.control.options import ControlOptions
 from wellhead.control.parameters import only
 from wellhead.control.roles import ADMIN, By
