@@ -82,6 +82,32 @@ def test_the_ceiling_of_the_answer_has_many_names(
     assert asked(dialect, **body).max_output_tokens == ceiling
 
 
+@pytest.mark.parametrize("length", [0, SMALL_MAX, LONG_MIN])
+@pytest.mark.parametrize(
+    ("dialect", "body", "choices"),
+    [
+        ("openai_chat", {}, None),
+        ("openai_chat", {"n": 3}, 3),
+        ("openai_chat", {"n": 0}, 0),
+        ("openai_chat", {"n": -1}, None),
+        ("openai_chat", {"n": "3"}, None),
+        ("openai_chat", {"n": True}, None),
+        ("openai_chat", {"n": 2**60}, None),
+        # Of these only some are told, and all are paid.
+        ("openai_completions", {"n": 2, "best_of": 5}, 5),
+        ("openai_completions", {"n": 2, "best_of": None}, 2),
+        ("gemini", {"generationConfig": {"candidateCount": 4}}, 4),
+        ("gemini", {"generation_config": {"candidate_count": 4}}, 4),
+        (None, {"n": 3}, 3),
+    ],
+)
+def test_an_answer_may_be_wanted_several_times(
+    dialect: str | None, body: dict[str, Any], choices: int | None, length: int
+) -> None:
+    found = asked(dialect, model="m", prompt="x" * length, **body)
+    assert (found.choices, found.model) == (choices, "m")
+
+
 @pytest.mark.parametrize(
     ("dialect", "body", "count"),
     [

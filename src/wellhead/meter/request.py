@@ -46,7 +46,8 @@ MAX_OUTPUT_AT = (
 
 SMALL = (
     "model", "stream", "stream_options", "user", "safety_identifier", "metadata", "prompt_cache_key",
-    "conversation", "provider", "n", *dict.fromkeys(path.partition(".")[0] for path in MAX_OUTPUT_AT),
+    "conversation", "provider", "n", "best_of",
+    *dict.fromkeys(path.partition(".")[0] for path in MAX_OUTPUT_AT),
 )  # fmt: skip
 LISTS = ("messages", "contents", "input")
 
@@ -72,7 +73,7 @@ _USER_ID = _finders("metadata.user_id")
 _USER = _finders("user", "safety_identifier")
 _SESSION = _finders("prompt_cache_key", "conversation", "conversation.id")
 _PROVIDER = _finders("provider")
-_CHOICES = _finders("n", "generationConfig.candidateCount", "generation_config.candidate_count")
+_CHOICES = _finders("best_of", "n", "generationConfig.candidateCount", "generation_config.candidate_count")
 _STREAMED = {True: True, "true": True, False: False, "false": False}
 
 
