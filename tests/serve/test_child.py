@@ -6,7 +6,7 @@ import threading
 from wellhead.config.settings import Settings
 from wellhead.config.values import Leaving
 from wellhead.directory import Auth, AuthType, OnDisconnect, Provider, ProviderType
-from wellhead.serve.child import BACKOFF_MAX_S, backoff_s
+from wellhead.serve.child import BACKOFF_MAX_S, backoff_s, inherited
 from wellhead.serve.line import receive_settings, send_settings
 
 
@@ -41,3 +41,19 @@ def test_a_line_that_ends_early_brings_no_settings() -> None:
         ours.send(b"\0\0")
         ours.close()
         assert receive_settings(theirs) is None
+
+
+def test_a_process_inherits_nothing_that_the_settings_were_read_from() -> None:
+    auth = Auth(AuthType.BEARER, "sk-upstream")
+    provider = Provider("x", ProviderType.OPENAI, "http://x", headers=(("a", "sk-header"),), auth=auth)
+    kept = {"PATH": "/bin", "HOME": "/root", "TZ": "UTC", "EMPTY": ""}
+    read = {
+        "WELLHEAD_MASTER_KEY": "x",
+        "WELLHEAD_CONTROL__ADMIN_TOKEN": "x",
+        "MANAGEMENT_TOKEN": "x",
+        "ADMIN_PASSWORD": "x",
+        "PROVIDERS_JSON": "[]",
+        "UPSTREAM_KEY": "sk-upstream",
+        "UPSTREAM_HEADER": "sk-header",
+    }
+    assert inherited(Settings(providers=(provider,)), {**kept, **read}) == kept

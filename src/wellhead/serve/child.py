@@ -6,7 +6,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 
+from wellhead.config.aliases import ALIASES, Where
 from wellhead.config.settings import Settings
 from wellhead.serve.line import READY, send_settings
 
@@ -18,6 +20,25 @@ STEADY_S = 30.0
 """A process that lived this long is forgiven its earlier failures."""
 
 
+PREFIX = "WELLHEAD_"
+
+
+def inherited(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process: ours, without what the settings were read from.
+
+    It gets those over the line.  An environment can be read from outside for as long as its process
+    lives, and is passed on to whatever that starts, so no secret stays in it.
+    """
+    names = {alias.name for alias in ALIASES if alias.where is Where.ENVIRONMENT}
+    secrets = {provider.auth.value for provider in settings.providers}
+    secrets |= {value for provider in settings.providers for _, value in provider.headers}
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(PREFIX) and name not in names and value not in secrets
+    }
+
+
 def backoff_s(failures: int) -> float:
     """How long to wait before the next start, after so many failures in a row."""
     return min(BACKOFF_FIRST_S * 2.0 ** (failures - 1), BACKOFF_MAX_S)
@@ -26,9 +47,10 @@ def backoff_s(failures: int) -> float:
 class Child:
     """A process of one role, through all its restarts."""
 
-    def __init__(self, role: str, listener: socket.socket | None) -> None:
+    def __init__(self, role: str, listener: socket.socket | None, environ: Mapping[str, str]) -> None:
         self.role = role
         self.listener = listener
+        self.environ = environ
         self.process: subprocess.Popen[bytes] | None = None
         self.line: socket.socket | None = None
         self.is_ready = False
@@ -55,10 +77,12 @@ class Child:
         """
         self.due_s = None
         ours, theirs = socket.socketpair()
-        inherited = [theirs.fileno()] + ([self.listener.fileno()] if self.listener else [])
-        command = [sys.executable, "-P", "-m", "wellhead.serve.worker", self.role, *map(str, inherited)]
+        fds = [theirs.fileno()] + ([self.listener.fileno()] if self.listener else [])
+        command = [sys.executable, "-P", "-m", "wellhead.serve.worker", self.role, *map(str, fds)]
         try:
-            self.process = subprocess.Popen(command, pass_fds=inherited, process_group=0)  # noqa: S603 - our own
+            self.process = subprocess.Popen(  # noqa: S603 - our own
+                command, pass_fds=fds, process_group=0, env=self.environ
+            )
         except OSError:
             ours.close()
             raise

@@ -23,7 +23,7 @@ from wellhead.logs import Log
 from wellhead.master_key import master_key, next_key
 from wellhead.secret_files import SecretFileError
 from wellhead.serve import sockets
-from wellhead.serve.child import Child
+from wellhead.serve.child import Child, inherited
 
 EXIT_CODES = {signal.SIGINT: 0, signal.SIGTERM: 143, signal.SIGHUP: 129}
 """The signals that end the program, and the exit codes that say so."""
@@ -50,9 +50,11 @@ class Supervisor:
         self._greet = greet
         self._started_s = time.monotonic()
         self._listeners = _bind(settings, roles)
-        self._upgrade: Child | None = Child("declare" if "gateway" in roles else "upgrade", None)
+        environ = inherited(settings, os.environ)
+        upgrade = "declare" if "gateway" in roles else "upgrade"
+        self._upgrade: Child | None = Child(upgrade, None, environ)
         counts = {"gateway": settings.gateway.workers, "control": 1}
-        self._children = [Child(r, self._listeners[r]) for r in roles for _ in range(counts[r])]
+        self._children = [Child(r, self._listeners[r], environ) for r in roles for _ in range(counts[r])]
         self._ready = False
         self._exit_code: int | None = None
         self._stopped_s = 0.0
