@@ -8,12 +8,20 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import Engine, text
 
+from fakes.books import NOON_US, a_settlement, an_opening, books_on_disk
 from fakes.control import a_client, an_app, assert_one_shape
-from wellhead.database.engine import make_engine
+from wellhead.database import calls, rollups
+from wellhead.database.engine import make_engine, transaction, writing_connection
+from wellhead.database.registry import DatabaseRegistry
 from wellhead.database.reports import DatabaseReports
 from wellhead.database.upgrade import upgrade
 from wellhead.demo import history
+from wellhead.ledger.ids import Ids
+from wellhead.ledger.rollup import tally
+from wellhead.policy.keys import digest
+from wellhead.vault import Vault
 
 UNTIL = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
 UNTIL_US = int(UNTIL.timestamp()) * 1_000_000
@@ -105,3 +113,117 @@ async def test_ready_as_long_as_the_books_are_there(tmp_path: Path) -> None:
     assert (answer.status_code, answer.json()["code"]) == (503, "NOT_READY")
     assert_one_shape(metrics, 503, "BOOKS_UNAVAILABLE")
     assert str(tmp_path) not in answer.text + metrics.text
+
+
+# Keys, projects and limits on a real registry.
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = books_on_disk(tmp_path)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def managed(engine: Engine) -> FastAPI:
+    registry = DatabaseRegistry(engine, lambda: Vault(bytes(32)), lambda: NOON_US)
+    return an_app(DatabaseReports(engine), registry=registry)
+
+
+def booked(engine: Engine, count: int, key_id: int) -> None:
+    """Calls that ended."""
+    with closing(writing_connection(engine)) as connection, transaction(connection):
+        ids = Ids(0, lambda: NOON_US)
+        for _ in range(count):
+            opening = an_opening(ids.next(), admitted_us=NOON_US, key_id=key_id)
+            calls.insert(connection, calls.pending_rows(1, [opening]))
+            settled = [(opening, a_settlement())]
+            calls.settle(connection, calls.settled_rows(settled))
+            rollups.add(connection, tally(settled))
+
+
+async def test_the_exchange_of_system_d_ends_in_the_books(engine: Engine, managed: FastAPI) -> None:
+    async with a_client(managed) as client:
+        sent = {"name": "search", "api_key": "sk-canary-0123456789"}
+        project = (await client.post("/manage/projects", json=sent)).json()["id"]
+        sent = {"project_id": project, "duration_hours": 24, "max_requests": 7}  # type: ignore[dict-item]
+        token = (await client.post("/manage/tokens", json=sent)).json()["token"]
+        listed = (await client.get(f"/manage/tokens?projectId={project}")).json()
+        gone = await client.request("DELETE", "/manage/tokens", json={"token": token})
+        again = (await client.get("/manage/tokens")).json()
+    assert (listed[0]["token"], listed[0]["max_requests"], listed[0]["is_active"]) == (
+        token[:8] + "...",
+        7,
+        True,
+    )
+    with engine.connect() as connection:
+        (key,) = connection.execute(text("SELECT hash, revoked_us FROM keys")).all()
+        limits = connection.execute(text("SELECT amount FROM limits ORDER BY id")).scalars().all()
+        (provider,) = connection.execute(text("SELECT provider FROM credentials")).scalars().all()
+    assert (bytes(key.hash), key.revoked_us) == (digest(token), NOON_US)
+    assert (limits, provider) == ([1000, 7], "openai")
+    assert gone.status_code == 204
+    assert again[0]["is_active"] is False
+
+
+async def test_what_calls_used_is_shown_of_keys_and_limits(engine: Engine, managed: FastAPI) -> None:
+    limit = {"scope": {"kind": "key"}, "measure": "calls", "window": "day", "amount": 5}
+    async with a_client(managed) as client:
+        await client.post("/admin/keys", json={"name": "x"})
+        booked(engine, 3, key_id=1)
+        made = (await client.post("/admin/limits", json=limit)).json()
+        shown = (await client.get("/admin/limits/1")).json()
+        key = (await client.get("/admin/keys/1")).json()
+        usage = (await client.get("/admin/api-keys/1/usage")).json()
+    assert made == shown
+    (standing,) = shown["standings"]
+    assert (standing["subject"], standing["used"], standing["left"]) == ("1", 3, 2)
+    assert standing["frees_at"] == "2025-03-02T00:00:00.000Z"
+    assert (key["calls"], usage["requestCount"]) == (3, 3)
+    assert key["total_tokens"] == usage["totalTokens"] > 0
+
+
+async def test_a_change_that_is_refused_leaves_nothing_behind(engine: Engine, managed: FastAPI) -> None:
+    async with a_client(managed) as client:
+        refused = await client.post("/manage/projects", json={"name": "search", "api_key": "two\nlines"})
+        sent = {
+            "name": "x",
+            "limits": [{"measure": "calls", "window": "hour", "amount": 1, "zone": "nowhere"}],
+        }
+        zone = await client.post("/admin/keys", json=sent)
+        projects = (await client.get("/admin/projects")).json()["projects"]
+        keys = (await client.get("/admin/keys")).json()["keys"]
+    for answer in (refused, zone):
+        assert_one_shape(answer, 400, "VALIDATION_FAILED")
+    assert projects == keys == []
+
+
+async def test_every_change_is_in_the_audit_and_no_secret_in_the_file(
+    engine: Engine, managed: FastAPI, tmp_path: Path
+) -> None:
+    async with a_client(managed) as client:
+        secrets = ["sk-canary-0123456789"]
+        sent = {"provider": "openai", "name": "x", "secret": secrets[0]}
+        await client.post("/admin/credentials", json=sent)
+        secrets.append((await client.post("/admin/keys", json={"name": "x"})).json()["key"])
+        secrets.append((await client.post("/admin/keys/1/rotate")).json()["key"])
+        await client.delete("/admin/keys/1")
+        audit = (await client.get("/admin/audit")).json()["audit"]
+    actions = [one["action"] for one in reversed(audit)]
+    assert actions == ["credential.create", "key.create", "key.rotate", "key.create", "key.revoke"]
+    assert {(one["actor"], one["address"]) for one in audit} == {("local", "127.0.0.1")}
+    files = b"".join(one.read_bytes() for one in tmp_path.iterdir())
+    assert [one for one in secrets if one.encode() in files] == []
+
+
+async def test_without_the_database_everything_says_so(tmp_path: Path) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path / 'books.db'}")
+    registry = DatabaseRegistry(engine, lambda: Vault(bytes(32)), lambda: NOON_US)
+    async with a_client(an_app(registry=registry)) as client:
+        for path in ("keys", "api-keys", "projects", "limits", "credentials", "audit", "tokens"):
+            answer = await client.get(f"/admin/{path}")
+            assert_one_shape(answer, 503, "BOOKS_UNAVAILABLE")
+            assert str(tmp_path) not in answer.text
+        assert_one_shape(await client.post("/admin/keys", json={"name": "x"}), 503, "BOOKS_UNAVAILABLE")
+    engine.dispose()
