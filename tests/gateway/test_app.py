@@ -6,11 +6,14 @@ import json
 
 import pytest
 
+from fakes.access import a_credential, a_key, a_secret, knowing
 from fakes.books import FakeBooks
 from fakes.gateway import running_gateway, sole
 from fakes.wire import Exchange, WireClient, WireServer, answer, chunked, post, raw, talk, until
+from wellhead.access import Credential, Key
 from wellhead.call import CallState
-from wellhead.directory import Directory, OnDisconnect, Provider, ProviderType
+from wellhead.directory import Auth, AuthType, Directory, OnDisconnect, Provider, ProviderType
+from wellhead.errors import Quota, Refused
 from wellhead.gateway.app import GatewayOptions
 from wellhead.usage import UsageSource
 
@@ -563,3 +566,213 @@ async def test_one_stuck_upstream_does_not_stop_another() -> None:
             assert (await talk(gateway.port, post(b"/healthy" + CHAT, ASK, JSON))).body == TOLD
             for client in clients:
                 client.close()
+
+
+# By key.
+
+KEY = a_secret().encode()
+BY_KEY = b"authorization: Bearer " + KEY
+MODELS = b"GET /v1/models HTTP/1.1\r\nhost: h\r\n" + BY_KEY + b"\r\n\r\n"
+ACCOUNT = a_credential(provider="upstream", secret="upstream-secret-1")
+SECOND_ACCOUNT = a_credential(2, provider="upstream", secret="upstream-secret-2")
+
+
+def books_with(*known: Key | Credential) -> FakeBooks:
+    return FakeBooks(knowing(Directory(), *known))
+
+
+def credentials_sent(server: WireServer) -> list[bytes | None]:
+    """What the upstream was shown, request by request."""
+    assert all(b"wh_" not in request.head for request in server.requests)
+    return [request.header(b"authorization") for request in server.requests]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [BY_KEY, b"x-api-key: " + KEY, b"x-goog-api-key: " + KEY, b"x-wellhead-key: " + KEY, b"x-query: key"],
+)
+async def test_a_call_by_key_goes_on_with_its_projects_credential(line: bytes) -> None:
+    own = a_credential(3, provider="upstream", project_id=3, secret="of-the-project")
+    books = books_with(a_key(project_id=3), ACCOUNT, own)
+    async with WireServer(answer(TOLD, JSON)) as server:
+        async with running_gateway(sole(server.url), books=books) as gateway:
+            target = CHAT + b"?key=" + KEY if b"query" in line else CHAT
+            assert (await talk(gateway.port, post(target, ASK, JSON, line))).body == TOLD
+            assert credentials_sent(server) == [b"Bearer of-the-project"]
+            opening, _ = await gateway.the_call()
+            assert (opening.key_id, opening.project_id, opening.credential_hash) == (7, 3, None)
+            assert (opening.hold_input_tokens, opening.hold_output_tokens) == (-(-len(ASK) // 4), 4096)
+
+
+async def test_beside_a_key_in_its_own_header_the_clients_credential_goes_through() -> None:
+    books = books_with(a_key(), ACCOUNT)
+    async with WireServer(answer(TOLD, JSON)) as server:
+        async with running_gateway(sole(server.url), books=books) as gateway:
+            lines = b"x-wellhead-key: " + KEY, b"authorization: Bearer sk-test"
+            await talk(gateway.port, post(CHAT, ASK, JSON, *lines))
+            assert credentials_sent(server) == [b"Bearer sk-test"]
+            opening, _ = await gateway.the_call()
+            assert opening.key_id == 7
+            assert opening.credential_hash == hashlib.sha256(b"sk-test").digest()
+
+
+async def test_by_key_every_post_passes_the_gate_and_a_list_of_models_leaves_no_row() -> None:
+    async with WireServer(answer(b"{}", JSON)) as server:
+        async with running_gateway(sole(server.url), books=books_with(a_key())) as gateway:
+            await talk(gateway.port, post(b"/v1/batches", b'{"input_file_id":"f"}', JSON))
+            await talk(gateway.port, MODELS)
+            assert gateway.books.openings == {}
+            await talk(gateway.port, post(b"/v1/batches", b'{"input_file_id":"f"}', JSON, BY_KEY))
+            opening, settlement = await gateway.the_call()
+            assert (opening.path, opening.model, opening.key_id) == ("/v1/batches", None, 7)
+            assert (opening.hold_input_tokens, opening.hold_output_tokens) == (0, 0)
+            assert settlement.state is CallState.COMPLETED
+
+
+@pytest.mark.parametrize("request_", [MODELS, post(CHAT, ASK, JSON, BY_KEY)], ids=["models", "call"])
+async def test_a_key_that_was_revoked_a_moment_ago_is_worth_nothing_at_once(request_: bytes) -> None:
+    books = books_with(a_key())
+    async with WireServer(answer(b"{}", JSON)) as server:
+        async with running_gateway(sole(server.url), books=books) as gateway:
+            assert (await talk(gateway.port, request_)).status == 200
+            books.registry = knowing(Directory(), a_key(revoked_us=1))
+            said = await talk(gateway.port, request_)
+            assert (said.status, said.header(b"x-wellhead-error")) == (401, b"key_revoked")
+            assert said.header(b"cache-control") == b"no-store"
+            assert len(server.requests) == 1
+
+
+async def test_where_a_key_is_needed_nothing_but_health_is_served_without_one() -> None:
+    options = GatewayOptions(require_key=True)
+    async with WireServer(answer(b"{}", JSON)) as server:
+        books = books_with(a_key())
+        async with running_gateway(sole(server.url), books=books, options=options) as gateway:
+            for request in (
+                post(CHAT, ASK, JSON),
+                b"GET /v1/models HTTP/1.1\r\nhost: h\r\n\r\n",
+                b"OPTIONS /v1/chat/completions HTTP/1.1\r\nhost: h\r\n\r\n",
+            ):
+                said = await talk(gateway.port, request)
+                assert (said.status, said.header(b"x-wellhead-error")) == (401, b"key_missing")
+            assert server.requests == []
+            for path in (b"/health", b"/ready"):
+                open_ = await talk(gateway.port, b"GET " + path + b" HTTP/1.1\r\nhost: h\r\n\r\n")
+                assert open_.status == 200
+            assert (await talk(gateway.port, post(CHAT, ASK, JSON, BY_KEY))).status == 200
+
+
+async def test_ready_says_whether_a_call_could_be_booked() -> None:
+    books = FakeBooks()
+    async with running_gateway(sole("http://127.0.0.1:1"), books=books) as gateway:
+        ask = b"GET /ready HTTP/1.1\r\nhost: h\r\n\r\n"
+        ready = await talk(gateway.port, ask)
+        assert (ready.status, ready.body) == (200, b'{"status":"pass"}')
+        books.unavailable = "locked"
+        not_ready = await talk(gateway.port, ask)
+        assert (not_ready.status, not_ready.body) == (503, b'{"status":"fail"}')
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        (CHAT, lambda b: b["error"]["code"] == "rate_limited"),
+        (b"/v1/messages", lambda b: b["error"]["type"] == "rate_limit_error"),
+        (b"/v1beta/models/g:generateContent", lambda b: b["error"]["status"] == "RESOURCE_EXHAUSTED"),
+        (b"/api/chat", lambda b: b["error"] == "full"),
+    ],
+)
+async def test_a_call_that_a_limit_keeps_out_is_told_so_and_never_leaves(path: bytes, form: object) -> None:
+    books = FakeBooks()
+    quotas = (Quota("hourly", 200, 0, 3600, 30),)
+    books.full = Refused("rate_limited", 429, "full", retry_after_s=30, quotas=quotas)
+    async with WireServer(answer(b"never")) as server:
+        async with running_gateway(sole(server.url), books=books) as gateway:
+            said = await talk(gateway.port, post(path, ASK, JSON))
+            assert said.status == 429
+            assert form(json.loads(said.body))  # type: ignore[operator]
+            assert said.header(b"x-wellhead-error") == b"rate_limited"
+            assert said.header(b"retry-after") == b"30"
+            assert said.header(b"ratelimit-policy") == b'"hourly";q=200;w=3600'
+            assert said.header(b"ratelimit") == b'"hourly";r=0;t=30'
+            opening, settlement = await gateway.the_call()
+            assert said.header(b"x-wellhead-call") == str(opening.id).encode()
+            assert settlement.state is CallState.REFUSED
+            assert server.requests == []
+
+
+async def test_a_key_that_does_not_allow_a_model_is_told_so_and_its_call_is_booked() -> None:
+    books = books_with(a_key(allowed_models=("claude-*",)))
+    async with running_gateway(sole("http://127.0.0.1:1"), books=books) as gateway:
+        said = await talk(gateway.port, post(CHAT, ASK, JSON, BY_KEY))
+        assert (said.status, said.header(b"x-wellhead-error")) == (403, b"model_not_allowed")
+        assert (await gateway.the_call())[1].state is CallState.REFUSED
+
+
+@pytest.mark.parametrize("retry_after", [b"1", b"9" * 5000], ids=["short", "absurd"])
+async def test_an_account_that_the_upstream_limits_is_passed_over(retry_after: bytes) -> None:
+    async def script(exchange: Exchange) -> None:
+        if exchange.request.header(b"authorization") == b"Bearer upstream-secret-1":
+            limited = b"retry-after: " + retry_after
+            told = b'{"error":{"message":"upstream-secret-1 is limited"}}'
+            await answer(told, JSON, limited, status=b"429 Too Many")(exchange)
+        else:
+            await answer(TOLD, JSON)(exchange)
+
+    books = books_with(a_key(), ACCOUNT, SECOND_ACCOUNT)
+    async with WireServer(script) as server, running_gateway(sole(server.url), books=books) as gateway:
+        statuses = [(await talk(gateway.port, post(CHAT, ASK, JSON, BY_KEY))).status for _ in range(4)]
+        assert statuses == [429, 200, 200, 200]
+        limited, *_ = await gateway.settled(4)
+        assert limited[1].state is CallState.FAILED
+        assert limited[1].error_message == "[REDACTED] is limited"
+        cooling = [fields for event, fields in gateway.log.events if event == "credential.cooling"]
+        assert cooling == [{"credential_id": 1, "status": 429}]
+
+
+async def test_an_account_that_cannot_be_opened_lets_no_call_leave() -> None:
+    books = books_with(a_key(), a_credential(provider="upstream", secret=None))
+    async with WireServer(answer(b"never")) as server:
+        async with running_gateway(sole(server.url), books=books) as gateway:
+            said = await talk(gateway.port, post(CHAT, ASK, JSON, BY_KEY))
+            assert (said.status, said.header(b"x-wellhead-error")) == (503, b"credential_unreadable")
+            _, settlement = await gateway.the_call()
+            assert (settlement.state, settlement.error_code) == (CallState.FAILED, "credential_unreadable")
+            assert settlement.attempts == 0
+            assert server.requests == []
+
+
+async def test_pages_of_others_do_not_spend_the_gateways_own_account() -> None:
+    async with WireServer(answer(TOLD, JSON)) as server:
+        directory = sole(server.url, auth=Auth(AuthType.BEARER, "provider-secret"))
+        async with running_gateway(directory, books=books_with(a_key())) as gateway:
+            foreign = b"origin: https://evil.example"
+            said = await talk(gateway.port, post(CHAT, ASK, b"content-type: text/plain", foreign))
+            assert (said.status, said.header(b"x-wellhead-error")) == (403, b"origin_not_allowed")
+            assert server.requests == []
+            for line in (b"origin: http://localhost:3000", b"x-origin: none", foreign + b"\r\n" + BY_KEY):
+                assert (await talk(gateway.port, post(CHAT, ASK, JSON, line))).status == 200
+
+
+async def test_no_key_is_ever_logged_booked_or_repeated() -> None:
+    misspelt = KEY[:-1] + (b"0" if KEY[-1:] != b"0" else b"1")
+    async with WireServer(answer(b'{"error":{"message":"bad"}}', JSON, status=b"400 Bad")) as server:
+        async with running_gateway(sole(server.url), books=books_with(a_key(), ACCOUNT)) as gateway:
+            requests = [
+                post(CHAT, ASK, JSON, BY_KEY),
+                post(CHAT, ASK, JSON, b"x-wellhead-key: " + KEY, b"authorization: Bearer " + KEY),
+                post(CHAT + b"?key=" + KEY, ASK, JSON),
+                post(CHAT, ASK, JSON, b"x-api-key: " + misspelt),
+                post(CHAT, ASK, JSON, b"x-api-key: " + a_secret(9).encode()),
+                post(b"/v1/" + KEY, ASK, JSON, BY_KEY),
+                post(b"/" + KEY + CHAT, ASK, JSON),
+                MODELS,
+            ]
+            answers = [await talk(gateway.port, request) for request in requests]
+            assert [said.status for said in answers] == [400, 400, 400, 401, 401, 400, 400, 400]
+            told = repr((gateway.log.events, gateway.books.openings, gateway.books.settlements))
+            shown = b"".join(said.head + said.body for said in answers)
+            for secret in (KEY, misspelt, a_secret(9).encode(), b"upstream-secret"):
+                assert secret.decode() not in told
+                assert secret not in shown
+            assert "wh_" not in told
+            assert all(b"wh_" not in request.head for request in server.requests)
