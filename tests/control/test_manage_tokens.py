@@ -205,3 +205,17 @@ async def test_how_many_calls_a_key_is_good_for_is_made_changed_and_taken_away()
             answer = await client.patch("/manage/tokens/1", json={"max_requests": asked})
             assert answer.json()["max_requests"] == shown
             assert [one.amount for one in limits(registry)] == kept
+
+
+async def test_a_successor_is_good_for_as_many_calls_as_the_keys_before_it_together() -> None:
+    registry = FakeRegistry()
+    registry.create_key(BY, NewKey("x"))
+    registry.create_limit(BY, NewLimit(Measure.CALLS, Window.TOTAL, 5, Scope(ScopeKind.KEY, "1")))
+    for key_id in (1, 2):
+        registry.rotate_key(BY, key_id, 60)
+    async with a_client(an_app(registry=registry)) as client:
+        assert [one["max_requests"] for one in (await client.get("/manage/tokens")).json()] == [5, 5, 5]
+        assert (await client.get("/manage/tokens/3")).json()["max_requests"] == 5
+        await client.patch("/manage/tokens/3", json={"max_requests": 8})
+        assert (await client.get("/manage/tokens/1")).json()["max_requests"] == 8
+    assert len(limits(registry)) == 1

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from wellhead.access import Key
 from wellhead.control.answers import failing, link_next
 from wellhead.control.bodies import (
     ID_MAX,
@@ -219,7 +220,7 @@ def _add_with_id(routes: APIRouter, registry: Registry) -> None:
         if body.is_active and use.key.revoked_us is not None:
             raise Conflict("a revoked key stays revoked: make another one")
         if body.max_requests is not None:
-            _change_ceiling(registry, by, key_id, body.max_requests)
+            _change_ceiling(registry, by, use.key, body.max_requests)
         if body.is_active is False:
             registry.revoke_key(by, key_id)
         return _shown(registry, (registry.key(key_id),))[0]
@@ -287,8 +288,9 @@ def _limits(per_hour: int, for_good: int) -> Iterator[NewLimit]:
         yield NewLimit(Measure.CALLS, Window.TOTAL, for_good, name=FOR_GOOD)
 
 
-def _change_ceiling(registry: Registry, by: Actor, key_id: int, amount: int) -> None:
-    ceilings = [one for one in _ceilings(registry) if one.scope.id == str(key_id)]
+def _change_ceiling(registry: Registry, by: Actor, key: Key, amount: int) -> None:
+    line = set(_line(registry, key.id, {key.id: key.predecessor_id}))
+    ceilings = [one for one in _ceilings(registry) if one.scope.id in line]
     if amount == 0:
         for one in ceilings:
             registry.delete_limit(by, one.id)
@@ -296,7 +298,7 @@ def _change_ceiling(registry: Registry, by: Actor, key_id: int, amount: int) -> 
         for one in ceilings:
             registry.change_limit(by, one.id, amount=amount)
     else:
-        scope = Scope(ScopeKind.KEY, str(key_id))
+        scope = Scope(ScopeKind.KEY, str(key.id))
         registry.create_limit(by, NewLimit(Measure.CALLS, Window.TOTAL, amount, scope, name=FOR_GOOD))
 
 
@@ -312,12 +314,26 @@ def _ceilings(registry: Registry) -> Iterator[Limit]:
         after = page.next
 
 
+def _line(registry: Registry, key_id: int, predecessors: dict[int, int | None]) -> Iterator[str]:
+    """The key and those it replaced, as limits name them: a limit counts all of them as one."""
+    key: int | None = key_id
+    while key is not None:
+        yield str(key)
+        if key not in predecessors:
+            predecessors[key] = registry.key(key).key.predecessor_id
+        key = predecessors[key]
+
+
 def _shown(registry: Registry, uses: Sequence[KeyUse]) -> list[Token]:
-    ceilings: dict[str, int] = {}
+    ceilings: dict[str | None, int] = {}
     for one in _ceilings(registry) if uses else ():
-        if one.scope.id is not None:
-            ceilings[one.scope.id] = min(one.amount, ceilings.get(one.scope.id, one.amount))
-    return [_token(use, ceilings.get(str(use.key.id))) for use in uses]
+        ceilings[one.scope.id] = min(one.amount, ceilings.get(one.scope.id, one.amount))
+    predecessors = {use.key.id: use.key.predecessor_id for use in uses}
+    tokens = []
+    for use in uses:
+        line = _line(registry, use.key.id, predecessors) if ceilings else ()
+        tokens.append(_token(use, min((ceilings[one] for one in line if one in ceilings), default=None)))
+    return tokens
 
 
 def _token(use: KeyUse, ceiling: int | None) -> Token:
