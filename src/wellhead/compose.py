@@ -153,7 +153,9 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
     engine = _engine(settings)
     providers = directory(settings)
     rules = Rules(
-        directory=providers, vault=_vault(settings), charge_interrupted=settings.limits.charge_interrupted
+        directory=providers,
+        vaults=lambda: vaults(settings),
+        charge_interrupted=settings.limits.charge_interrupted,
     )
     books = Writer(engine, now_us=clock.now_us, rules=rules, say=_say(log))
     books.start()
@@ -293,24 +295,27 @@ def directory(settings: Settings) -> Directory:
     return Directory(providers=settings.providers)
 
 
-def _vault(settings: Settings) -> "Vault | None":
-    """What opens the credentials; the supervisor sees to it that there is a master key."""
+def vaults(settings: Settings) -> "list[Vault]":
+    """What opens the credentials: with the key in use, and with the one that is taking its place."""
+    from wellhead.master_key import keys_in_files
     from wellhead.vault import Vault, parse_master_key
 
-    return None if settings.master_key is None else Vault(parse_master_key(settings.master_key))
+    keys = keys_in_files(settings.master_key_file, settings.database)
+    if settings.master_key is not None:  # The supervisor sees to it that there is one.
+        keys.append(parse_master_key(settings.master_key))
+    return [Vault(key) for key in dict.fromkeys(keys)]
 
 
 def sealing_vault(settings: Settings) -> "Vault":
     """What seals new credentials: a key in a file is read anew, as another may have taken its place."""
+    from wellhead.master_key import key_in_file
     from wellhead.vault import Vault, parse_master_key
 
-    if settings.master_key_file is not None:
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            file = Path(settings.master_key_file).expanduser()
-            return Vault(parse_master_key(file.read_text(encoding="utf-8").splitlines()[0]))
-    vault = _vault(settings)
-    assert vault is not None, "the supervisor sees to it"
-    return vault
+    key = key_in_file(settings.master_key_file)
+    if key is None:
+        assert settings.master_key is not None, "the supervisor sees to it"
+        key = parse_master_key(settings.master_key)
+    return Vault(key)
 
 
 def _must_not_seal() -> "Vault":

@@ -57,6 +57,24 @@ def next_key(database: str) -> MasterKey | None:
     return None if text is None else MasterKey(_parsed(text, path), path)
 
 
+def key_in_file(file: str | None) -> bytes | None:
+    """The key that a file holds now; `None` if there is no such file, or no key in it."""
+    if file is None:
+        return None
+    try:
+        lines = Path(file).expanduser().read_text(encoding="utf-8").splitlines()
+        return parse_master_key(lines[0]) if lines else None
+    except (OSError, ValueError):
+        return None
+
+
+def keys_in_files(file: str | None, database: str) -> list[bytes]:
+    """The keys that may open a credential just now: the one in use, and one that takes its place."""
+    # The next one first: it has its place by the time that is looked at, if it is not found here.
+    found = (key_in_file(str(_next_file(database))), key_in_file(file))
+    return [key for key in found if key is not None]
+
+
 def put_next(database: str, key: bytes) -> None:
     """Write down a key that is to take the other's place, before anything is sealed with it."""
     path = _next_file(database)

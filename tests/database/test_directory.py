@@ -33,7 +33,7 @@ def connection(engine: Engine) -> Iterator[sqlite3.Connection]:
 
 def test_an_empty_registry_is_an_empty_directory(connection: sqlite3.Connection) -> None:
     assert registry_version(connection) == 0
-    assert load_directory(connection, None) == Directory()
+    assert load_directory(connection) == Directory()
 
 
 def test_what_operators_made_is_in_the_directory(
@@ -65,7 +65,7 @@ def test_what_operators_made_is_in_the_directory(
         ),
     )
 
-    directory = load_directory(connection, VAULT)
+    directory = load_directory(connection, lambda: [VAULT])
     assert directory.version == registry_version(connection) == 3
     assert directory.projects == {project.id: project}
     assert directory.keys == {key.hash: key}
@@ -79,7 +79,7 @@ def test_keys_that_are_worth_nothing_any_more_are_there_too(
 ) -> None:
     revoked = registry.revoke_key(BY, registry.create_key(BY, NewKey("a")).key.id)
 
-    assert load_directory(connection, None).keys[revoked.hash] == revoked
+    assert load_directory(connection).keys[revoked.hash] == revoked
 
 
 def test_credentials_are_found_by_project_and_provider_with_their_secrets(
@@ -91,19 +91,19 @@ def test_credentials_are_found_by_project_and_provider_with_their_secrets(
     disabled = registry.create_credential(BY, "anthropic", "d", A_SECRET)
     registry.change_credential(BY, disabled.id, disabled=True)
 
-    assert load_directory(connection, VAULT).credentials == {
+    assert load_directory(connection, lambda: [VAULT]).credentials == {
         (project.id, "openai"): tuple(replace(one, secret=f"{A_SECRET}{one.name}") for one in own),
         (None, "openai"): (replace(shared, secret=f"{A_SECRET}c"),),
     }
 
 
-@pytest.mark.parametrize("vault", [None, Vault(bytes(32))])
+@pytest.mark.parametrize("vaults", [[], [Vault(bytes(32))]])
 def test_without_the_right_master_key_a_credential_is_there_without_its_secret(
-    registry: DatabaseRegistry, connection: sqlite3.Connection, vault: Vault | None
+    registry: DatabaseRegistry, connection: sqlite3.Connection, vaults: list[Vault]
 ) -> None:
     made = registry.create_credential(BY, "openai", "main", A_SECRET)
 
-    assert load_directory(connection, vault).credentials == {(None, "openai"): (made,)}
+    assert load_directory(connection, lambda: vaults).credentials == {(None, "openai"): (made,)}
     assert made.secret is None
 
 
@@ -114,7 +114,7 @@ def test_a_row_that_somebody_moved_or_damaged_gives_no_secret(
     registry.create_credential(BY, "openai", "main", A_SECRET)
     connection.execute(f"UPDATE credentials SET {change}")
 
-    (some,) = load_directory(connection, VAULT).credentials.values()
+    (some,) = load_directory(connection, lambda: [VAULT]).credentials.values()
     assert [one.secret for one in some] == [None]
 
 
@@ -124,7 +124,7 @@ def test_a_directory_does_not_show_its_secrets(
     registry.create_credential(BY, "openai", "main", A_SECRET)
     issued = registry.create_key(BY, NewKey("laptop"))
 
-    directory = load_directory(connection, VAULT)
+    directory = load_directory(connection, lambda: [VAULT])
     shown = repr(directory) + repr(directory.credentials) + repr(directory.keys_by_id)
     assert A_SECRET not in shown
     assert issued.secret not in shown
@@ -137,9 +137,9 @@ def test_it_is_read_inside_a_transaction_of_the_callers_or_in_one_of_its_own(
     registry.create_project(BY, "research")
 
     with transaction(connection):
-        assert load_directory(connection, None).version == 1
+        assert load_directory(connection).version == 1
         assert connection.in_transaction
-    load_directory(connection, None)
+    load_directory(connection)
     assert not connection.in_transaction
 
 
@@ -154,9 +154,9 @@ def test_what_changes_while_it_is_read_is_seen_wholly_or_not_at_all(
             changed.append(registry.create_key(BY, NewKey("laptop")))
 
     connection.set_trace_callback(change_once)
-    directory = load_directory(connection, None)
+    directory = load_directory(connection)
     connection.set_trace_callback(None)
 
     assert changed
     assert (directory.version, directory.keys_by_id) == (1, {})
-    assert load_directory(connection, None).version == 2
+    assert load_directory(connection).version == 2

@@ -298,17 +298,17 @@ class Story:
                 limit_windows.add(self.connection, [change])
 
     def limits(self) -> Limits:
-        return Limits(load_directory(self.connection, None).limits)
+        return Limits(load_directory(self.connection).limits)
 
     def make_limit(self, new: NewLimit) -> None:
         self.registry.create_limit(BY, new)
 
     def prune(self) -> None:
-        for limit in load_directory(self.connection, None).limits:
+        for limit in load_directory(self.connection).limits:
             limit_windows.prune(self.connection, limit.id, windows.since(limit, self.now[0]), 1000)
 
     def differences(self) -> list[Difference]:
-        limits = load_directory(self.connection, None).limits
+        limits = load_directory(self.connection).limits
         return limit_windows.differences(self.connection, limits, self.now[0])
 
 

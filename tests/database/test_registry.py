@@ -202,9 +202,9 @@ def test_a_change_waits_for_a_batch_that_is_being_booked(
         revoking.start()
         revoking.join(0.2)
         assert revoking.is_alive()
-        assert load_directory(connection, None).keys_by_id[key.id].revoked_us is None
+        assert load_directory(connection).keys_by_id[key.id].revoked_us is None
     revoking.join(10)
-    assert load_directory(connection, None).keys_by_id[key.id].revoked_us is not None
+    assert load_directory(connection).keys_by_id[key.id].revoked_us is not None
 
 
 def test_a_database_that_is_gone_is_said_to_be_unavailable(tmp_path: Path, now: Now) -> None:
@@ -447,7 +447,7 @@ def test_what_the_configuration_made_is_changed_only_there(
 
 
 def opened(connection: sqlite3.Connection, vault: Vault) -> list[str | None]:
-    found = load_directory(connection, vault).credentials.values()
+    found = load_directory(connection, lambda: [vault]).credentials.values()
     return [one.secret for some in found for one in sorted(some, key=lambda one: one.id)]
 
 

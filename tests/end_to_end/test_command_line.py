@@ -54,6 +54,40 @@ def test_a_running_gateway_notices_keys_limits_and_revocations(tmp_path: Path) -
         assert key not in program.output
 
 
+def test_a_running_gateway_goes_on_with_the_next_master_key(tmp_path: Path) -> None:
+    def run(*arguments: str, **environ: str) -> str:
+        ended = command(tmp_path, *arguments, "--database", str(tmp_path / "books.db"), **environ)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    with simulated_process() as upstream:
+        with (
+            Wellhead(upstream=upstream.url, directory=tmp_path) as program,
+            httpx.Client(base_url=program.gateway_url) as client,
+        ):
+            key = run("keys", "create", "laptop", "--quiet").strip()
+            run(
+                "credentials",
+                "create",
+                "upstream",
+                "--name=main",
+                "--from-env=SECRET",
+                SECRET="sk-upstream-1",
+            )
+
+            def ask() -> tuple[int, str]:
+                status = client.post(
+                    "/v1/chat/completions", json=CHAT, headers={"authorization": f"Bearer {key}"}
+                ).status_code
+                return status, dict(upstream.stats()["last"][-1]["headers"])["authorization"]
+
+            assert ask() == (200, "Bearer sk-upstream-1")
+            before = (tmp_path / "books.db.master-key").read_text()
+            run("credentials", "rotate-master", "--generate")
+            assert (tmp_path / "books.db.master-key").read_text() != before
+            assert ask() == (200, "Bearer sk-upstream-1")
+
+
 def test_the_configurations_own_limit_is_per_client_and_in_the_list(tmp_path: Path) -> None:
     """As agent-cli-proxy has it: one call per minute, the second is told to come back in 60 s."""
     with simulated_process() as upstream:

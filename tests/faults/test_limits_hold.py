@@ -86,7 +86,7 @@ def differences(stand: Stand) -> list[limit_windows.Difference]:
     engine = make_engine(f"sqlite:///{stand.wellhead.database_path}", must_exist=True)
     try:
         with closing(writing_connection(engine)) as connection:
-            limits = load_directory(connection, None).limits
+            limits = load_directory(connection).limits
             return limit_windows.differences(connection, limits, time_ns() // 1000)
     finally:
         engine.dispose()

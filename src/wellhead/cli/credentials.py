@@ -156,9 +156,10 @@ def rotate_master(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Seal every credential with another master key.  Restart what runs afterwards.
+    """Seal every credential with another master key.
 
-    The key of a file beside the books is replaced there.  One that was cut short is ended by the next one.
+    The key of a file beside the books is replaced there, and what runs goes on with it.  A rotation
+    that was cut short is ended by the next one.
 
     Example: wellhead credentials rotate-master --generate
     """
@@ -179,8 +180,10 @@ def rotate_master(
     else:
         print(f"Sealed {done.resealed} credentials with the new key.")
     if done.file is None:
-        say("now put the new key where the settings have the old one (master_key or its file)")
-    say("what runs still uses the old key: restart it now")
+        say(
+            "now put the new key where the settings have the old one: until then nothing opens the credentials"
+        )
+        say("what runs notices a changed master_key_file by itself; for master_key restart it")
 
 
 def _doubt(found: Books, provider: str) -> None:

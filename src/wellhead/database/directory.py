@@ -6,6 +6,7 @@ configuration and are put in by whoever asked.
 
 import sqlite3
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -23,17 +24,26 @@ def registry_version(connection: sqlite3.Connection) -> int:
     return 0 if found is None else int(found[0])
 
 
-def load_directory(connection: sqlite3.Connection, vault: Vault | None) -> Directory:
+AskVaults = Callable[[], Sequence[Vault]]
+"""Those that are known just now: while a master key is being replaced there are two."""
+
+
+def no_vaults() -> Sequence[Vault]:
+    return ()
+
+
+def load_directory(connection: sqlite3.Connection, vaults: AskVaults = no_vaults) -> Directory:
     """Everything but the providers, as one state of the registry.
 
-    A credential that the vault does not open is there without its secret; those that are disabled are not.
+    A credential that no vault opens is there without its secret; those that are disabled are not.
+    Vaults are asked for only where there are credentials.
     """
     with snapshot(connection):
         version = registry_version(connection)
         projects = [rows.project_from(row) for row in connection.execute(_all("projects", rows.PROJECT))]
         keys = [rows.key_from(row) for row in connection.execute(_all("keys", rows.KEY))]
         limits = tuple(rows.limit_from(row) for row in connection.execute(_all("limits", rows.LIMIT)))
-        credentials = _credentials(connection, vault)
+        credentials = _credentials(connection, vaults)
     return Directory(
         version=version,
         keys=MappingProxyType({key.hash: key for key in keys}),
@@ -53,18 +63,20 @@ def _all(table: str, columns: tuple[str, ...], where: str = "1") -> str:
 
 
 def _credentials(
-    connection: sqlite3.Connection, vault: Vault | None
+    connection: sqlite3.Connection, vaults: AskVaults
 ) -> dict[tuple[int | None, str], tuple[Credential, ...]]:
     found: defaultdict[tuple[int | None, str], list[Credential]] = defaultdict(list)
     query = _all("credentials", (*rows.CREDENTIAL, "master_key_id", "sealed"), "disabled_us IS NULL")
-    for *row, master_key_id, sealed in connection.execute(query):
-        credential = rows.credential_from(row, _opened(vault, row, master_key_id, sealed))
+    sealed_rows = connection.execute(query).fetchall()
+    known = {vault.key_id: vault for vault in vaults()} if sealed_rows else {}
+    for *row, master_key_id, sealed in sealed_rows:
+        credential = rows.credential_from(row, _opened(known.get(master_key_id), row, sealed))
         found[credential.project_id, credential.provider].append(credential)
     return {key: tuple(some) for key, some in found.items()}
 
 
-def _opened(vault: Vault | None, row: list[Any], master_key_id: str, sealed: bytes) -> str | None:
-    if vault is None or vault.key_id != master_key_id:
+def _opened(vault: Vault | None, row: list[Any], sealed: bytes) -> str | None:
+    if vault is None:
         return None
     _, provider, _, _, project_id, _ = row
     try:

@@ -40,7 +40,7 @@ def check(engine: Engine, now_us: int) -> list[Disagreement]:
         connection.execute("PRAGMA query_only=ON")
         with snapshot(connection):
             there, counted = rollups.kept(connection), tally(calls.all_settled(connection))
-            limits = load_directory(connection, None).limits
+            limits = load_directory(connection).limits
             windows = differences(connection, limits, now_us)
     found = [
         *_compared(usage_total, there.usage_total, counted.usage_total),

@@ -15,7 +15,7 @@ from wellhead.call import Opening
 from wellhead.database import calls, key_use, limit_windows, rollups, workers
 from wellhead.database.bulk import Row
 from wellhead.database.calls import Settled
-from wellhead.database.directory import load_directory, registry_version
+from wellhead.database.directory import AskVaults, load_directory, no_vaults, registry_version
 from wellhead.database.engine import file_of, outages, transaction, writing_connection
 from wellhead.database.rollups import Rollup
 from wellhead.database.workers import Process, Worker
@@ -29,7 +29,6 @@ from wellhead.ledger.recovery import BEAT_US, CALLS_PER_TRANSACTION, IDLE_BEAT_U
 from wellhead.ledger.rollup import tally
 from wellhead.policy import windows
 from wellhead.policy.limits import Quote
-from wellhead.vault import Vault
 
 PRUNE_US = 600_000_000
 """How often windows that count no more are cleared away..."""
@@ -69,8 +68,8 @@ class Rules:
 
     directory: Directory = NOBODY
     """The part of the Directory that comes from the configuration."""
-    vault: Vault | None = None
-    """Opens the credentials; without one none is opened."""
+    vaults: AskVaults = no_vaults
+    """What opens the credentials, asked for with every new Directory."""
     quote: Quote = no_price
     charge_interrupted: bool = False
     """What a call of a worker that died held stays charged, instead of being released."""
@@ -183,7 +182,7 @@ class Clerk:
         """The Directory as the registry has it now; reads it anew only when it moved."""
         with self._connected() as connection:
             if registry_version(connection) != self.directory.version:
-                self._adopt(load_directory(connection, self._rules.vault))
+                self._adopt(load_directory(connection, self._rules.vaults))
         return self.directory
 
     def tick(self) -> int:
@@ -192,6 +191,10 @@ class Clerk:
         now_us = self._now_us()
         if self._silent_us(now_us) >= (BEAT_US if self._open else IDLE_BEAT_US):
             self.book((), ())
+        if any(one.secret is None for some in self.directory.credentials.values() for one in some):
+            # Perhaps the master key that opens them is there by now.
+            with self._connected() as connection:
+                self._adopt(load_directory(connection, self._rules.vaults))
         if self.directory.limits and abs(now_us - self._pruned_us) >= PRUNE_US:
             self._prune(now_us)
         return recovered
@@ -204,7 +207,7 @@ class Clerk:
     def _settle(self, connection: sqlite3.Connection, settled: Sequence[Settled]) -> None:
         """Book ends of calls that are known to be pending, limits and rollups included; under the lock."""
         if registry_version(connection) != self.directory.version:
-            self._adopt(load_directory(connection, self._rules.vault))
+            self._adopt(load_directory(connection, self._rules.vaults))
         settled = [(opening, self._admission.with_kept(opening, end)) for opening, end in settled]
         moved = calls.settle(connection, calls.settled_rows(settled))
         assert moved == len(settled), "rows found under the write lock do not move away"
