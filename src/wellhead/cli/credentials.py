@@ -180,9 +180,7 @@ def rotate_master(
     else:
         print(f"Sealed {done.resealed} credentials with the new key.")
     if done.file is None:
-        say(
-            "now put the new key where the settings have the old one: until then nothing opens the credentials"
-        )
+        say("now put the new key where the settings have the old one: nothing else opens the credentials")
         say("what runs notices a changed master_key_file by itself; for master_key restart it")
 
 
