@@ -252,7 +252,7 @@ def _add_changing(routes: APIRouter, registry: Registry, now_us: Callable[[], in
         responses=failing(400, 404, 409),
     )
     def rotate(key_id: Id, by: By, body: Rotation | None = None) -> KeyIssued:
-        """A successor with the same rights; the old key withers after the overlap.  Limits count both as one."""
+        """A successor with the same rights; the old one withers after the overlap."""
         # What can fail is asked before: once the successor is there, its secret must arrive.
         project = registry.key(key_id).project
         issued = registry.rotate_key(by, key_id, (body or Rotation()).overlap_s)
