@@ -117,6 +117,7 @@ async def test_a_key_in_its_own_header_leaves_the_clients_credential_alone() -> 
     # What is one of ours as well is nobody's own.
     for again in (KEY, a_secret(2), MISSPELT):
         assert (await door.met(ours, bearer(again))).own is None
+    assert (await door.met(ours, bearer(KEY), (b"x-api-key", b"sk-2"))).own == Presented("sk-2")
     basic = base64.b64encode(b"user:" + KEY.encode())
     assert (await door.met(ours, (b"authorization", b"Basic " + basic))).own is None
 

@@ -12,7 +12,7 @@ from wellhead.policy.identify import (
     SECRET_CHARS_MAX,
     Presented,
     carries,
-    credential,
+    credential_beside,
     presented,
     query_without,
 )
@@ -72,7 +72,11 @@ def everywhere(text: bytes) -> bytes:
         ({b"authorization": b"Bearer sk-test", b"x-wellhead-key": OURS}, b"key=sk-2", KEY),
         # Whatever bytes came, they are a secret of somebody.
         ({b"authorization": b"Bearer caf\xe9"}, b"", "caf\udce9"),
-        ({b"authorization": b"Basic dTpw"}, b"", "Basic dTpw"),
+        # ...without the scheme, whichever it is.
+        ({b"authorization": b"Basic dTpw"}, b"", "dTpw"),
+        ({b"authorization": b"Token\t" + OURS}, b"", KEY),
+        ({b"authorization": b"sk-test"}, b"", "sk-test"),
+        ({b"authorization": OURS[:9] + b" " + OURS[9:]}, b"", f"{KEY[:9]} {KEY[9:]}"),
     ],
 )
 def test_the_first_place_that_holds_anything_decides(
@@ -82,10 +86,31 @@ def test_the_first_place_that_holds_anything_decides(
     assert (shown and shown.secret) == secret
 
 
-def test_only_our_own_header_leaves_room_for_a_credential_of_the_clients() -> None:
-    fields = {b"x-wellhead-key": OURS, b"authorization": b"Bearer sk-test"}
-    assert presented(fields, b"") == Presented(KEY, is_apart=True)
-    assert credential(fields, b"") == Presented("sk-test")
+BASIC = b"Basic " + base64.b64encode(b"user:" + OURS)
+
+
+@pytest.mark.parametrize(
+    ("fields", "query", "own"),
+    [
+        ({}, b"", None),
+        ({b"authorization": b"Bearer sk-1", b"x-api-key": b"sk-2"}, b"key=sk-3", "sk-1"),
+        ({b"x-api-key": b"sk-2"}, b"key=sk-3", "sk-2"),
+        ({}, b"key=sk-3", "sk-3"),
+        ({b"x-proxy-key": b"sk-4", b"cookie": b"sk-5"}, b"", None),
+        # What is one of ours as well is nobody's own; what stands beside it may be.
+        ({b"authorization": b"Bearer " + OURS}, b"", None),
+        ({b"authorization": b"Bearer " + OTHER, b"x-api-key": b"sk-2"}, b"", "sk-2"),
+        ({b"authorization": MISSPELT}, b"a=1&key=sk-3", "sk-3"),
+        ({b"authorization": BASIC}, b"key=" + OURS, None),
+    ],
+)
+def test_only_our_own_header_leaves_room_for_a_credential_of_the_clients(
+    fields: dict[bytes, bytes], query: bytes, own: str | None
+) -> None:
+    shown = presented({b"x-wellhead-key": OURS, **fields}, query)
+    assert shown == Presented(KEY, is_apart=True)
+    found = credential_beside(shown, fields, query)
+    assert (found and found.secret) == own
     assert presented({b"authorization": b"Bearer " + OURS}, b"") == Presented(KEY, is_apart=False)
 
 

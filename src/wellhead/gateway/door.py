@@ -101,9 +101,7 @@ class Door:
         name = self._names.get(hash_)
         if key is None:
             return Caller(own=shown, name=name)
-        own = identify.credential(client.fields, client.query) if shown.is_apart else None
-        if own is not None and identify.carries(own.as_it_came, shown.as_it_came):
-            own = None  # Another key of ours, or the same once more; it goes no further either.
+        own = identify.credential_beside(shown, client.fields, client.query) if shown.is_apart else None
         return Caller(key, shown, own, name)
 
     async def let_through(self, caller: Caller, endpoint: str, provider: str) -> None:

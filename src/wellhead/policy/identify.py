@@ -27,7 +27,8 @@ SECRET_CHARS_MAX = 4096
 DECODINGS_MAX = 3
 """How often a parameter is looked at that was encoded, encoded again, and so on."""
 _OURS = PREFIX.encode()
-_SCHEME = re.compile(rb"(?i:bearer)(?:[ \t]+|$)")
+_SCHEME = re.compile(rb"\A(?:[A-Za-z][A-Za-z0-9-]*[ \t]+|(?i:bearer)$)")
+_BEARER = re.compile(rb"\A(?i:bearer)[ \t]+")
 _BASIC = re.compile(rb"[ \t]*(?i:basic)[ \t]+")
 
 
@@ -67,7 +68,15 @@ def credential(fields: dict[bytes, bytes], query: bytes) -> Presented | None:
     return None
 
 
+def credential_beside(key: Presented, fields: dict[bytes, bytes], query: bytes) -> Presented | None:
+    """The client's own credential, where our key came apart; what holds a key of ours is none."""
+    ours = key.as_it_came
+    own = {name: fields[name] for name in HEADERS if name in fields and not carries(fields[name], ours)}
+    return credential(own, query_without(query, ours, all_keys=False))
+
+
 def _token(value: bytes | None) -> str | None:
+    """A secret without its scheme."""
     if not value or len(value) > SECRET_CHARS_MAX:
         return None
     return _SCHEME.sub(b"", value.strip(), count=1).decode("utf-8", "surrogateescape") or None
@@ -78,7 +87,7 @@ def carries(value: bytes, secret: bytes | None) -> bool:
     if secret is not None and secret in value:
         return True
     if _OURS in value:
-        return _SCHEME.sub(b"", value.lstrip(), count=1).startswith(_OURS) or _has_checksum(value)
+        return _BEARER.sub(b"", value.lstrip(), count=1).startswith(_OURS) or _has_checksum(value)
     basic = _BASIC.match(value)
     return basic is not None and _carries_inside(value[basic.end() :], secret)
 
