@@ -145,6 +145,7 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
     from wellhead.gateway.app import Gateway, GatewayOptions
     from wellhead.gateway.server import GatewayProtocol, quiet
     from wellhead.gateway.upstream import AiohttpUpstream
+    from wellhead.gateway.vocabulary import counting
     from wellhead.ledger.clerk import Rules
     from wellhead.ledger.writer import Writer
 
@@ -169,6 +170,7 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
             require_key=settings.gateway.requires_key,
             client_names={bytes.fromhex(hash_): name for hash_, name in settings.gateway.client_names},
             allowed_origins=settings.gateway.allowed_origins,
+            count_tokens=None if settings.limits.vocabulary is None else counting(settings.limits.vocabulary),
             output_tokens_ceiling=settings.limits.output_tokens_ceiling,
         ),
         now_us=clock.now_us,

@@ -150,6 +150,7 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
         "WELLHEAD_LIMITS__CALLS_PER_CLIENT_PER_MINUTE": "60",
         "WELLHEAD_LIMITS__CALLS_PER_MANAGED_TOKEN_PER_HOUR": "0",
         "WELLHEAD_LIMITS__OUTPUT_TOKENS_CEILING": "8192",
+        "WELLHEAD_LIMITS__VOCABULARY": "/srv/o200k_base.tiktoken",
         "WELLHEAD_LIMITS__CHARGE_INTERRUPTED": "true",
         "WELLHEAD_MASTER_KEY": MASTER_KEY,
         "WELLHEAD_LOG__LEVEL": "warning",
@@ -171,7 +172,7 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
     assert settings.gateway.allowed_origins == ("https://app.example.com", "http://localhost:3000")
     assert settings.control.hosts == ("wellhead.example.com",)
     assert (settings.control.session_ttl_s, settings.control.login_window_s) == (604_800, 120)
-    assert settings.limits == LimitSettings(60, 0, 8192, True)
+    assert settings.limits == LimitSettings(60, 0, 8192, "/srv/o200k_base.tiktoken", True)
     assert settings.master_key == MASTER_KEY
     assert {d.variable for d in declared() if not d.path.endswith("_file")} == raw.keys()
 

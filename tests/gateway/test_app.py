@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from fakes.access import a_credential, a_key, a_secret, knowing
+from fakes.access import a_credential, a_key, a_limit, a_secret, knowing
 from fakes.books import FakeBooks
 from fakes.gateway import running_gateway, sole
 from fakes.wire import Exchange, WireClient, WireServer, answer, chunked, post, raw, talk, until
@@ -15,6 +15,7 @@ from wellhead.call import CallState
 from wellhead.directory import Auth, AuthType, Directory, OnDisconnect, Provider, ProviderType
 from wellhead.errors import Quota, Refused
 from wellhead.gateway.app import GatewayOptions
+from wellhead.limit import Limit
 from wellhead.usage import UsageSource
 
 CHAT = b"/v1/chat/completions"
@@ -614,6 +615,26 @@ async def test_beside_a_key_in_its_own_header_the_clients_credential_goes_throug
             opening, _ = await gateway.the_call()
             assert opening.key_id == 7
             assert opening.credential_hash == hashlib.sha256(b"sk-test").digest()
+
+
+@pytest.mark.parametrize(("limits", "expected"), [((a_limit(),), 77), ((), -(-len(ASK) // 4))])
+async def test_a_vocabulary_counts_what_is_reserved_where_there_are_limits(
+    limits: tuple[Limit, ...], expected: int
+) -> None:
+    counted: list[bytes] = []
+
+    def count(body: bytes) -> int:
+        counted.append(body)
+        return 77
+
+    books = FakeBooks(Directory(limits=limits))
+    options = GatewayOptions(count_tokens=count)
+    async with WireServer(answer(TOLD, JSON)) as server:
+        async with running_gateway(sole(server.url), books=books, options=options) as gateway:
+            await talk(gateway.port, post(CHAT, ASK, JSON))
+            opening, _ = await gateway.the_call()
+            assert opening.hold_input_tokens == expected
+            assert counted == [ASK] * len(limits)
 
 
 async def test_by_key_every_post_passes_the_gate_and_a_list_of_models_leaves_no_row() -> None:

@@ -180,6 +180,11 @@ class LimitSettings:
         values.whole(1, OUTPUT_TOKENS_MAX),
         "How many output tokens are reserved for a call that does not say how many it wants at most.",
     )
+    vocabulary: str | None = setting(
+        None,
+        values.text,
+        "A .tiktoken file by which input tokens are counted before a call, instead of reckoned by its size.",
+    )
     charge_interrupted: bool = setting(
         False,
         values.flag,

@@ -17,7 +17,7 @@ from wellhead.access import Credential
 from wellhead.call import CallState, Opening
 from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable, CallerError, UpstreamError
-from wellhead.gateway import booking, replies
+from wellhead.gateway import booking, replies, vocabulary
 from wellhead.gateway.booking import CLIENT_LEFT, COMPLETED, SHUTDOWN, End
 from wellhead.gateway.client import Client, Receive, Scope, Send
 from wellhead.gateway.credentials import Credentials
@@ -48,6 +48,8 @@ class GatewayOptions:
     """What to call the clients that bring certain credentials, by the SHA-256 of those."""
     allowed_origins: tuple[str, ...] = ()
     """Web origins whose pages may call without a key where the gateway adds a credential of its own."""
+    count_tokens: vocabulary.Count | None = None
+    """Counts the tokens of a body, for limits; without it four bytes are taken for one."""
     output_tokens_ceiling: int = 4096
     """What a call that names no ceiling of its own is taken to write at most, for limits."""
 
@@ -138,6 +140,8 @@ class Gateway:
             expected = booking.expected_tokens(
                 client, plan, options.output_tokens_ceiling, options.max_request_body
             )
+            if options.count_tokens is not None and isinstance(body, bytes) and self._counts(body):
+                expected = await asyncio.to_thread(options.count_tokens, body), expected[1]
             opened = booking.opening(call_id, started_us, client, plan, expected)
             await self._open(opened, relay, client)
             await self._relay(relay, client, plan, opened)
@@ -159,6 +163,10 @@ class Gateway:
             await client.answer(503, *_status(NOT_READY))
         else:
             await client.answer(200, *_status(READY))
+
+    def _counts(self, body: bytes) -> bool:
+        """Whether it is worth while to count a body's tokens instead of reckoning by its size."""
+        return bool(self._books.directory.limits) and len(body) <= vocabulary.BODY_MAX
 
     async def _open(self, opened: Opening, relay: Relay, client: Client) -> None:
         try:
