@@ -729,6 +729,17 @@ async def test_a_key_that_does_not_allow_a_model_is_told_so_and_its_call_is_book
         assert (await gateway.the_call())[1].state is CallState.REFUSED
 
 
+async def test_a_body_that_may_mean_another_model_passes_by_no_key_that_is_held_to_one() -> None:
+    body = b'{"model":"claude-4","Model":"gpt-5","messages":[]}'
+    books = books_with(a_key(allowed_models=("claude-*",)))
+    async with WireServer(answer(TOLD, JSON)) as server:
+        async with running_gateway(sole(server.url), books=books) as gateway:
+            said = await talk(gateway.port, post(CHAT, body, JSON, BY_KEY))
+            assert (said.status, said.header(b"x-wellhead-error")) == (400, b"model_ambiguous")
+            assert (await talk(gateway.port, post(CHAT, body, JSON))).status == 200
+            assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("retry_after", [b"1", b"9" * 5000], ids=["short", "absurd"])
 async def test_an_account_that_the_upstream_limits_is_passed_over(retry_after: bytes) -> None:
     async def script(exchange: Exchange) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellhead.policy.rewrite import with_stream_usage, without_member
+from wellhead.policy.rewrite import names_once, with_stream_usage, without_member
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
@@ -62,3 +62,22 @@ def test_any_object_means_the_same_but_for_the_splice(
     assert asked == {k: v for k, v in members.items() if k != "stream_options"}
     without = json.loads(without_member(body, "provider"))
     assert without == {k: v for k, v in members.items() if k != "provider"}
+
+
+@pytest.mark.parametrize(
+    ("body", "once"),
+    [
+        (b'{"model":"a"}', True),
+        (b'{"n":1}', True),
+        (b'{"model":"a","models":["b"],"x":{"model":"b"}}', True),
+        (b'{"model":"a","model":"b"}', False),
+        (b'{"model":"a", "Model":"b"}', False),
+        (b'{"MODEL":"b","n":[1,2],"model":"a"}', False),
+        (rb'{"model":"a","mod\u0065l":"b"}', False),
+        (b'["model"]', False),
+        (b'{"model":"a"} trailing', False),
+        (b'{"model":"a",}', False),
+    ],
+)
+def test_a_name_that_readers_may_take_differently_is_told(body: bytes, once: bool) -> None:
+    assert names_once(body, "model") is once

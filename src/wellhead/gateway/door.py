@@ -122,7 +122,8 @@ class Door:
     def guard_credential(self, client: Client, caller: Caller, provider: Provider) -> None:
         """Keep web pages of others from spending what the gateway adds for callers without a key."""
         origin = client.text(b"origin")
-        if origin is None or caller.key is not None or provider.auth.value is None:
+        adds_nothing = provider.auth.value is None and not provider.headers
+        if origin is None or caller.key is not None or adds_nothing:
             return
         if origin.rstrip("/").lower() not in self._allowed_origins and not _is_local(origin):
             told = "Pages of this origin may not call without a key; see gateway.allowed_origins"

@@ -96,7 +96,8 @@ def plan_of(
 ) -> Plan:
     """What to do with a request whose body was read.
 
-    Raises `CallerError` (404) where no provider serves it.
+    Raises `CallerError` where no provider serves it (404), or a key that is held to some models cannot
+    be held to them (400).
     """
     dialect = DIALECTS[place.dialect] if place.dialect else None
     asked = _asked(body, place, dialect)
@@ -106,12 +107,21 @@ def plan_of(
     may_cost = model is not None or caller.key is not None
     if place.generates is None and client.method == "POST" and may_cost:
         dialect = DIALECTS[routing.DIALECT_OF_FAMILY[place.family]]
+    if dialect is not None and isinstance(body, bytes) and _may_mean_another_model(place, caller, body):
+        told = "The body names its model twice, or is no plain JSON object; this key needs one plain name"
+        raise CallerError("model_ambiguous", 400, told)
     if isinstance(body, Upload):
         return Plan(place, caller, provider, dialect, asked, body.pieces)
     plan = Plan(place, caller, provider, dialect, asked, body)
     if body is not None:
         _rewrite(plan, body)
     return plan
+
+
+def _may_mean_another_model(place: Place, caller: Caller, body: bytes) -> bool:
+    """Whether the upstream may read another model in the body than the one that the key allows."""
+    held = caller.key is not None and caller.key.allowed_models is not None
+    return held and place.model is None and not rewrite.names_once(body, "model")
 
 
 def _asked(body: bytes | Upload | None, place: Place, dialect: Dialect | None) -> Asked:

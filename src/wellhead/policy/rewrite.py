@@ -47,6 +47,15 @@ def without_member(body: bytes, name: str) -> bytes:
     return body[: before + (len(members) == 1)] + body[end:]
 
 
+def names_once(body: bytes, name: str) -> bool:
+    """Whether a JSON object has a member at most once, whatever the case of its letters.
+
+    Readers differ in which of two they take, and some take `Model` for `model`.
+    """
+    members = _members(body)
+    return members is not None and sum(found.lower() == name for found in members) <= 1
+
+
 def _members(body: bytes) -> dict[str, tuple[int, int, int]] | None:
     """Each member's (start of key, start of value, end of value); `None` if this is no plain object.
 
