@@ -10,9 +10,11 @@ The upstream's own record of the requests says what reached it.
 import hashlib
 import itertools
 import json
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import anthropic
 import httpx
@@ -28,7 +30,9 @@ from fakes.keyed import BY, REFUSALS, Keyed, Refusal, keyed
 from fakes.program import Wellhead
 from fakes.rows import Booked
 from fakes.simulated import Simulated
+from fakes.wire import post
 from wellhead.access import Project
+from wellhead.limit import Measure, Window
 
 pytestmark = pytest.mark.xdist_group("clients")
 
@@ -522,6 +526,29 @@ def test_every_refusal_raises_the_sdks_proper_exception(
     else:
         assert its_books.nothing()
     assert len(reached()) == refusal.calls_before
+
+
+@pytest.mark.parametrize("provider", SDKS)
+def test_a_budget_that_calls_under_way_hold_is_told_as_a_rate_limit(
+    guarded: Wellhead, books: Keyed, project: Project, provider: str
+) -> None:
+    key = books.key(project)
+    # Each call reserves 4,096 tokens of output, so there is room for one at a time.
+    books.limit(key, Measure.TOTAL_TOKENS, Window.TOTAL, 4200)
+    ask = json.dumps({**CHAT_BODY, "model": "hang"}).encode()
+    presented = f"authorization: Bearer {key.secret}".encode()
+    where = urlsplit(guarded.gateway_url)
+    with socket.create_connection((where.hostname, where.port)) as under_way:
+        under_way.sendall(post(b"/v1/chat/completions", ask, b"content-type: application/json", presented))
+        guarded.wait_until(lambda: guarded.calls()[-1]["state"] == "pending")
+        with pytest.raises(RAISED[provider][429]) as caught:
+            SDKS[provider](Asking(guarded.gateway_url, key.secret))
+    status, kind, headers = told(caught.value)
+    assert (status, kind) == (429, SAID.get(provider, {}).get(429))
+    if headers is not None:
+        assert (headers["x-wellhead-error"], headers["retry-after"]) == ("budget_held", "1")
+    guarded.wait_until(lambda: all(row["state"] != "pending" for row in guarded.calls()))
+    SDKS[provider](Asking(guarded.gateway_url, key.secret))
 
 
 def test_openais_clients_know_a_spent_budget_by_its_code_and_do_not_try_again(
