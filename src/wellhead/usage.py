@@ -91,7 +91,9 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     user: str | None = None
     """`user`, `safety_identifier` or `metadata.user_id`."""
     session: str | None = None
-    """`prompt_cache_key`, a session inside the user metadata, or a conversation id."""
+    """A session inside the user metadata, `prompt_cache_key`, or a conversation id."""
+    user_session: str | None = None
+    """The first of these alone: it is a conversation of a tool's, where the others are anybody's."""
     provider: str | None = None
     """The JSON field `provider` when it is a string (it selects a provider)."""
 

@@ -13,6 +13,7 @@ from wellhead.gateway.booking import expected_tokens, opening
 from wellhead.gateway.client import Client
 from wellhead.gateway.door import Caller
 from wellhead.gateway.plan import Places, Plan, plan_of
+from wellhead.policy.attribution import Attribution
 from wellhead.policy.identify import Presented
 from wellhead.usage import COUNT_MAX
 
@@ -100,7 +101,9 @@ async def test_a_provider_may_have_a_ceiling_of_its_own() -> None:
 
 async def opened(caller: Caller, *headers: tuple[bytes, bytes], **request: Any) -> Opening:
     client = a_request(*headers, **{"body": b'{"model":"m"}', **request})
-    return opening(1, 2, client, await planned(client, caller), (30, 40))
+    plan = await planned(client, caller)
+    who = Attribution().who(client.fields, plan.asked, caller.name)
+    return opening(1, 2, client, plan, (30, 40), who)
 
 
 async def test_a_call_by_key_is_booked_with_key_and_project_and_nothing_of_the_secret() -> None:

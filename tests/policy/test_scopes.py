@@ -55,7 +55,7 @@ def subject(scope: Scope, **call: Any) -> str | None:
         (Scope(MODEL), CALL, "gpt-5-mini"),
         (Scope(MODEL), NOBODY, None),
         (Scope(CLIENT), CALL, "codex/alice"),
-        (Scope(CLIENT), {**CALL, "client": None}, "codex/"),
+        (Scope(CLIENT), {**CALL, "client": None}, "codex/@7"),
         (Scope(CLIENT), {**CALL, "tool": None}, "/alice"),
     ],
 )

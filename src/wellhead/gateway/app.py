@@ -25,7 +25,8 @@ from wellhead.gateway.door import Door
 from wellhead.gateway.plan import Places, Plan, plan_of
 from wellhead.gateway.relay import CALL_HEADER, Log, Relay
 from wellhead.gateway.server import ClientLeft, ResponseBroken
-from wellhead.policy import routing
+from wellhead.policy import forwarded, routing
+from wellhead.policy.attribution import Attribution, Rule
 from wellhead.policy.routing import Place
 from wellhead.ports import Books, Headers, Upstream
 
@@ -52,6 +53,10 @@ class GatewayOptions:
     """Counts the tokens of a body, for limits; without it four bytes are taken for one."""
     output_tokens_ceiling: int = 4096
     """What a call that names no ceiling of its own is taken to write at most, for limits."""
+    rules: tuple[Rule, ...] = ()
+    """An operator's own, by which tools are known before all others."""
+    trust_proxy_headers: bool = False
+    """A client's address is what a proxy before the gateway says."""
 
 
 class Gateway:
@@ -83,6 +88,7 @@ class Gateway:
             allowed_origins=options.allowed_origins,
         )
         self._credentials = Credentials(now_us)
+        self._attribution = Attribution(options.rules)
 
     @property
     def open_calls(self) -> int:
@@ -104,6 +110,8 @@ class Gateway:
         if scope["type"] != "http":
             return
         client = Client(scope, receive, send)
+        if self._options.trust_proxy_headers:
+            client.address = forwarded.address(client.headers) or client.address
         task = asyncio.current_task()
         assert task is not None
         self._running.add(task)
@@ -142,7 +150,8 @@ class Gateway:
             )
             if options.count_tokens is not None and isinstance(body, bytes) and self._counts(body):
                 expected = await asyncio.to_thread(options.count_tokens, body), expected[1]
-            opened = booking.opening(call_id, started_us, client, plan, expected)
+            who = self._attribution.who(client.fields, plan.asked, caller.name)
+            opened = booking.opening(call_id, started_us, client, plan, expected, who)
             await self._open(opened, relay, client)
             await self._relay(relay, client, plan, opened)
         except (CallerError, asyncio.CancelledError) as cause:

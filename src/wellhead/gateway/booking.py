@@ -7,6 +7,7 @@ from wellhead.gateway.client import Client
 from wellhead.gateway.headers import without_secrets
 from wellhead.gateway.plan import Plan
 from wellhead.gateway.relay import Relay
+from wellhead.policy.attribution import Who
 from wellhead.policy.keys import digest
 from wellhead.policy.limits import BYTES_PER_TOKEN
 from wellhead.usage import COUNT_MAX, Reading
@@ -66,7 +67,9 @@ def expected_tokens(client: Client, plan: Plan, ceiling: int, body_max: int) -> 
     return input_tokens, min(output_tokens * max(asked.choices or 1, 1), COUNT_MAX)
 
 
-def opening(call_id: int, started_us: int, client: Client, plan: Plan, expected: tuple[int, int]) -> Opening:
+def opening(
+    call_id: int, started_us: int, client: Client, plan: Plan, expected: tuple[int, int], who: Who
+) -> Opening:
     """The call as it is known before it leaves; `expected` are the tokens that it may use."""
     place, caller, asked, dialect = plan.place, plan.caller, plan.asked, _dialect(plan)
     key = caller.key
@@ -80,8 +83,10 @@ def opening(call_id: int, started_us: int, client: Client, plan: Plan, expected:
         path=client.path[:PATH_MAX],
         model=place.model or asked.model,
         streamed=dialect in STREAMS_BY_DEFAULT if streams is None else streams,
-        client=caller.name,
-        session=asked.session,
+        tool=who.tool,
+        client=who.client,
+        session=who.session,
+        agent=who.agent,
         message_id=client.text(b"x-request-id") or client.text(b"x-client-request-id"),
         user_agent=client.text(b"user-agent"),
         origin=client.text(b"origin"),

@@ -84,6 +84,7 @@ def read_request(body: bytes, dialect: Dialect | None) -> Asked:
     except UNREADABLE:
         return NOTHING_ASKED
     user_id = _text(asked, _USER_ID)
+    user_session = _session(user_id)
     return Asked(
         is_json=True,
         model=_text(asked, _MODEL),
@@ -93,7 +94,8 @@ def read_request(body: bytes, dialect: Dialect | None) -> Asked:
         choices=_count(asked, _CHOICES),
         message_count=_message_count(asked, dialect),
         user=_text(asked, _USER) or user_id,
-        session=_session(user_id) or _text(asked, _SESSION),
+        session=user_session or _text(asked, _SESSION),
+        user_session=user_session,
         provider=_text(asked, _PROVIDER),
     )
 

@@ -66,10 +66,11 @@ def _who(kind: ScopeKind, call: Opening) -> str | None:
 
 def _client(scope: Scope, call: Opening, key: str | None) -> str | None:
     if scope.tool is None and scope.client is None:
-        if call.tool is None and call.client is None:
+        if call.client is None:
             # Whoever says nothing about themselves must not share a count with all others who do not.
-            return f"@{key or call.client_address or ''}"
-        return f"{call.tool or ''}/{call.client or ''}"
+            alone = f"@{key or call.client_address or ''}"
+            return alone if call.tool is None else f"{call.tool}/{alone}"
+        return f"{call.tool or ''}/{call.client}"
     if scope.tool is not None and scope.tool != call.tool:
         return None
     if scope.client is not None and scope.client != call.client:
