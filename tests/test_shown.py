@@ -2,16 +2,10 @@
 
 import json
 
-from fakes.books import NOON_US
-from fakes.registry import BY, FakeRegistry
 from wellhead import shown
 from wellhead.access import Credential, Key, KeyState, Project
-from wellhead.control import credentials as control_credentials
-from wellhead.control import keys as control_keys
-from wellhead.control import limits as control_limits
-from wellhead.control import projects as control_projects
 from wellhead.limit import Limit, Measure, Scope, ScopeKind, Window
-from wellhead.registry import KeyUse, LimitUse, NewKey, NewLimit, Standing
+from wellhead.registry import KeyUse, LimitUse, Standing
 
 AT_US = 1_772_366_400_123_999
 BLUE = Project(3, "5a1e", "blue", AT_US)
@@ -110,28 +104,3 @@ def test_a_limit_of_each_project_names_all_it_counts_by_their_uuids() -> None:
     assert shown.projects_in([use]) == [3, 4]
     standings = shown.limit(use, {3: "5a1e"})["standings"]
     assert [(s["subject"], s["used"], s["left"]) for s in standings] == [("5a1e", 150, 50), (None, 1, 199)]
-
-
-def test_the_control_api_shows_the_same() -> None:
-    registry = FakeRegistry()
-    project = registry.create_project(BY, "blue")
-    limits = (NewLimit(Measure.COST, Window.MONTH, 10**9),)
-    made = registry.create_key(BY, NewKey("laptop", project=project.uuid, tags=(("a", "b"),), limits=limits))
-    each = registry.create_limit(
-        BY, NewLimit(Measure.CALLS, Window.HOUR, 9, Scope(ScopeKind.PROJECT), name="each")
-    )
-    registry.standings[each.id] = (Standing(str(project.id), 3, 1, 2, NOON_US),)
-    registry.uses[made.key.id] = (NOON_US, 3, 600, 1_000)
-    credential = registry.create_credential(BY, "openai", "main", "sk-x", project.uuid)
-
-    use = registry.key(made.key.id)
-    assert control_keys.shown(use).model_dump(mode="json") == shown.key(use)
-    assert control_keys.KeyIssued.model_fields.keys() == shown.issued(use, "x").keys()
-    uses = registry.limits().entries
-    uuids = registry.project_uuids(shown.projects_in(uses))
-    told = [one.model_dump(mode="json") for one in control_limits.shown(registry, uses)]
-    assert told == [shown.limit(one, uuids) for one in uses]
-    fields = control_credentials.CredentialShown.model_fields
-    assert fields.keys() == shown.credential(credential, {project.id: project.uuid}).keys()
-    # What system D's users look for is told beside the rest.
-    assert control_projects.ProjectShown.model_fields.keys() == {*shown.project(project), "is_active"}

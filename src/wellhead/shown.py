@@ -65,10 +65,10 @@ def key(use: KeyUse) -> Shown:
         "expires_at": moment(found.expires_us),
         "revoked_at": moment(found.revoked_us),
         "last_used_at": moment(use.last_used_us),
-        "allowed_models": _listed(found.allowed_models),
-        "allowed_providers": _listed(found.allowed_providers),
-        "allowed_endpoints": _listed(found.allowed_endpoints),
-        "allowed_accounts": _listed(found.allowed_accounts),
+        "allowed_models": listed(found.allowed_models),
+        "allowed_providers": listed(found.allowed_providers),
+        "allowed_endpoints": listed(found.allowed_endpoints),
+        "allowed_accounts": listed(found.allowed_accounts),
         "tags": dict(found.tags),
         "predecessor_id": found.predecessor_id,
         "calls": use.calls,
@@ -147,5 +147,5 @@ def _counts_each_project(of: Limit) -> bool:
     return of.scope.kind is ScopeKind.PROJECT and of.scope.id is None
 
 
-def _listed(patterns: Patterns) -> list[str] | None:
+def listed(patterns: Patterns) -> list[str] | None:
     return None if patterns is None else list(patterns)

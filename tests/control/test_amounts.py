@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellhead.control.amounts import Amount, read, shown
+from wellhead.control.amounts import Amount, read
 from wellhead.errors import Invalid
 from wellhead.limit import Measure
+from wellhead.shown import amount
 
 
 @pytest.mark.parametrize(
@@ -25,12 +26,12 @@ from wellhead.limit import Measure
 )
 def test_dollars_are_read_and_shown_exactly(written: str, nanousd: int, again: str) -> None:
     assert read(Measure.COST, written) == nanousd
-    assert shown(Measure.COST, nanousd) == again
+    assert amount(Measure.COST, nanousd) == again
 
 
 @given(st.integers(0, 10**18))
 def test_what_is_shown_reads_as_the_same(nanousd: int) -> None:
-    assert read(Measure.COST, shown(Measure.COST, nanousd)) == nanousd
+    assert read(Measure.COST, amount(Measure.COST, nanousd)) == nanousd
 
 
 @pytest.mark.parametrize(
@@ -67,4 +68,4 @@ def test_the_wrong_kind_is_refused_with_the_right_one(measure: Measure, amount: 
 
 
 def test_counts_are_whole_numbers() -> None:
-    assert read(Measure.TOTAL_TOKENS, 5) == shown(Measure.TOTAL_TOKENS, 5) == 5
+    assert read(Measure.TOTAL_TOKENS, 5) == amount(Measure.TOTAL_TOKENS, 5) == 5

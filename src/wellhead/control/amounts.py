@@ -30,11 +30,3 @@ def read(measure: Measure, amount: Amount) -> int:
             f"with at most {DECIMALS_MAX} digits after the point"
         )
     return int(found.group(1)) * NANOUSD_PER_USD + int((found.group(2) or "").ljust(DECIMALS_MAX, "0"))
-
-
-def shown(measure: Measure, amount: int) -> Amount:
-    """The same as it is written."""
-    if measure is not Measure.COST:
-        return amount
-    dollars, rest = divmod(amount, NANOUSD_PER_USD)
-    return f"{dollars}.{f'{rest:0{DECIMALS_MAX}}'.rstrip('0').ljust(2, '0')}"

@@ -11,12 +11,12 @@ from typing import Any, Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
+from wellhead import shown
 from wellhead.control.answers import failing, link_next
 from wellhead.control.bodies import After, Body, Count, Globs, Id, Name, example, patterns
-from wellhead.control.keys import EXAMPLE_ISSUED, SHOWN_ONCE, listed
+from wellhead.control.keys import EXAMPLE_ISSUED, SHOWN_ONCE
 from wellhead.control.parameters import only
 from wellhead.control.roles import ADMIN, VIEWER, By
-from wellhead.control.times import to_the_ms, to_the_ms_if
 from wellhead.money import NANOUSD_PER_USD
 from wellhead.registry import PAGE_MAX, KeyChange, KeyUse, NewKey, Registry
 
@@ -162,9 +162,9 @@ def add_to(routes: APIRouter, registry: Registry) -> None:
             key=issued.secret,
             keyPrefix=key.prefix,
             name=key.name,
-            createdAt=to_the_ms(key.created_us),
-            allowedAccounts=listed(key.allowed_accounts),
-            allowedProviders=listed(key.allowed_providers),
+            createdAt=shown.moment(key.created_us),
+            allowedAccounts=shown.listed(key.allowed_accounts),
+            allowedProviders=shown.listed(key.allowed_providers),
         )
 
     @routes.get(
@@ -211,7 +211,7 @@ def add_to(routes: APIRouter, registry: Registry) -> None:
         """No call that begins after the answer gets through; again, it changes nothing."""
         revoked_us = registry.revoke_key(by, key_id).revoked_us
         assert revoked_us is not None
-        return RevokedAt(revokedAt=to_the_ms(revoked_us))
+        return RevokedAt(revokedAt=shown.moment(revoked_us))
 
 
 def _api_key(use: KeyUse) -> ApiKey:
@@ -220,10 +220,10 @@ def _api_key(use: KeyUse) -> ApiKey:
         id=key.id,
         keyPrefix=key.prefix,
         name=key.name,
-        createdAt=to_the_ms(key.created_us),
-        revokedAt=to_the_ms_if(key.revoked_us),
-        lastUsedAt=to_the_ms_if(use.last_used_us),
+        createdAt=shown.moment(key.created_us),
+        revokedAt=shown.moment(key.revoked_us),
+        lastUsedAt=shown.moment(use.last_used_us),
         requestCount=use.calls,
-        allowedAccounts=listed(key.allowed_accounts),
-        allowedProviders=listed(key.allowed_providers),
+        allowedAccounts=shown.listed(key.allowed_accounts),
+        allowedProviders=shown.listed(key.allowed_providers),
     )

@@ -5,11 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
+from wellhead import shown
 from wellhead.control.answers import failing
 from wellhead.control.bodies import ID_MAX, Count, example
 from wellhead.control.parameters import only
 from wellhead.control.roles import ADMIN
-from wellhead.control.times import EXAMPLE, range_us, to_the_ms
+from wellhead.control.times import EXAMPLE, range_us
 from wellhead.registry import AuditEntry, Registry
 
 EXAMPLE_ENTRY: dict[str, Any] = {
@@ -96,7 +97,7 @@ def add_to(routes: APIRouter, registry: Registry) -> None:
 def _shown(entry: AuditEntry) -> Entry:
     return Entry(
         id=entry.id,
-        at=to_the_ms(entry.at_us),
+        at=shown.moment(entry.at_us),
         actor=entry.actor.name,
         address=entry.actor.address,
         action=entry.action,

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
+from wellhead import shown
 from wellhead.access import Credential
 from wellhead.control.answers import failing
 from wellhead.control.bodies import After, Body, Count, Id, Name, Secret, example
 from wellhead.control.parameters import only
 from wellhead.control.roles import ADMIN, By
-from wellhead.control.times import to_the_ms, to_the_ms_if
 from wellhead.registry import Registry
 
 EXAMPLE_CREDENTIAL: dict[str, Any] = {
@@ -147,14 +147,4 @@ def _add_changing(routes: APIRouter, registry: Registry) -> None:
 def _shown(registry: Registry, *credentials: Credential) -> list[CredentialShown]:
     numbers = {one.project_id for one in credentials if one.project_id is not None}
     uuids = registry.project_uuids(sorted(numbers)) if numbers else {}
-    return [
-        CredentialShown(
-            id=one.id,
-            provider=one.provider,
-            name=one.name,
-            project_id=None if one.project_id is None else uuids.get(one.project_id),
-            created_at=to_the_ms(one.created_us),
-            disabled_at=to_the_ms_if(one.disabled_us),
-        )
-        for one in credentials
-    ]
+    return [CredentialShown(**shown.credential(one, uuids)) for one in credentials]

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from wellhead.access import Key, KeyState
+from wellhead import shown
+from wellhead.access import KeyState
 from wellhead.control.answers import failing
 from wellhead.control.bodies import (
     LISTED_MAX,
@@ -27,9 +28,8 @@ from wellhead.control.bodies import (
 from wellhead.control.limits import KeyLimitSent
 from wellhead.control.parameters import only
 from wellhead.control.roles import ADMIN, VIEWER, By
-from wellhead.control.times import moment_us, to_the_ms, to_the_ms_if
+from wellhead.control.times import moment_us
 from wellhead.errors import Invalid
-from wellhead.money import NANOUSD_PER_USD
 from wellhead.registry import UNCHANGED, Issued, KeyChange, KeyUse, NewKey, Registry
 
 HOUR_US = 3_600_000_000
@@ -174,14 +174,14 @@ def _add_reading(routes: APIRouter, registry: Registry) -> None:
     ) -> Keys:
         """With what was done with them, the oldest first."""
         page = registry.keys(after=after, count=count, project=project_id, state=state)
-        return Keys(keys=[shown(one) for one in page.entries], next=page.next)
+        return Keys(keys=[_shown(one) for one in page.entries], next=page.next)
 
     @routes.get(
         "/admin/keys/{id}", tags=["keys"], dependencies=VIEWER, summary="A key", responses=failing(404)
     )
     def show(key_id: Id) -> KeyShown:
         """With what was done with it."""
-        return shown(registry.key(key_id))
+        return _shown(registry.key(key_id))
 
 
 def _add_changing(routes: APIRouter, registry: Registry, now_us: Callable[[], int]) -> None:
@@ -229,7 +229,7 @@ def _add_changing(routes: APIRouter, registry: Registry, now_us: Callable[[], in
             tags=tuple(sorted((body.tags or {}).items())) if body.given("tags") else UNCHANGED,
         )
         registry.change_key(by, key_id, change)
-        return shown(registry.key(key_id))
+        return _shown(registry.key(key_id))
 
     @routes.delete(
         "/admin/keys/{id}",
@@ -241,7 +241,7 @@ def _add_changing(routes: APIRouter, registry: Registry, now_us: Callable[[], in
     def revoke(key_id: Id, by: By) -> KeyShown:
         """No call that begins after the answer gets through; again, it changes nothing."""
         registry.revoke_key(by, key_id)
-        return shown(registry.key(key_id))
+        return _shown(registry.key(key_id))
 
     @routes.post(
         "/admin/keys/{id}/rotate",
@@ -259,45 +259,15 @@ def _add_changing(routes: APIRouter, registry: Registry, now_us: Callable[[], in
         return _issued(issued, None if project is None else project.uuid)
 
 
-def shown(use: KeyUse) -> KeyShown:
-    """A key as it is written."""
-    return KeyShown(
-        **_fields(use.key, use.state, None if use.project is None else use.project.uuid),
-        last_used_at=to_the_ms_if(use.last_used_us),
-        calls=use.calls,
-        total_tokens=use.total_tokens,
-        cost_usd=use.cost_nanousd / NANOUSD_PER_USD,
-    )
+def _shown(use: KeyUse) -> KeyShown:
+    return KeyShown(**shown.key(use))
 
 
 def _issued(issued: Issued, project: str | None) -> KeyIssued:
-    return KeyIssued(
-        **_fields(issued.key, KeyState.ACTIVE, project),
-        last_used_at=None,
-        calls=0,
-        total_tokens=0,
-        cost_usd=0.0,
-        key=issued.secret,
+    unused = KeyUse(
+        issued.key, None, KeyState.ACTIVE, last_used_us=None, calls=0, total_tokens=0, cost_nanousd=0
     )
-
-
-def _fields(key: Key, state: KeyState, project: str | None) -> dict[str, Any]:
-    return {
-        "id": key.id,
-        "prefix": key.prefix,
-        "name": key.name,
-        "project_id": project,
-        "state": state,
-        "created_at": to_the_ms(key.created_us),
-        "expires_at": to_the_ms_if(key.expires_us),
-        "revoked_at": to_the_ms_if(key.revoked_us),
-        "allowed_models": listed(key.allowed_models),
-        "allowed_providers": listed(key.allowed_providers),
-        "allowed_endpoints": listed(key.allowed_endpoints),
-        "allowed_accounts": listed(key.allowed_accounts),
-        "tags": dict(key.tags),
-        "predecessor_id": key.predecessor_id,
-    }
+    return KeyIssued(**{**shown.issued(unused, issued.secret), "project_id": project})
 
 
 def _expiry(body: KeySent, now_us: int) -> int | None:
@@ -307,7 +277,3 @@ def _expiry(body: KeySent, now_us: int) -> int | None:
         # No finer than it is shown: the key withers at the moment that the answer names.
         return (now_us + body.duration_hours * HOUR_US) // 1000 * 1000
     return moment_us(body.expires_at, "expires_at")
-
-
-def listed(globs: tuple[str, ...] | None) -> list[str] | None:
-    return None if globs is None else list(globs)

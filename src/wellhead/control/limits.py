@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, BeforeValidator, Field
 
+from wellhead import shown
 from wellhead.control import amounts
 from wellhead.control.amounts import Amount
 from wellhead.control.answers import failing
@@ -24,9 +25,8 @@ from wellhead.control.bodies import (
 )
 from wellhead.control.parameters import only
 from wellhead.control.roles import ADMIN, VIEWER, By
-from wellhead.control.times import to_the_ms, to_the_ms_if
-from wellhead.limit import Action, Limit, Measure, Scope, ScopeKind, Source, Window
-from wellhead.registry import UNCHANGED, LimitUse, NewLimit, Registry, Standing
+from wellhead.limit import Action, Measure, Scope, ScopeKind, Source, Window
+from wellhead.registry import UNCHANGED, LimitUse, NewLimit, Registry
 
 EXAMPLE_SCOPE = {"kind": "project", "id": "77b0c0de-0000-4000-8000-000000000001"}
 EXAMPLE_LIMIT: dict[str, Any] = {
@@ -180,7 +180,7 @@ def add_to(routes: APIRouter, registry: Registry) -> None:
     def list_(after: After = 0, count: Count = 100) -> Limits:
         """With how they stand now, oldest first."""
         page = registry.limits(after=after, count=count)
-        return Limits(limits=shown(registry, page.entries), next=page.next)
+        return Limits(limits=_shown(registry, page.entries), next=page.next)
 
     @routes.post(
         "/admin/limits",
@@ -242,54 +242,10 @@ def add_to(routes: APIRouter, registry: Registry) -> None:
 
 
 def _one(registry: Registry, limit_id: int) -> LimitShown:
-    return shown(registry, (registry.limit(limit_id),))[0]
+    return _shown(registry, (registry.limit(limit_id),))[0]
 
 
-def shown(registry: Registry, uses: tuple[LimitUse, ...]) -> list[LimitShown]:
-    """Limits as they are written, projects by their uuids."""
-    numbers = {
-        int(standing.subject)
-        for use in uses
-        for standing in use.standings
-        if use.limit.scope.kind is ScopeKind.PROJECT and standing.subject
-    }
-    uuids = registry.project_uuids(sorted(numbers)) if numbers else {}
-    return [_shown(use, uuids) for use in uses]
-
-
-def _shown(use: LimitUse, uuids: dict[int, str]) -> LimitShown:
-    limit, scope = use.limit, use.limit.scope
-    return LimitShown(
-        id=limit.id,
-        scope=ScopeShown(
-            kind=scope.kind,
-            id=scope.id if use.project is None else use.project.uuid,
-            tool=scope.tool,
-            client=scope.client,
-        ),
-        measure=limit.measure,
-        window=limit.window,
-        amount=amounts.shown(limit.measure, limit.amount),
-        action=limit.action,
-        sliding=limit.sliding,
-        zone=limit.zone,
-        name=limit.name,
-        source=limit.source,
-        created_at=to_the_ms(limit.created_us),
-        standings=[_standing(limit, one, uuids) for one in use.standings],
-    )
-
-
-def _standing(limit: Limit, standing: Standing, uuids: dict[int, str]) -> StandingShown:
-    subject = standing.subject or None
-    if subject is not None and limit.scope.kind is ScopeKind.PROJECT:
-        subject = uuids.get(int(subject))
-    left = max(0, limit.amount - standing.used - standing.held)
-    return StandingShown(
-        subject=subject,
-        used=amounts.shown(limit.measure, standing.used),
-        held=amounts.shown(limit.measure, standing.held),
-        left=amounts.shown(limit.measure, left),
-        exceeded=standing.exceeded,
-        frees_at=to_the_ms_if(standing.frees_us),
-    )
+def _shown(registry: Registry, uses: tuple[LimitUse, ...]) -> list[LimitShown]:
+    numbers = shown.projects_in(uses)
+    uuids = registry.project_uuids(numbers) if numbers else {}
+    return [LimitShown(**shown.limit(use, uuids)) for use in uses]

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
+from wellhead import shown
 from wellhead.access import Project
 from wellhead.control import project_secret
 from wellhead.control.answers import failing
 from wellhead.control.bodies import After, Body, Count, Name, Secret, Uuid, example
 from wellhead.control.parameters import only
 from wellhead.control.roles import ADMIN, VIEWER, By
-from wellhead.control.times import to_the_ms, to_the_ms_if
 from wellhead.errors import Conflict
 from wellhead.registry import Actor, Registry
 
@@ -98,7 +98,7 @@ def _add_reading(routes: APIRouter, registry: Registry) -> None:
     ) -> Projects:
         """The oldest first."""
         page = registry.projects(after=after, count=count, archived=archived)
-        return Projects(projects=[shown(one) for one in page.entries], next=page.next)
+        return Projects(projects=[_shown(one) for one in page.entries], next=page.next)
 
     @routes.get(
         "/admin/projects/{id}",
@@ -109,7 +109,7 @@ def _add_reading(routes: APIRouter, registry: Registry) -> None:
     )
     def show(uuid: Uuid) -> ProjectShown:
         """Without its credentials; those are at `/admin/credentials`."""
-        return shown(registry.project(uuid))
+        return _shown(registry.project(uuid))
 
 
 def _add_changing(routes: APIRouter, registry: Registry) -> None:
@@ -123,7 +123,7 @@ def _add_changing(routes: APIRouter, registry: Registry) -> None:
     )
     def create(body: ProjectSent, by: By) -> ProjectShown:
         """With a credential for `openai`, if one is given."""
-        return shown(project_secret.create(registry, by, body.name, body.openai_api_key))
+        return _shown(project_secret.create(registry, by, body.name, body.openai_api_key))
 
     @routes.patch(
         "/admin/projects/{id}",
@@ -136,7 +136,7 @@ def _add_changing(routes: APIRouter, registry: Registry) -> None:
         """It holds for every call that begins after the answer."""
         if body.openai_api_key is not None:
             project_secret.replace(registry, by, uuid, body.openai_api_key)
-        return shown(registry.change_project(by, uuid, name=body.name, archived=body.archived))
+        return _shown(registry.change_project(by, uuid, name=body.name, archived=body.archived))
 
     @routes.delete(
         "/admin/projects/{id}",
@@ -175,12 +175,5 @@ def _delete(registry: Registry, by: Actor, uuid: str) -> None:
         ) from None
 
 
-def shown(project: Project) -> ProjectShown:
-    """A project as it is written."""
-    return ProjectShown(
-        id=project.uuid,
-        name=project.name,
-        is_active=project.archived_us is None,
-        created_at=to_the_ms(project.created_us),
-        archived_at=to_the_ms_if(project.archived_us),
-    )
+def _shown(project: Project) -> ProjectShown:
+    return ProjectShown(**shown.project(project), is_active=project.archived_us is None)
