@@ -310,3 +310,39 @@ admin_audit = Table(
 """What operators did; `before` and `after` are JSON objects without secrets."""
 
 Index("admin_audit_at", admin_audit.c.at_us)
+
+rates = Table(
+    "rates",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False, unique=True),
+    Column("key", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("provider", Text),
+    Column("model", Text, nullable=False),
+    Column("since_us", BigInteger),
+    Column("until_us", BigInteger),
+    Column("prices", Text, nullable=False),
+    Column("first_used_us", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Every rate that priced a call, whole and never edited; `prices` is JSON, `digest` the SHA-256 of it all."""
+
+cost_audits = Table(
+    "cost_audits",
+    metadata,
+    Column("call_id", ID, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("cost_state", Text, nullable=False),
+    Column("cost_nanousd", BigInteger),
+    Column("source", Text, nullable=False),
+    Column("rate_id", BigInteger),
+    Column("model", Text),
+    Column("how", Text),
+    Column("trouble", Text),
+    PrimaryKeyConstraint("call_id", "number"),
+    sqlite_with_rowid=False,
+)
+"""One row for each pricing of a call, the first when it was settled: by which rate, found how, and why."""

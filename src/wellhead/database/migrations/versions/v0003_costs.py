@@ -1,0 +1,47 @@
+"""What calls cost: the rates that priced them, and a record of every pricing."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    """Make both tables; calls that are there already have no record, and get one when they are priced."""
+    op.create_table(
+        "rates",
+        sa.Column("id", NUMBER, nullable=False),
+        sa.Column("digest", sa.LargeBinary(32), nullable=False, unique=True),
+        *(_required(name, sa.Text()) for name in ("key", "source")),
+        sa.Column("provider", sa.Text()),
+        _required("model", sa.Text()),
+        *(sa.Column(name, sa.BigInteger()) for name in ("since_us", "until_us")),
+        _required("prices", sa.Text()),
+        _required("first_used_us", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "cost_audits",
+        sa.Column("call_id", NUMBER, nullable=False),
+        _required("number", sa.Integer()),
+        _required("at_us", sa.BigInteger()),
+        *(_required(name, sa.Text()) for name in ("reason", "cost_state")),
+        sa.Column("cost_nanousd", sa.BigInteger()),
+        _required("source", sa.Text()),
+        sa.Column("rate_id", sa.BigInteger()),
+        *(sa.Column(name, sa.Text()) for name in ("model", "how", "trouble")),
+        sa.PrimaryKeyConstraint("call_id", "number"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _required(name: str, kind: sa.types.TypeEngine[Any]) -> sa.Column[Any]:
+    return sa.Column(name, kind, nullable=False)
