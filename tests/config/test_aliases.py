@@ -85,6 +85,7 @@ def test_its_keys_and_operators_are_configured_as_before(tmp_path: Path) -> None
         tmp_path,
         PROXY_REQUIRE_API_KEY="yes",
         CLIENT_NAME_MAPPING="key1=alice,key2=bob",
+        TRUST_PROXY_HEADERS="1",
         RATE_LIMIT_PER_CLIENT_PER_MIN="90",
         ADMIN_API_KEY="an-admin-key-of-b",
         DASHBOARD_PASSWORD_HASH=BCRYPT,
@@ -95,6 +96,7 @@ def test_its_keys_and_operators_are_configured_as_before(tmp_path: Path) -> None
     )
     gateway, control = found.settings.gateway, found.settings.control
     assert gateway.requires_key
+    assert gateway.trust_proxy_headers
     assert [name for _, name in gateway.client_names] == ["alice", "bob"]
     assert found.settings.limits.calls_per_client_per_minute == 90
     assert (control.admin_token, control.admin_password_hash) == ("an-admin-key-of-b", BCRYPT)

@@ -132,6 +132,7 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
         "WELLHEAD_GATEWAY__REQUIRE_KEY": "true",
         "WELLHEAD_GATEWAY__CLIENT_NAMES": "key=alice",
         "WELLHEAD_GATEWAY__ALLOWED_ORIGINS": "https://app.example.com, http://localhost:3000",
+        "WELLHEAD_GATEWAY__TRUST_PROXY_HEADERS": "on",
         "WELLHEAD_CONTROL__BIND": "localhost:9001",
         "WELLHEAD_CONTROL__ALLOW_REMOTE": "no",
         "WELLHEAD_CONTROL__HOSTS": "Wellhead.example.com",
@@ -158,6 +159,7 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
         "WELLHEAD_DATABASE": "/srv/books.db",
         "WELLHEAD_DATABASE_SYNCHRONOUS": "FULL",
         "WELLHEAD_UPSTREAM": "http://127.0.0.1:11434/",
+        "WELLHEAD_ATTRIBUTION": "[{tool: nightly, when: {x-team: research}}]",
     }
     settings = place.settings(raw)
     assert settings.gateway.bind == Address("::1", 9000)
@@ -174,6 +176,8 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
     assert (settings.control.session_ttl_s, settings.control.login_window_s) == (604_800, 120)
     assert settings.limits == LimitSettings(60, 0, 8192, "/srv/o200k_base.tiktoken", True)
     assert settings.master_key == MASTER_KEY
+    assert settings.gateway.trust_proxy_headers
+    assert [rule.tool for rule in settings.attribution] == ["nightly"]
     assert {d.variable for d in declared() if not d.path.endswith("_file")} == raw.keys()
 
 

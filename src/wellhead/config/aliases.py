@@ -67,6 +67,7 @@ ALIASES = (
     Alias("PROXY_PORT", "B, C", ENV, "gateway.bind", Meaning.PORT),
     Alias(REQUIRE_KEY, "B", ENV, "gateway.require_key"),
     Alias("CLIENT_NAME_MAPPING", "B", ENV, "gateway.client_names"),
+    Alias("TRUST_PROXY_HEADERS", "B", ENV, "gateway.trust_proxy_headers"),
     Alias("RATE_LIMIT_PER_CLIENT_PER_MIN", "B", ENV, "limits.calls_per_client_per_minute"),
     Alias("MAX_REQUEST_BODY_BYTES", "B", ENV, "gateway.max_request_body"),
     Alias("ADMIN_API_KEY", "B", ENV, "control.admin_token"),

@@ -177,6 +177,8 @@ class _Loading:
         for path, given in self.given.items():
             try:
                 read[path] = self.known[path].read(given.raw)
+            except values.Mistakes as mistakes:
+                self.problems += mistakes.problems
             except ValueError as error:
                 shown = "" if self.known[path].secret else f", not {given.raw!r}"
                 self.reject(path, f"{error}{shown} (from {given.origin})")

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from wellhead.config import attribution as attribution_rules
 from wellhead.config import values
 from wellhead.config.providers import OUTPUT_TOKENS_MAX
 from wellhead.config.values import Address, Leaving
 from wellhead.directory import Provider
+from wellhead.policy.attribution import Rule
 
 T = TypeVar("T")
 
@@ -80,6 +82,12 @@ class GatewaySettings:
         (),
         values.listed(values.ORIGIN, "web origins such as https://app.example.com"),
         "Web origins whose pages may call a gateway that adds a credential of its own and needs no key.",
+    )
+    trust_proxy_headers: bool = setting(
+        False,
+        values.flag,
+        "Whether a client's address is what the proxy before the gateway says (X-Forwarded-For, else "
+        "CF-Connecting-IP); only where every request comes through one.",
     )
 
     @property
@@ -237,6 +245,11 @@ class Settings:
         values.url,
         "One upstream for every path that no provider of your own takes, instead of the built-in ones.",
         secret=True,
+    )
+    attribution: tuple[Rule, ...] = setting(
+        (),
+        attribution_rules.rules,
+        "Rules of your own by which the tool of a call is known; they come before the built-in ones.",
     )
     providers: tuple[Provider, ...] = ()
     """In order of precedence, the built-in ones included; empty if there is one upstream for all."""

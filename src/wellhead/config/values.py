@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from wellhead.directory import OnDisconnect
+from wellhead.errors import Problem
 from wellhead.policy.keys import digest
 
 SIZE_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
@@ -27,6 +28,14 @@ ARGON2ID = re.compile(r"\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A
 BCRYPT = re.compile(r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}")
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 HOST_NAME = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:]+\]")
+
+
+class Mistakes(ValueError):
+    """What is wrong inside the value of a setting, each with the place where it is."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__(f"has {len(problems)} mistakes")
+        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
