@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from fakes.books import a_settlement, an_opening, rows_of
-from wellhead.call import Opening
+from wellhead.call import CallState, Opening
 from wellhead.database import engine as database_engine
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger import writer as module
@@ -307,16 +307,57 @@ async def test_a_thread_that_ends_by_mistake_says_so_and_leaves_nobody_waiting(
     assert writer.settlements_lost == 1
 
 
-def test_an_event_loop_that_is_gone_disturbs_nothing(engine: Engine) -> None:
+async def test_what_is_cancelled_while_it_waits_in_a_long_queue_is_never_left_open(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    book = Clerk.book
+
+    def slow(self: Clerk, openings: Any, settled: Any) -> Mapping[int, Exception]:
+        assert go_on.wait(DEADLINE_S)
+        return book(self, openings, settled)
+
+    monkeypatch.setattr(Clerk, "book", slow)
+    monkeypatch.setattr(module, "BATCH_MAX", 4)
+    writer = Writer(engine)
+    writer.start()
+    calls = [opening(writer) for _ in range(40)]
+    opened = [asyncio.ensure_future(writer.open(call)) for call in calls]
+    await asyncio.sleep(0)
+    for call, one in zip(calls, opened, strict=True):
+        one.cancel()
+        writer.settle(call, a_settlement(state=CallState.ABORTED))
+
+    go_on.set()
+    last = opening(writer)
+    await writer.open(last)
+    writer.settle(last, a_settlement())
+    await asyncio.to_thread(until, lambda: states(engine)[-1:] == ["completed"])
+    assert "pending" not in states(engine)
+    await asyncio.to_thread(writer.close)
+    assert "interrupted" not in states(engine)
+
+
+def test_an_event_loop_that_is_gone_disturbs_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_taken, is_gone = threading.Event(), threading.Event()
+    book = Clerk.book
+
+    def slow(self: Clerk, openings: Any, settled: Any) -> Mapping[int, Exception]:
+        is_taken.set()
+        assert is_gone.wait(DEADLINE_S)
+        return book(self, openings, settled)
+
+    monkeypatch.setattr(Clerk, "book", slow)
     writer = Writer(engine)
     writer.start()
 
     async def leave_at_once() -> None:
         opened = asyncio.ensure_future(writer.open(opening(writer)))
-        await asyncio.sleep(0)
+        await asyncio.to_thread(is_taken.wait, DEADLINE_S)
         opened.cancel()
 
     asyncio.run(leave_at_once())
+    is_gone.set()
     until(lambda: states(engine) == ["pending"])
     writer.close()
     assert states(engine) == ["interrupted"]

@@ -205,7 +205,10 @@ class Writer:
 
     def _book_queued(self) -> None:
         while self._openings or self._settlements:
-            self._book(_taken(self._openings), _taken(self._settlements))
+            # First the openings: the end of a call must not be taken while its beginning still waits.  That
+            # of one that was cancelled never comes to be booked, so it does not matter when its end is.
+            waiting = [one for one in _taken(self._openings) if not one[1].cancelled()]
+            self._book(waiting, _taken(self._settlements))
             if self.fault is not None:
                 return
 
