@@ -97,6 +97,8 @@ class Directory:
     """With `--upstream URL`: the one provider that takes every path."""
     version: int = 0
     """The registry's, when the rest was read."""
+    changed_us: int = 0
+    """When that version was made, by the clock of whoever made it."""
     keys: Mapping[bytes, Key] = field(default_factory=_none, repr=False)
     """By the SHA-256 of their secrets; also those that are worth nothing any more."""
     keys_by_id: Mapping[int, Key] = field(default_factory=_none, repr=False)

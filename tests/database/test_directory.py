@@ -8,10 +8,11 @@ from sqlalchemy import Engine
 
 from fakes.books import NOON_US
 from fakes.registry import BY
-from wellhead.database.directory import load_directory, registry_version
+from wellhead.database.directory import is_current, load_directory
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.registry import DatabaseRegistry
 from wellhead.directory import Directory
+from wellhead.errors import BooksUnavailable
 from wellhead.limit import Action, Measure, Scope, ScopeKind, Window
 from wellhead.registry import NewKey, NewLimit
 from wellhead.vault import Vault
@@ -32,8 +33,8 @@ def connection(engine: Engine) -> Iterator[sqlite3.Connection]:
 
 
 def test_an_empty_registry_is_an_empty_directory(connection: sqlite3.Connection) -> None:
-    assert registry_version(connection) == 0
     assert load_directory(connection) == Directory()
+    assert is_current(connection, Directory())
 
 
 def test_what_operators_made_is_in_the_directory(
@@ -66,7 +67,7 @@ def test_what_operators_made_is_in_the_directory(
     )
 
     directory = load_directory(connection, lambda: [VAULT])
-    assert directory.version == registry_version(connection) == 3
+    assert (directory.version, directory.changed_us) == (3, NOON_US)
     assert directory.projects == {project.id: project}
     assert directory.keys == {key.hash: key}
     assert directory.keys_by_id == {key.id: key}
@@ -160,3 +161,46 @@ def test_what_changes_while_it_is_read_is_seen_wholly_or_not_at_all(
     assert changed
     assert (directory.version, directory.keys_by_id) == (1, {})
     assert load_directory(connection).version == 2
+
+
+def test_it_is_current_until_the_registry_changes(
+    registry: DatabaseRegistry, connection: sqlite3.Connection
+) -> None:
+    registry.create_project(BY, "a")
+    directory = load_directory(connection)
+    assert is_current(connection, directory)
+
+    registry.create_project(BY, "b")
+    assert not is_current(connection, directory)
+
+
+def test_restored_books_that_changed_as_often_are_others(
+    registry: DatabaseRegistry, connection: sqlite3.Connection
+) -> None:
+    registry.create_project(BY, "a")
+    directory = load_directory(connection)
+
+    connection.execute("UPDATE registry SET changed_us=changed_us+1")
+    assert not is_current(connection, directory)
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("UPDATE keys SET tags='[1'", "row 1 of keys"),
+        ("UPDATE keys SET tags='1'", "row 1 of keys"),
+        ("UPDATE keys SET allowed_models='0'", "row 1 of keys"),
+        ("UPDATE limits SET measure='words'", "row 1 of limits"),
+        ("UPDATE limits SET zone='Mars/Olympus'", "row 1 of limits"),
+    ],
+)
+def test_a_row_that_is_not_understood_makes_the_registry_unreadable(
+    registry: DatabaseRegistry, connection: sqlite3.Connection, statement: str, told: str
+) -> None:
+    registry.create_key(BY, NewKey("laptop"))
+    registry.create_limit(BY, NewLimit(Measure.CALLS, Window.DAY, 1, Scope(ScopeKind.GLOBAL)))
+    connection.execute(statement)
+
+    with pytest.raises(BooksUnavailable, match=told):
+        load_directory(connection)
+    assert not connection.in_transaction

@@ -1,5 +1,5 @@
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from wellhead.call import CallState, Opening, Settlement
 from wellhead.database import calls, limit_windows
 from wellhead.database.directory import load_directory
 from wellhead.database.engine import transaction, writing_connection
-from wellhead.database.limit_windows import Difference
+from wellhead.database.limit_windows import THE_BEGINNING, Difference, Place
 from wellhead.database.registry import DatabaseRegistry
 from wellhead.ledger.ids import Ids
 from wellhead.limit import Limit, Measure, Scope, ScopeKind, Window
@@ -101,28 +101,64 @@ def test_what_frees_first_comes_first(connection: sqlite3.Connection) -> None:
     assert limit_windows.frees(connection, 1, "a", 60) == [(60, 60, 1), (120, 120, 1)]
 
 
+HOURLY = {1: a_limit(id=1), 2: a_limit(id=2)}
+LAST_HOUR_US, OVER_US = NOON_US - HOUR_US, NOON_US - 2 * HOUR_US
+
+
+def cleared(connection: sqlite3.Connection, limits: Mapping[int, Limit], count: int = 100) -> list[Any]:
+    """Clear everything away, so many rows at a time; what the steps said, and left."""
+    after: Place | None = THE_BEGINNING
+    while after is not None:
+        after = limit_windows.prune(connection, limits, NOON_US, after, count)
+    return rows(connection)
+
+
 def test_clearing_away_leaves_what_counts_and_what_holds(connection: sqlite3.Connection) -> None:
-    limit_windows.add(
-        connection,
-        [(1, "a", 0, 1, 0, 0), (1, "b", 0, 1, 1, 0), (1, "a", 60, 1, 0, 0), (2, "a", 0, 1, 0, 0)],
-    )
-    limit_windows.add(connection, [(1, "c", 0, 1, -1, 0)])
+    counts, holds = (1, "a", NOON_US, 1, 0, 0), (1, "b", OVER_US, 1, 1, 0)
+    over = [(1, "a", OVER_US, 1, 0, 0), (2, "a", OVER_US, 1, 0, 0), (2, "b", OVER_US, 1, -1, 9)]
+    limit_windows.add(connection, [counts, holds, *over])
 
-    assert limit_windows.prune(connection, 1, 60, 100) == 2
-    assert rows(connection) == [(1, "a", 60, 1, 0, 0), (1, "b", 0, 1, 1, 0), (2, "a", 0, 1, 0, 0)]
+    assert cleared(connection, HOURLY) == [counts, holds]
 
 
-def test_so_many_rows_are_cleared_away_at_once_and_no_more(connection: sqlite3.Connection) -> None:
-    limit_windows.add(connection, [(1, str(n), 0, 1, 0, 0) for n in range(10)])
+def test_the_last_window_is_kept_for_those_whose_clock_is_behind(connection: sqlite3.Connection) -> None:
+    last = (1, "a", LAST_HOUR_US, 1, 0, 0)
+    limit_windows.add(connection, [last])
 
-    assert [limit_windows.prune(connection, 1, 60, 4) for _ in range(4)] == [4, 4, 2, 0]
+    assert cleared(connection, HOURLY) == [last]
+    sliding = {1: a_limit(sliding=True, window=Window.MINUTE)}
+    assert cleared(connection, sliding) == []
+
+
+def test_a_row_that_says_nothing_is_cleared_away_whenever_it_began(connection: sqlite3.Connection) -> None:
+    concurrent = {1: a_limit(measure=Measure.CONCURRENT_CALLS, window=Window.TOTAL)}
+    passed, taken_ = (1, "c", windows.FOR_GOOD, 0, 0, 4), (1, "d", windows.FOR_GOOD, 0, 2, 0)
+    limit_windows.add(connection, [(1, "b", windows.FOR_GOOD, 0, 0, 0), passed, taken_])
+
+    assert cleared(connection, concurrent) == [passed, taken_]
+
+
+def test_a_limit_that_is_not_known_yet_is_left_alone(connection: sqlite3.Connection) -> None:
+    limit_windows.add(connection, [(3, "a", OVER_US, 1, 0, 0)])
+
+    assert cleared(connection, HOURLY) == [(3, "a", OVER_US, 1, 0, 0)]
+
+
+@pytest.mark.parametrize("count", [1, 3, 5, 10, 11])
+def test_so_many_rows_are_looked_at_at_once_and_no_more(connection: sqlite3.Connection, count: int) -> None:
+    limit_windows.add(connection, [(1, str(n), OVER_US + n % 2 * 2 * HOUR_US, 1, 0, 0) for n in range(10)])
+
+    first = limit_windows.prune(connection, HOURLY, NOON_US, THE_BEGINNING, count)
+    assert len(rows(connection)) == 10 - -(-min(count, 10) // 2)
+    assert (first is None) == (count > 10)
+    assert len(cleared(connection, HOURLY, count)) == 5
 
 
 def test_a_window_for_good_is_never_cleared_away(connection: sqlite3.Connection) -> None:
-    limit_windows.add(connection, [(1, "", windows.FOR_GOOD, 1, 0, 0)])
+    spent = (1, "", windows.FOR_GOOD, 1, 0, 0)
+    limit_windows.add(connection, [spent])
 
-    since = windows.since(a_limit(window=Window.TOTAL), NOON_US + 1000 * DAY_US)
-    assert limit_windows.prune(connection, 1, since, 100) == 0
+    assert cleared(connection, {1: a_limit(window=Window.TOTAL)}) == [spent]
 
 
 # Counting again.
@@ -212,7 +248,7 @@ def test_a_limit_for_good_counts_from_when_it_was_made(connection: sqlite3.Conne
         (Scope(ScopeKind.MODEL, "gpt-*"), {"": 2}),
         (Scope(ScopeKind.PROVIDER), {"openai": 3, "anthropic": 1}),
         (Scope(ScopeKind.PROVIDER, "openai"), {"": 3}),
-        (Scope(ScopeKind.CLIENT), {"codex/a": 1, "codex/": 1, "@2": 1, "@10.0.0.1": 1}),
+        (Scope(ScopeKind.CLIENT), {"codex/a": 1, "codex/@2": 1, "@2": 1, "@10.0.0.1": 1}),
         (Scope(ScopeKind.CLIENT, tool="codex"), {"": 2}),
         (Scope(ScopeKind.CLIENT, tool="codex", client="a"), {"": 1}),
     ],
@@ -273,6 +309,13 @@ class Story:
     ids: Ids
     open: list[Opening] = field(default_factory=list)
 
+    def tell(self, name: str, values: list[Any]) -> None:
+        self.now[0] += 1
+        if name == "pass":
+            self.now[0] += values[0]
+        else:
+            getattr(self, name)(*values)
+
     def admit(self, facts: dict[str, Any], holds: dict[str, int | None]) -> None:
         call = an_opening(self.ids.next(), started_us=self.now[0], admitted_us=self.now[0], **facts, **holds)
         with transaction(self.connection):
@@ -304,12 +347,22 @@ class Story:
         self.registry.create_limit(BY, new)
 
     def prune(self) -> None:
-        for limit in load_directory(self.connection).limits:
-            limit_windows.prune(self.connection, limit.id, windows.since(limit, self.now[0]), 1000)
+        limits = {limit.id: limit for limit in load_directory(self.connection).limits}
+        limit_windows.prune(self.connection, limits, self.now[0], THE_BEGINNING, 1000)
 
     def differences(self) -> list[Difference]:
         limits = load_directory(self.connection).limits
         return limit_windows.differences(self.connection, limits, self.now[0])
+
+
+def a_story(engine: Engine) -> Story:
+    now = [NOON_US]
+    return Story(
+        writing_connection(engine),
+        DatabaseRegistry(engine, lambda: Vault(bytes(32)), lambda: now[0]),
+        now,
+        Ids(1, lambda: now[0]),
+    )
 
 
 SCOPES = st.sampled_from(
@@ -389,24 +442,51 @@ STEPS = st.lists(
 def test_counting_again_gives_what_adding_up_gave(first: list[NewLimit], steps: list[Any]) -> None:
     with TemporaryDirectory() as folder:
         engine = books_on_disk(Path(folder))
-        now = [NOON_US]
-        story = Story(
-            writing_connection(engine),
-            DatabaseRegistry(engine, lambda: Vault(bytes(32)), lambda: now[0]),
-            now,
-            Ids(1, lambda: now[0]),
-        )
+        story = a_story(engine)
         for new in first:
             story.make_limit(new)
         for name, *values in steps:
-            now[0] += 1
-            if name == "pass":
-                now[0] += values[0]
-            else:
-                getattr(story, name)(*values)
+            story.tell(name, values)
             assert story.differences() == []
         story.connection.close()
         engine.dispose()
+
+
+@settings(max_examples=60, deadline=None)
+@given(new_limits(), STEPS, st.integers(0, 20))
+def test_what_was_counted_before_the_lock_need_not_be_counted_under_it(
+    new: NewLimit, steps: list[Any], before: int
+) -> None:
+    with TemporaryDirectory() as folder:
+        engine = books_on_disk(Path(folder))
+        story = a_story(engine)
+        limit = a_limit(
+            scope=new.scope, measure=new.measure, window=new.window, sliding=new.sliding, zone=new.zone
+        )
+        for name, *values in steps[:before]:
+            story.tell(name, values)
+        earlier = limit_windows.count_earlier(story.connection, limit, story.now[0])
+        for name, *values in steps[before:]:
+            story.tell(name, values)
+        since = windows.since(limit, story.now[0])
+        whole = limit_windows.recount(story.connection, limit, since)
+        assert limit_windows.recount(story.connection, limit, since, earlier) == whole
+        story.connection.close()
+        engine.dispose()
+
+
+def test_under_the_lock_only_the_last_day_is_looked_at(connection: sqlite3.Connection) -> None:
+    limit = a_limit(window=Window.MONTH)
+    now_us = NOON_US + 20 * DAY_US
+    for day in (0, 5, 19):
+        ids = Ids(1, lambda at_us=NOON_US + day * DAY_US: at_us)  # type: ignore[misc]
+        end(connection, an_opening(ids.next(), admitted_us=NOON_US + day * DAY_US))
+    earlier = limit_windows.count_earlier(connection, limit, now_us)
+    assert earlier is not None
+    connection.execute("UPDATE calls SET state='refused' WHERE id<?", (earlier.below_id,))
+
+    month = windows.since(limit, now_us)
+    assert limit_windows.recount(connection, limit, month, earlier) == {("", month): (3, 0)}
 
 
 def book(connection: sqlite3.Connection, openings: list[Opening]) -> None:

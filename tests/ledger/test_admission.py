@@ -10,21 +10,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from fakes.books import NOON_US, a_settlement, an_opening, books_on_disk, rows_of
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.database import limit_windows
 from wellhead.database.engine import writing_connection
 from wellhead.database.registry import DatabaseRegistry
-from wellhead.errors import CallerError, Refused
+from wellhead.errors import BooksUnavailable, CallerError, Refused
+from wellhead.ledger import clerk as clerk_module
 from wellhead.ledger.clerk import PRUNE_US, Clerk, Rules
 from wellhead.ledger.processes import this_process
 from wellhead.ledger.writer import Writer
 from wellhead.limit import Action, Limit, Measure, Scope, ScopeKind, Window
+from wellhead.money import COST_NANOUSD_MAX
 from wellhead.policy.limits import Quote
 from wellhead.registry import Actor, Issued, NewKey, NewLimit
-from wellhead.usage import Usage, UsageSource
+from wellhead.usage import COUNT_MAX, Usage, UsageSource
 
 HERE = this_process()
 ELSEWHERE = replace(HERE, host="elsewhere")
@@ -235,6 +237,38 @@ def test_shadow_and_warning_limits_let_calls_through_and_count_what_did_not_fit(
     assert desk.windows(warning) == [("", 4, 0, 2)]
 
 
+@pytest.mark.parametrize("more", [{}, {"window": Window.MINUTE, "sliding": True}])
+def test_whoever_is_refused_in_the_batch_that_fills_a_window_is_told_when_it_frees(
+    desk: Desk, more: dict[str, Any]
+) -> None:
+    desk.limit(3, **more)
+    desk.open(desk.call())
+    desk.clock.us += 1_000_000
+    calls = [desk.call() for _ in range(3)]
+
+    told = desk.clerk.book(calls, [])[calls[-1].id]
+    assert isinstance(told, Refused)
+    wait_s = 60 if more else 3599
+    assert (told.retry_after_s, told.quotas[0].frees_s) == (wait_s, wait_s)
+    assert "it frees at" in told.message
+
+
+def test_a_batch_of_refused_calls_looks_once_when_its_limit_frees(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[object] = []
+    frees = limit_windows.frees
+
+    def counting(*asked: Any) -> Any:
+        looks.append(asked)
+        return frees(*asked)
+
+    monkeypatch.setattr(limit_windows, "frees", counting)
+    desk.limit(1)
+    desk.open(*[desk.call() for _ in range(500)])
+    assert len(looks) == 1
+
+
 def test_a_limit_that_is_made_counts_what_its_window_has_seen_already(desk: Desk) -> None:
     over, under_way = desk.call(), desk.call()
     desk.open(over, under_way)
@@ -314,6 +348,31 @@ def test_a_budget_admits_what_has_no_price(priced: Desk) -> None:
     assert priced.open(call) == [None]
     priced.settle(call)
     assert priced.windows(budget) == [("", 0, 0, 0)]
+
+
+def test_what_clients_ask_for_never_overflows_what_limits_count(desk: Desk) -> None:
+    limit = desk.limit(10, Measure.TOTAL_TOKENS, window=Window.MINUTE, sliding=True, action=Action.SHADOW)
+    batches = []
+    for _ in range(3):
+        batches.append([desk.call(hold_input_tokens=5, hold_output_tokens=COUNT_MAX) for _ in range(1000)])
+        assert set(desk.open(*batches[-1])) == {None}
+        desk.clock.us += 1_000_000
+    assert desk.open(desk.call()) == [None]
+
+    for calls in batches:
+        desk.settle(*calls)
+    assert sum(used for _, used, _, _ in desk.windows(limit)) == 3000 * 200
+    assert desk.differences() == []
+
+
+def test_a_price_beyond_belief_is_booked_as_the_most_that_is_believed(priced: Desk) -> None:
+    priced.limit(CENT, Measure.COST, action=Action.SHADOW)
+    call = priced.call(hold_input_tokens=1, hold_output_tokens=COUNT_MAX)
+    assert priced.open(call) == [None]
+    assert priced.row(call)["hold_nanousd"] == COST_NANOUSD_MAX
+
+    priced.settle(call, end=a_settlement(usage=Usage(input_tokens=1, output_tokens=COUNT_MAX)))
+    assert priced.row(call)["cost_nanousd"] == COST_NANOUSD_MAX
 
 
 ENDS = {
@@ -457,7 +516,101 @@ def test_windows_that_count_no_more_are_cleared_away_but_not_those_that_hold(des
     assert desk.windows(limit) == []
 
 
+def test_a_neighbour_whose_clock_is_ahead_does_not_clear_away_what_counts_here(desk: Desk) -> None:
+    desk.limit(2, window=Window.MINUTE)
+    desk.clock.us += 59_900_000
+    assert desk.open(desk.call(), desk.call()) == [None, None]
+    ahead = Clerk(desk.engine, lambda: desk.clock.us + 250_000, HERE)
+    ahead.sign_on()
+
+    ahead.tick()
+    assert desk.open(desk.call()) == ["rate_limited"]
+    ahead.sign_off()
+
+
+def test_clearing_away_goes_on_with_every_tick_until_all_was_looked_at(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clerk_module, "PRUNE_ROWS", 10)
+    monkeypatch.setattr(clerk_module, "PRUNE_STEPS", 2)
+    limit = desk.limit(1, window=Window.MINUTE, scope=Scope(ScopeKind.MODEL))
+    desk.open(*[desk.call(model=f"m{n}") for n in range(50)])
+    desk.clock.us += PRUNE_US
+
+    left = []
+    for _ in range(4):
+        desk.clock.us += 10_000_000
+        desk.clerk.tick()
+        left.append(len(desk.windows(limit)))
+    assert left == [30, 10, 0, 0]
+
+
+def test_subjects_without_a_call_under_way_are_forgotten(desk: Desk) -> None:
+    limit = desk.limit(1, Measure.CONCURRENT_CALLS, window=Window.TOTAL, scope=Scope(ScopeKind.MODEL))
+    calls = [desk.call(model=f"m{n}") for n in range(50)]
+    desk.open(*calls)
+    desk.settle(*calls[1:])
+    desk.clock.us += PRUNE_US
+
+    desk.clerk.tick()
+    assert desk.windows(limit) == [("m0", 0, 1, 0)]
+
+
+# Clocks that do not agree.
+
+
+def test_a_limit_from_a_clock_that_is_ahead_leaves_the_windows_of_others_alone(desk: Desk) -> None:
+    desk.limit(2, window=Window.MINUTE)
+    desk.clock.us += HOUR_US
+    desk.limit(1000)
+    desk.clock.us -= HOUR_US
+
+    assert desk.open(desk.call(), desk.call(), desk.call()) == [None, None, "rate_limited"]
+    desk.clock.us += 60_000_000
+    assert desk.open(desk.call()) == [None]
+    assert desk.differences() == []
+
+
+def test_a_limit_for_good_from_a_clock_that_is_ahead_counts_from_its_first_call(desk: Desk) -> None:
+    desk.clock.us += 200_000
+    limit = desk.limit(500, Measure.TOTAL_TOKENS, window=Window.TOTAL)
+    desk.clock.us -= 200_000
+
+    calls = [desk.call(hold_input_tokens=100, hold_output_tokens=100) for _ in range(3)]
+    assert desk.open(*calls) == [None, None, "budget_held"]
+    desk.settle(*calls[:2])
+    assert desk.windows(limit) == [("", 400, 0, 1)]
+    assert desk.differences() == []
+
+
+def test_a_key_that_was_replaced_without_an_overlap_is_dead_for_clocks_that_are_behind(desk: Desk) -> None:
+    key = desk.key().key
+    assert desk.open(desk.call(key_id=key.id)) == [None]
+    desk.clock.us += 200_000
+    desk.registry.rotate_key(BY, key.id, overlap_s=0)
+    desk.clock.us -= 200_000
+
+    assert desk.open(desk.call(key_id=key.id)) == ["key_withered"]
+
+
 # Keys.
+
+
+def test_a_registry_that_cannot_be_read_lets_nothing_through_and_loses_no_end(desk: Desk) -> None:
+    limit = desk.limit(1000, Measure.TOTAL_TOKENS)
+    call = desk.call()
+    desk.open(call)
+    with desk.engine.begin() as connection:
+        connection.execute(text("UPDATE limits SET measure='words'"))
+        connection.execute(text("UPDATE registry SET version=version+1"))
+
+    for do in (lambda: desk.open(desk.call()), lambda: desk.settle(call), desk.clerk.tick):
+        with pytest.raises(BooksUnavailable, match="row 1 of limits is not understood"):
+            do()
+    with desk.engine.begin() as connection:
+        connection.execute(text("UPDATE limits SET measure='total_tokens'"))
+    desk.settle(call)
+    assert desk.windows(limit) == [("", 200, 0, 0)]
 
 
 def test_a_key_that_was_revoked_after_the_gateway_looked_is_refused_all_the_same(desk: Desk) -> None:

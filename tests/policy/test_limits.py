@@ -12,7 +12,18 @@ from fakes.access import a_limit
 from fakes.books import NOON_US, a_settlement, an_opening
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.limit import Measure, Scope, ScopeKind, Window
-from wellhead.policy.limits import Limits, Met, fact, given_back, held, kept, taken, with_holds
+from wellhead.money import COST_NANOUSD_MAX
+from wellhead.policy.limits import (
+    HOLD_TOKENS_MAX,
+    Limits,
+    Met,
+    fact,
+    given_back,
+    held,
+    kept,
+    taken,
+    with_holds,
+)
 from wellhead.usage import NO_USAGE, Usage, UsageSource
 
 EVERY = tuple(Measure)
@@ -69,7 +80,7 @@ def test_a_call_finds_its_own_limits_among_many_in_the_order_of_their_ids() -> N
     ]
     met = Limits(limits).met_by(an_opening(1, key_id=7, project_id=3))
     assert [(limit.id, subject) for limit, subject in met] == [
-        (1, "codex/"),
+        (1, "codex/@7"),
         (2, ""),
         (4, ""),
         (5, ""),
@@ -81,8 +92,38 @@ def test_a_call_finds_its_own_limits_among_many_in_the_order_of_their_ids() -> N
 
 def test_a_call_without_key_or_project_meets_none_of_theirs() -> None:
     limits = [a_limit(id=n, scope=Scope(kind)) for n, kind in enumerate((ScopeKind.KEY, ScopeKind.PROJECT))]
-    assert Limits(limits).met_by(an_opening(1)) == []
-    assert Limits([]).met_by(an_opening(1, key_id=7)) == []
+    assert Limits(limits).met_by(an_opening(1)) == ()
+    assert Limits([]).met_by(an_opening(1, key_id=7)) == ()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"provider": "groq"},
+        {"model": "gpt-5"},
+        {"key_id": 8},
+        {"project_id": 9},
+        {"tool": "opencode"},
+        {"client": "desktop"},
+        {"client_address": "10.0.0.2", "client": None},
+    ],
+)
+def test_what_was_found_for_one_caller_is_not_told_of_another(other: dict[str, Any]) -> None:
+    limits = Limits(a_limit(id=n, scope=Scope(kind)) for n, kind in enumerate(ScopeKind))
+    one = {
+        "provider": "openai",
+        "model": "demo",
+        "key_id": 7,
+        "project_id": 3,
+        "tool": None,
+        "client": "laptop",
+        "client_address": "10.0.0.1",
+    }
+    if "client_address" in other:
+        one |= {"client": None, "key_id": None}
+    first = limits.met_by(an_opening(1, **one))
+    assert limits.met_by(an_opening(2, **one)) == first
+    assert limits.met_by(an_opening(3, **one | other)) != first
 
 
 # What is reserved.
@@ -114,6 +155,15 @@ def test_a_budget_reserves_nothing_where_there_is_no_price() -> None:
 
 def test_a_call_that_says_nothing_of_its_size_reserves_nothing_of_it() -> None:
     assert with_holds(an_opening(1), one_of_each(), quote) == (0, 0, 0)
+
+
+def test_no_client_can_ask_for_so_much_that_sums_do_not_fit_into_64_bits() -> None:
+    def dear(_provider: str, _model: str | None, input_tokens: int, output_tokens: int) -> int:
+        return 10**9 * (input_tokens + output_tokens)
+
+    asking = an_opening(1, hold_input_tokens=2**53, hold_output_tokens=2**53)
+    hold = with_holds(asking, one_of_each(), dear)
+    assert hold == (HOLD_TOKENS_MAX, HOLD_TOKENS_MAX, COST_NANOUSD_MAX)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fakes.access import a_limit
 from wellhead.limit import Limit, Measure, Window
-from wellhead.policy.windows import BUCKETS, FOR_GOOD, LENGTH_US, bucket_of, frees_us, since
+from wellhead.policy.windows import BUCKETS, FOR_GOOD, LENGTH_US, bucket_of, frees_us, kept_since, since
 
 SECOND, MINUTE, HOUR, DAY = 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
 ZONES = (
@@ -274,3 +274,16 @@ def test_what_counts_for_good_counts_in_one_bucket_that_never_frees() -> None:
         assert {bucket_of(limit, at) for at in (SINCE, UNTIL)} == {FOR_GOOD}
         assert since(limit, UNTIL) == FOR_GOOD
         assert frees_us(limit, FOR_GOOD) is None
+
+
+# What is kept.
+
+
+@given(calendar | sliding, moments, st.integers(0, MINUTE))
+def test_what_counts_for_a_clock_that_is_behind_is_kept(limit: Limit, at_us: int, behind_us: int) -> None:
+    assert kept_since(limit, at_us) <= since(limit, at_us - behind_us)
+
+
+@given(total, moments)
+def test_what_counts_for_good_is_kept_for_good(limit: Limit, at_us: int) -> None:
+    assert kept_since(limit, at_us) == FOR_GOOD

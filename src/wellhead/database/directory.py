@@ -8,20 +8,33 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from wellhead.access import Credential
 from wellhead.database import registry_rows as rows
 from wellhead.database.snapshot import snapshot
 from wellhead.directory import Directory
+from wellhead.errors import BooksUnavailable
+from wellhead.limit import Limit
 from wellhead.policy.scopes import roots_of
 from wellhead.vault import Vault, VaultError
 
+T = TypeVar("T")
 
-def registry_version(connection: sqlite3.Connection) -> int:
-    """How often the registry changed."""
-    found = connection.execute("SELECT version FROM registry WHERE id=1").fetchone()
-    return 0 if found is None else int(found[0])
+
+def is_current(connection: sqlite3.Connection, directory: Directory) -> bool:
+    """Whether the registry is still what it was when the Directory was read."""
+    return _stamp(connection) == (directory.version, directory.changed_us)
+
+
+def _stamp(connection: sqlite3.Connection) -> tuple[int, int]:
+    """How often the registry changed, and when it last did.
+
+    Only together do they tell one state from every other: restored books count again from an earlier one.
+    """
+    found = connection.execute("SELECT version,coalesce(changed_us,0) FROM registry WHERE id=1").fetchone()
+    return (0, 0) if found is None else (int(found[0]), int(found[1]))
 
 
 AskVaults = Callable[[], Sequence[Vault]]
@@ -37,15 +50,19 @@ def load_directory(connection: sqlite3.Connection, vaults: AskVaults = no_vaults
 
     A credential that no vault opens is there without its secret; those that are disabled are not.
     Vaults are asked for only where there are credentials.
+
+    A row that cannot be understood (somebody edited it, or a later version wrote it) makes the whole registry
+    unreadable: without the limit that it may be, calls would go through.
     """
     with snapshot(connection):
-        version = registry_version(connection)
-        projects = [rows.project_from(row) for row in connection.execute(_all("projects", rows.PROJECT))]
-        keys = [rows.key_from(row) for row in connection.execute(_all("keys", rows.KEY))]
-        limits = tuple(rows.limit_from(row) for row in connection.execute(_all("limits", rows.LIMIT)))
+        version, changed_us = _stamp(connection)
+        projects = _each(connection, "projects", rows.PROJECT, rows.project_from)
+        keys = _each(connection, "keys", rows.KEY, rows.key_from)
+        limits = tuple(_each(connection, "limits", rows.LIMIT, _limit))
         credentials = _credentials(connection, vaults)
     return Directory(
         version=version,
+        changed_us=changed_us,
         keys=MappingProxyType({key.hash: key for key in keys}),
         keys_by_id=MappingProxyType({key.id: key for key in keys}),
         roots=MappingProxyType(
@@ -55,6 +72,28 @@ def load_directory(connection: sqlite3.Connection, vaults: AskVaults = no_vaults
         credentials=MappingProxyType(credentials),
         limits=limits,
     )
+
+
+def _each(
+    connection: sqlite3.Connection,
+    table: str,
+    columns: tuple[str, ...],
+    value_of: Callable[[Sequence[Any]], T],
+) -> list[T]:
+    found = []
+    for row in connection.execute(_all(table, columns)):
+        try:
+            found.append(value_of(row))
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            told = f"the registry cannot be read: row {row[0]} of {table} is not understood"
+            raise BooksUnavailable(told) from error
+    return found
+
+
+def _limit(row: Sequence[Any]) -> Limit:
+    limit = rows.limit_from(row)
+    ZoneInfo(limit.zone)  # One that this machine does not know must not show in the middle of a booking.
+    return limit
 
 
 def _all(table: str, columns: tuple[str, ...], where: str = "1") -> str:

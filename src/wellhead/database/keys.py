@@ -68,6 +68,7 @@ def create(change: Change, new: NewKey) -> Issued:
         ),
     )
     for asked in new.limits:
+        # Nothing is there to be counted: nobody called with this key.
         limits.put_in(change, validity.limit(asked, _scope(issued.key), change.now_us))
     return issued
 

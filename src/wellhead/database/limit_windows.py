@@ -10,6 +10,7 @@ how many did not fit (that alone cannot be counted again).  What a bucket is, is
 in `wellhead.policy.windows`.  All of it runs inside a transaction of the caller's.
 """
 
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,10 @@ from wellhead.policy import scopes, windows
 
 WindowRow = tuple[int, str, int, int, int, int]
 """Limit, subject, bucket; used, held, exceeded (or what is added to them)."""
+Place = tuple[int, str, int]
+"""The key of a row: limit, subject, bucket."""
+THE_BEGINNING: Place = (0, "", 0)
+"""Before all rows."""
 
 ID_EPOCH_MS = 1_577_836_800_000
 ID_MS_SHIFT = 22
@@ -39,6 +44,12 @@ _ADD = Bulk(
     " ON CONFLICT (limit_id,subject,bucket) DO UPDATE SET used=limit_windows.used+excluded.used,"
     "held=limit_windows.held+excluded.held,exceeded=limit_windows.exceeded+excluded.exceeded",
 )
+
+_NEXT = (
+    "SELECT limit_id,subject,bucket,held,used=0 AND held=0 AND exceeded=0 FROM limit_windows"
+    " WHERE (limit_id,subject,bucket)>(?,?,?) ORDER BY limit_id,subject,bucket LIMIT ?"
+)
+_REMOVE = Bulk("DELETE FROM limit_windows WHERE (limit_id,subject,bucket) IN (VALUES ", placeholders(3), ")")
 
 
 def add(connection: sqlite3.Connection, rows: Iterable[WindowRow]) -> None:
@@ -86,25 +97,104 @@ def frees(
     return connection.execute(query, (limit_id, subject, since)).fetchall()
 
 
-def prune(connection: sqlite3.Connection, limit_id: int, before_bucket: int, count_max: int) -> int:
-    """Clear away rows before a bucket, so many at most, but none that still holds; how many they were.
+def prune(
+    connection: sqlite3.Connection, limits: Mapping[int, Limit], now_us: int, after: Place, count: int
+) -> Place | None:
+    """Look at so many rows behind a place and clear away those that count no more; the last of them.
 
-    Less than nothing is held where a call ended that was open before the limit was made.
+    `None`: there are no more.  A row that holds stays until its calls have ended; less than nothing is held
+    where one ended that was open before the limit was made.  What belongs to a limit that is not among
+    `limits` is left alone: it may be a new one.
     """
-    statement = (
-        "DELETE FROM limit_windows WHERE (limit_id,subject,bucket) IN (SELECT limit_id,subject,bucket"
-        " FROM limit_windows WHERE limit_id=? AND bucket<? AND held<=0 LIMIT ?)"
+    seen = connection.execute(_NEXT, (*after, count)).fetchall()
+    since = {id_: windows.kept_since(limits[id_], now_us) for id_ in {row[0] for row in seen} & limits.keys()}
+    _REMOVE.run(
+        connection,
+        [
+            (limit_id, subject, bucket)
+            for limit_id, subject, bucket, held, is_nothing in seen
+            if limit_id in since and (is_nothing or (bucket < since[limit_id] and held <= 0))
+        ],
     )
-    return connection.execute(statement, (limit_id, before_bucket, count_max)).rowcount
+    return seen[-1][:3] if len(seen) == count else None
+
+
+Sums = dict[tuple[str, int], tuple[int, int]]
+"""By subject and bucket: used, held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What is certain already of a window: that may be long, but the time under the lock must not be."""
+
+    below_id: int
+    """No call with a lower id is still to come..."""
+    pending: Sequence[int]
+    """...and of those that are there only these have not ended yet."""
+    sums: Sums
+    """What the others count."""
+
+
+def count_earlier(connection: sqlite3.Connection, limit: Limit, now_us: int) -> Earlier | None:
+    """Count what can be counted before the lock is taken; `None` where that would save nothing."""
+    if limit.window is Window.TOTAL:
+        return None
+    since_bucket, below_id = windows.since(limit, now_us), _first_id(now_us)
+    with snapshot(connection):
+        pending = connection.execute("SELECT id FROM calls WHERE state='pending' AND id<?", (below_id,))
+        return Earlier(
+            below_id,
+            [id_ for (id_,) in pending],
+            _counted(
+                connection,
+                limit,
+                since_bucket,
+                "id>=? AND id<? AND state<>'pending'",
+                _first_id(since_bucket),
+                below_id,
+            ),
+        )
 
 
 def recount(
-    connection: sqlite3.Connection, limit: Limit, since_bucket: int
-) -> dict[tuple[str, int], tuple[int, int]]:
-    """Used and held by subject and bucket, counted from the calls that were admitted since a bucket began."""
+    connection: sqlite3.Connection, limit: Limit, since_bucket: int, earlier: Earlier | None = None
+) -> Sums:
+    """Used and held by subject and bucket, from the calls that were admitted since a bucket began."""
+    if limit.measure is Measure.CONCURRENT_CALLS:
+        return _counted(connection, limit, since_bucket, "state='pending'")
+    first_id = _first_id(limit.created_us if limit.window is Window.TOTAL else since_bucket)
+    if earlier is None:
+        return _counted(connection, limit, since_bucket, "id>=?", first_id)
+    # The window may have moved on meanwhile.
+    still = {key: sums for key, sums in earlier.sums.items() if key[1] >= since_bucket}
+    later = _counted(connection, limit, since_bucket, "id>=?", max(first_id, earlier.below_id))
+    ended = _counted(
+        connection,
+        limit,
+        since_bucket,
+        "id IN (SELECT value FROM json_each(?))",
+        json.dumps(earlier.pending),
+    )
+    return _added(still, later, ended)
+
+
+def _added(*parts: Sums) -> Sums:
+    sums: defaultdict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
+    for part in parts:
+        for key, pair in part.items():
+            sums[key].append(pair)
+    return {
+        key: (sum(used for used, _ in pairs), sum(held for _, held in pairs)) for key, pairs in sums.items()
+    }
+
+
+def _counted(
+    connection: sqlite3.Connection, limit: Limit, since_bucket: int, which: str, *values: int | str
+) -> Sums:
+    """The same of the calls that a condition chooses; it says which rows are looked at, too."""
     sums: defaultdict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
     roots = _roots(connection)
-    for call, used, held in _grouped(connection, limit, since_bucket, roots):
+    for call, used, held in _grouped(connection, limit, since_bucket, roots, which, values):
         subject = scopes.subject_of(limit, call, roots)
         if subject is not None and (used or held):
             assert call.admitted_us is not None
@@ -178,18 +268,24 @@ _HOLD = {
 
 
 def _grouped(
-    connection: sqlite3.Connection, limit: Limit, since_bucket: int, roots: scopes.Roots
+    connection: sqlite3.Connection,
+    limit: Limit,
+    since_bucket: int,
+    roots: scopes.Roots,
+    which: str,
+    chosen: Sequence[int | str],
 ) -> Iterator[tuple[Opening, int, int]]:
     """A call that stands for all of a span and a scope, and what those used and hold."""
     whose = _WHOSE[limit.scope.kind]
     span, bounds = _span_of(limit, since_bucket)
     conditions, values = _conditions(limit, since_bucket, roots)
     columns = ",".join((span, *whose))
+    places = ",".join(str(place) for place in range(1, 2 + len(whose)))
     query = (
         f"SELECT {columns},{_amounts(limit.measure)} FROM calls"  # noqa: S608
-        f" WHERE {' AND '.join(conditions)} GROUP BY {','.join(str(n + 1) for n in range(1 + len(whose)))}"
+        f" WHERE {' AND '.join((which, *conditions))} GROUP BY {places}"
     )
-    for began_us, *names, used, held in connection.execute(query, (*bounds, *values)):
+    for began_us, *names, used, held in connection.execute(query, (*bounds, *chosen, *values)):
         known: dict[str, Any] = {"provider": "", **dict(zip(whose, names, strict=True))}
         call = Opening(
             id=0, started_us=began_us, admitted_us=began_us, dialect="", method="", path="", **known
@@ -228,11 +324,10 @@ def _amounts(measure: Measure) -> str:
 def _conditions(limit: Limit, since_bucket: int, roots: scopes.Roots) -> tuple[list[str], list[Any]]:
     scope, values = limit.scope, list[Any]()
     if limit.measure is Measure.CONCURRENT_CALLS:
-        conditions = ["state='pending'", "admitted_us IS NOT NULL"]
+        conditions = ["admitted_us IS NOT NULL"]
     else:
-        since_us = limit.created_us if limit.window is Window.TOTAL else since_bucket
-        conditions = ["state<>'refused'", "id>=?", "admitted_us>=?"]
-        values += [_first_id(since_us), since_us]
+        conditions = ["state<>'refused'", "admitted_us>=?"]
+        values.append(limit.created_us if limit.window is Window.TOTAL else since_bucket)
     if scope.kind is ScopeKind.PROJECT and scope.id is not None:
         conditions.append("project_id=?")
         values.append(int(scope.id))

@@ -1,7 +1,7 @@
 """The rows of limits, looked at and changed, with the windows that belong to them."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, or_, select, update
@@ -11,12 +11,16 @@ from wellhead.database import projects, validity
 from wellhead.database import registry_rows as rows
 from wellhead.database.audit import difference, told
 from wellhead.database.change import Change
+from wellhead.database.limit_windows import Earlier
 from wellhead.database.paging import new_id, page
 from wellhead.database.schema import keys, limit_windows, limits
 from wellhead.errors import Conflict, Invalid, NotFound
 from wellhead.limit import Action, Limit, ScopeKind, Source
 from wellhead.policy import windows
 from wellhead.registry import PAGE_MAX, LimitUse, NewLimit, Page, Standing, Unchanged
+
+Identity = tuple[object, ...]
+"""What tells the limits of the configuration apart."""
 
 COLUMNS = tuple(limits.c[name] for name in rows.LIMIT)
 
@@ -31,8 +35,16 @@ def shown(connection: Connection, now_us: int, id_: int) -> LimitUse:
     return use
 
 
-def create(change: Change, new: NewLimit) -> Limit:
-    return put_in(change, _resolved(change, new, Source.OPERATOR))
+def count_earlier(connection: Connection, now_us: int, new: NewLimit) -> Earlier | None:
+    """What can be counted for a limit before the lock is taken that makes it."""
+    limit = _resolved(connection, now_us, new, Source.OPERATOR)
+    return counted.count_earlier(_driver(connection), limit, now_us)
+
+
+def create(change: Change, new: NewLimit, earlier: Earlier | None) -> Limit:
+    made = put_in(change, _resolved(change.connection, change.now_us, new, Source.OPERATOR))
+    _seed(change, made, earlier)
+    return made
 
 
 def alter(
@@ -54,47 +66,64 @@ def remove(change: Change, id_: int) -> None:
 
 
 def put_in(change: Change, limit: Limit) -> Limit:
-    """A new limit, with what the calls in the books used of its present windows."""
+    """A new limit, of which nothing is used yet."""
     result = change.connection.execute(insert(limits).values(rows.limit_values(limit)))
     made = replace(limit, id=new_id(result))
-    raw = _driver(change.connection)
-    sums = counted.recount(raw, made, windows.since(made, change.now_us))
-    counted.add(raw, ((made.id, *key, used, held, 0) for key, (used, held) in sums.items()))
     change.note("limit.create", "limit", str(made.id), None, told(made))
     return made
 
 
-def declare(change: Change, declared: Sequence[NewLimit]) -> None:
-    """Bring the configuration's limits to just this list; those that stay keep their number and windows."""
-    wanted = [_resolved(change, new, Source.CONFIGURATION) for new in declared]
-    there = {
-        _identity(limit): limit
-        for limit in _of(change.connection, limits.c.source == Source.CONFIGURATION.value)
+def _seed(change: Change, made: Limit, earlier: Earlier | None) -> None:
+    """Count what the calls in the books used of a new limit's present windows."""
+    raw = _driver(change.connection)
+    sums = counted.recount(raw, made, windows.since(made, change.now_us), earlier)
+    counted.add(raw, ((made.id, *key, used, held, 0) for key, (used, held) in sums.items()))
+
+
+def count_declared_earlier(
+    connection: Connection, now_us: int, declared: Sequence[NewLimit]
+) -> dict[Identity, Earlier | None]:
+    """The same as `count_earlier` for those that are not there yet."""
+    wanted = [_resolved(connection, now_us, new, Source.CONFIGURATION) for new in declared]
+    there = _declared(connection)
+    return {
+        _identity(limit): counted.count_earlier(_driver(connection), limit, now_us)
+        for limit in wanted
+        if _identity(limit) not in there
     }
+
+
+def declare(change: Change, declared: Sequence[NewLimit], earlier: Mapping[Identity, Earlier | None]) -> None:
+    """Bring the configuration's limits to just this list; those that stay keep their number and windows."""
+    wanted = [_resolved(change.connection, change.now_us, new, Source.CONFIGURATION) for new in declared]
+    there = _declared(change.connection)
     if len({_identity(limit) for limit in wanted}) < len(wanted):
         raise Invalid("two limits have the same scope, measure, window and name")
     for limit in wanted:
         old = there.pop(_identity(limit), None)
         if old is None:
-            put_in(change, limit)
+            _seed(change, put_in(change, limit), earlier.get(_identity(limit)))
         else:
             _store(change, old, replace(old, amount=limit.amount, action=limit.action))
     for old in there.values():
         _remove(change, old)
 
 
-def _identity(limit: Limit) -> tuple[object, ...]:
+def _declared(connection: Connection) -> dict[Identity, Limit]:
+    found = _of(connection, limits.c.source == Source.CONFIGURATION.value)
+    return {_identity(limit): limit for limit in found}
+
+
+def _identity(limit: Limit) -> Identity:
     return limit.scope, limit.measure, limit.window, limit.sliding, limit.zone, limit.name
 
 
-def _resolved(change: Change, new: NewLimit, source: Source) -> Limit:
-    connection = change.connection
-
+def _resolved(connection: Connection, now_us: int, new: NewLimit, source: Source) -> Limit:
     def has_key(id_: int) -> bool:
         return connection.execute(select(keys.c.id).where(keys.c.id == id_)).first() is not None
 
     scope = validity.scope(new.scope, lambda uuid: projects.named(connection, uuid).id, has_key)
-    return validity.limit(new, scope, change.now_us, source)
+    return validity.limit(new, scope, now_us, source)
 
 
 def _store(change: Change, old: Limit, new: Limit) -> Limit:

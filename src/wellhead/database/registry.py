@@ -181,8 +181,10 @@ class DatabaseRegistry:
             return limits.shown(connection, self._now_us(), id)
 
     def create_limit(self, by: Actor, new: NewLimit) -> Limit:
+        with self._looking() as connection:
+            earlier = limits.count_earlier(connection, self._now_us(), new)
         with self._changing(by) as change:
-            return limits.create(change, new)
+            return limits.create(change, new, earlier)
 
     def change_limit(
         self,
@@ -205,8 +207,10 @@ class DatabaseRegistry:
 
         One with the same scope, measure, window and name stays, with its number and what was used of it.
         """
+        with self._looking() as connection:
+            earlier = limits.count_declared_earlier(connection, self._now_us(), declared)
         with self._changing(THE_CONFIGURATION) as change:
-            limits.declare(change, declared)
+            limits.declare(change, declared, earlier)
 
     # What was done.
 

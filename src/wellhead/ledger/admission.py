@@ -21,10 +21,10 @@ from wellhead.database import limit_windows
 from wellhead.database.calls import Settled
 from wellhead.directory import Directory
 from wellhead.errors import CallerError, Refused
-from wellhead.limit import Action, Limit
+from wellhead.limit import Action, Limit, Measure, Window
 from wellhead.policy import admission, windows
 from wellhead.policy.admission import Shortage
-from wellhead.policy.limits import Limits, Met, Quote, given_back, kept, taken, with_holds
+from wellhead.policy.limits import Limits, Met, Quote, given_back, kept, priced, taken, with_holds
 
 WindowRow = tuple[int, str, int, int, int, int]
 """Limit, subject, bucket; added to used, held, exceeded."""
@@ -41,7 +41,7 @@ class Plan:
 
     free: list[Opening] = field(default_factory=list)
     """They meet no limit."""
-    limited: list[tuple[Opening, list[Met]]] = field(default_factory=list)
+    limited: list[tuple[Opening, Sequence[Met]]] = field(default_factory=list)
     rulings: dict[int, CallerError] = field(default_factory=dict)
     """Those that may not go, by call id."""
     refused: list[Settled] = field(default_factory=list)
@@ -74,8 +74,6 @@ class Admission:
     def __init__(self, directory: Directory, quote: Quote, charge_interrupted: bool, say: Say) -> None:
         self.directory = directory
         self._limits = Limits(directory.limits, directory.roots)
-        # Clocks of processes differ a little: no call counts for a limit that is younger than itself.
-        self._not_before_us = max((limit.created_us for limit in directory.limits), default=0)
         self._quote = quote
         self._charge_interrupted = charge_interrupted
         self._say = say
@@ -83,8 +81,10 @@ class Admission:
     def plan(self, openings: Iterable[Opening], now_us: int) -> Plan:
         """Everything about a batch that needs no look at the windows."""
         plan = Plan()
+        # Clocks of processes differ a little: a key that was made to end now has ended here, too.
+        ruled_us = max(now_us, self.directory.changed_us)
         for opening in openings:
-            ruling = self._ruling(opening, now_us)
+            ruling = self._ruling(opening, ruled_us)
             met = self._limits.met_by(opening)
             hold = with_holds(opening, met, self._quote)
             call = replace(
@@ -119,15 +119,16 @@ class Admission:
         decision = Decision()
         if not plan.limited:
             return decision
-        now_us = max(now_us, self._not_before_us)
         wanted = {(limit, subject) for _, met in plan.limited for limit, subject in met}
         room = limit_windows.standings(
             connection, [(limit.id, subject, windows.since(limit, now_us)) for limit, subject in wanted]
         )
+        frees = _Frees(connection, now_us)
         counted: defaultdict[tuple[int, str, int], list[int]] = defaultdict(lambda: [0, 0, 0])
         for planned, met in plan.limited:
             # The moment under the lock decides the window, however long the lock was waited for.
-            call = replace(planned, admitted_us=now_us)
+            at_us = max(now_us, _not_before_us(met))
+            call = replace(planned, admitted_us=at_us)
             short = [
                 _Short(limit, subject, *now)
                 for limit, subject in met
@@ -135,9 +136,9 @@ class Admission:
             ]
             refusing = [one for one in short if one.limit.action is Action.REFUSE]
             for one in refusing or short:
-                counted[one.limit.id, one.subject, windows.bucket_of(one.limit, now_us)][2] += 1
+                counted[one.limit.id, one.subject, windows.bucket_of(one.limit, at_us)][2] += 1
             if refusing:
-                shortages = [self._shortage(connection, call, one, now_us) for one in refusing]
+                shortages = [_shortage(call, one, frees) for one in refusing]
                 ruling = admission.refusal(call, shortages, now_us)
                 decision.rulings[call.id] = ruling
                 decision.refused.append(_refused(call, ruling, now_us))
@@ -150,27 +151,12 @@ class Admission:
                 used, held = taken(limit.measure, call)
                 before = room.get((limit.id, subject), (0, 0))
                 room[limit.id, subject] = before[0] + used, before[1] + held
-                sums = counted[limit.id, subject, windows.bucket_of(limit, now_us)]
+                sums = counted[limit.id, subject, windows.bucket_of(limit, at_us)]
                 sums[0] += used
                 sums[1] += held
             decision.admitted.append(call)
         decision.rows = _rows(counted)
         return decision
-
-    def _shortage(
-        self, connection: sqlite3.Connection, call: Opening, short: "_Short", now_us: int
-    ) -> Shortage:
-        limit = short.limit
-        wanted = sum(taken(limit.measure, call))
-        frees_us, left = None, short.used + short.held
-        for bucket, bucket_used, bucket_held in limit_windows.frees(
-            connection, limit.id, short.subject, windows.since(limit, now_us)
-        ):
-            left -= bucket_used + bucket_held
-            if admission.fits(limit, left, 0, wanted):
-                frees_us = windows.frees_us(limit, bucket)
-                break
-        return Shortage(limit, short.used, short.held, wanted, frees_us)
 
     def with_kept(self, call: Opening, end: Settlement) -> Settlement:
         """The end, with what it keeps of the call's hold, and its price if there is one to be had."""
@@ -181,7 +167,7 @@ class Admission:
             and usage.input_tokens is not None
             and usage.output_tokens is not None
         ):
-            price = self._quote(call.provider, call.model, usage.input_tokens, usage.output_tokens)
+            price = priced(self._quote, call, usage.input_tokens, usage.output_tokens)
             end = end if price is None else replace(end, cost_nanousd=price)
         hold = kept(call, end, self._quote, self._charge_interrupted)
         if hold == (None, None, None):
@@ -203,6 +189,51 @@ class Admission:
                     sums[0] += used
                     sums[1] += held
         return _rows(counted)
+
+
+class _Frees:
+    """When limits free again; looked up once for all calls of a batch that one has no room for."""
+
+    def __init__(self, connection: sqlite3.Connection, now_us: int) -> None:
+        self._connection = connection
+        self._now_us = now_us
+        self._buckets: dict[tuple[int, str], list[tuple[int, int]]] = {}
+
+    def when(self, short: _Short, wanted: int) -> int | None:
+        """When there is room for so much, if nothing else comes; `None`: not by itself."""
+        limit, left = short.limit, short.used + short.held
+        for bucket, amount in self._buckets_of(short):
+            left -= amount
+            if admission.fits(limit, left, 0, wanted):
+                return windows.frees_us(limit, bucket)
+        # What is left was admitted in this very batch.
+        if admission.fits(limit, 0, 0, wanted):
+            return windows.frees_us(limit, windows.bucket_of(limit, self._now_us))
+        return None
+
+    def _buckets_of(self, short: _Short) -> list[tuple[int, int]]:
+        limit, key = short.limit, (short.limit.id, short.subject)
+        if key not in self._buckets:
+            rows = limit_windows.frees(self._connection, *key, windows.since(limit, self._now_us))
+            self._buckets[key] = [(bucket, used + held) for bucket, used, held in rows]
+        return self._buckets[key]
+
+
+def _shortage(call: Opening, short: _Short, frees: _Frees) -> Shortage:
+    wanted = sum(taken(short.limit.measure, call))
+    return Shortage(short.limit, short.used, short.held, wanted, frees.when(short, wanted))
+
+
+def _not_before_us(met: Iterable[Met]) -> int:
+    """Since when calls count: clocks differ, and what came before a limit for good was made never does."""
+    return max(
+        (
+            limit.created_us
+            for limit, _ in met
+            if limit.window is Window.TOTAL and limit.measure is not Measure.CONCURRENT_CALLS
+        ),
+        default=0,
+    )
 
 
 def _fits(limit: Limit, room: tuple[int, int], call: Opening) -> bool:

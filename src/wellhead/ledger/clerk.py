@@ -15,7 +15,7 @@ from wellhead.call import Opening
 from wellhead.database import calls, key_use, limit_windows, rollups, workers
 from wellhead.database.bulk import Row
 from wellhead.database.calls import Settled
-from wellhead.database.directory import AskVaults, load_directory, no_vaults, registry_version
+from wellhead.database.directory import AskVaults, is_current, load_directory, no_vaults
 from wellhead.database.engine import file_of, outages, transaction, writing_connection
 from wellhead.database.rollups import Rollup
 from wellhead.database.workers import Process, Worker
@@ -27,13 +27,14 @@ from wellhead.ledger.ids import Ids, slot_of
 from wellhead.ledger.processes import is_running
 from wellhead.ledger.recovery import BEAT_US, CALLS_PER_TRANSACTION, IDLE_BEAT_US, interrupt, recover
 from wellhead.ledger.rollup import tally
-from wellhead.policy import windows
 from wellhead.policy.limits import Quote
 
 PRUNE_US = 600_000_000
 """How often windows that count no more are cleared away..."""
-PRUNED_MAX = 1000
-"""...and how many rows of a limit at once."""
+PRUNE_ROWS = 500
+"""...how many rows are looked at in one transaction..."""
+PRUNE_STEPS = 40
+"""...and how many transactions there are at a time, until all rows were looked at."""
 KEY_USE_US = 1_000_000
 """A key's last use is written down at most this often."""
 
@@ -112,6 +113,7 @@ class Clerk:
         self._beaten_us = 0
         self._ids: Ids | None = None
         self._pruned_us = 0
+        self._prune_after: limit_windows.Place | None = None  # None: nothing is being cleared away.
         self._keys_used: dict[int, int] = {}
 
     @property
@@ -181,7 +183,7 @@ class Clerk:
     def refresh(self) -> Directory:
         """The Directory as the registry has it now; reads it anew only when it moved."""
         with self._connected() as connection:
-            if registry_version(connection) != self.directory.version:
+            if not is_current(connection, self.directory):
                 self._adopt(load_directory(connection, self._rules.vaults))
         return self.directory
 
@@ -196,17 +198,19 @@ class Clerk:
             with self._connected() as connection:
                 self._adopt(load_directory(connection, self._rules.vaults))
         if self.directory.limits and abs(now_us - self._pruned_us) >= PRUNE_US:
-            self._prune(now_us)
+            self._pruned_us, self._prune_after = now_us, limit_windows.THE_BEGINNING
+        self._prune(now_us)
         return recovered
 
     def recover(self) -> int:
         """Book what dead workers left open."""
+        self.refresh()  # Now, rather than under the lock that everybody waits for.
         with self._connected() as connection:
             return recover(connection, self._process, self._now_us(), is_running, self._settle)
 
     def _settle(self, connection: sqlite3.Connection, settled: Sequence[Settled]) -> None:
         """Book ends of calls that are known to be pending, limits and rollups included; under the lock."""
-        if registry_version(connection) != self.directory.version:
+        if not is_current(connection, self.directory):
             self._adopt(load_directory(connection, self._rules.vaults))
         settled = [(opening, self._admission.with_kept(opening, end)) for opening, end in settled]
         moved = calls.settle(connection, calls.settled_rows(settled))
@@ -215,11 +219,15 @@ class Clerk:
         rollups.add(connection, tally(settled))
 
     def _prune(self, now_us: int) -> None:
-        """Clear away windows that count no more; a full one leaves the rest for the next time."""
-        with self._connected() as connection, transaction(connection):
-            for limit in self.directory.limits:
-                limit_windows.prune(connection, limit.id, windows.since(limit, now_us), PRUNED_MAX)
-        self._pruned_us = now_us
+        """Clear away some of the windows that count no more; the rest comes with the next ticks."""
+        limits = {limit.id: limit for limit in self.directory.limits}
+        for _ in range(PRUNE_STEPS):
+            after = self._prune_after
+            if after is None:
+                return
+            with self._connected() as connection, transaction(connection):
+                after = limit_windows.prune(connection, limits, now_us, after, PRUNE_ROWS)
+            self._prune_after = after
 
     def sign_off(self) -> None:
         """Book what is still open as interrupted, release the slot, and let the connection go."""
@@ -241,7 +249,7 @@ class Clerk:
         at_once = [pair for pair in settled if pair[0].id in new]
         free_rows, ends = calls.pending_rows(self.worker.slot, plan.free), self._ends(earlier)
         with self._connected() as connection, transaction(connection):
-            if registry_version(connection) != self.directory.version:
+            if not is_current(connection, self.directory):
                 raise _RegistryMoved
             # Asked under the lock: whoever recovers this worker from here on waits for this batch.
             now_us = self._now_us()

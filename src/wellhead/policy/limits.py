@@ -15,14 +15,22 @@ the hold is what stands in for facts that nobody reported.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
 
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.limit import Limit, Measure, ScopeKind, Window
+from wellhead.money import COST_NANOUSD_MAX
 from wellhead.policy.scopes import NO_ROOTS, Roots, root_of, subject_of
 from wellhead.usage import UsageSource
 
 BYTES_PER_TOKEN = 4
 """Of text, by the providers' own rule of thumb."""
+HOLD_TOKENS_MAX = 2**31
+"""No call uses more, whatever its client asks for: the sum of all holds has to stay below 64 bits."""
+CALLERS_REMEMBERED = 4096
+"""Whose limits are not looked for again."""
 
 Quote = Callable[[str, str | None, int, int], int | None]
 """Provider, model, input and output tokens to nano-dollars; `None` where there is no price."""
@@ -34,11 +42,17 @@ _TOKENS = (Measure.INPUT_TOKENS, Measure.OUTPUT_TOKENS, Measure.TOTAL_TOKENS)
 _BY_ID = (ScopeKind.KEY, ScopeKind.PROJECT, ScopeKind.PROVIDER)
 
 
+_WHO_CALLS = ("provider", "model", "key_id", "project_id", "tool", "client", "client_address")
+"""All that scopes look at."""
+_who_calls = attrgetter(*_WHO_CALLS)
+
+
 class Limits:
     """A set of limits, arranged so that a call finds its own among thousands."""
 
     def __init__(self, limits: Iterable[Limit], roots: Roots = NO_ROOTS) -> None:
         self._roots = roots
+        self._found_for = lru_cache(CALLERS_REMEMBERED)(self._find)
         self._for_all: list[Limit] = []
         self._by_id: defaultdict[tuple[ScopeKind, str], list[Limit]] = defaultdict(list)
         for limit in limits:
@@ -48,8 +62,14 @@ class Limits:
             else:
                 self._for_all.append(limit)
 
-    def met_by(self, call: Opening) -> list[Met]:
+    def met_by(self, call: Opening) -> Sequence[Met]:
         """Those that apply to the call, ordered by their ids."""
+        return self._found_for(*_who_calls(call))
+
+    def _find(self, *who: Any) -> Sequence[Met]:
+        # The same few callers come again and again, and a glob of models has to be tried against each.
+        known = dict(zip(_WHO_CALLS, who, strict=True))
+        call = Opening(id=0, started_us=0, dialect="", method="", path="", **known)
         found = list(self._for_all)
         if self._by_id:
             for kind, id_ in (
@@ -64,22 +84,28 @@ class Limits:
             for limit in found
             if (subject := subject_of(limit, call, self._roots)) is not None
         ]
-        met.sort(key=lambda one: one[0].id)
-        return met
+        return tuple(sorted(met, key=lambda one: one[0].id))
 
 
 def with_holds(call: Opening, met: Sequence[Met], quote: Quote) -> tuple[int | None, int | None, int | None]:
     """What is reserved for a call (input tokens, output tokens, nano-dollars), given the limits it meets."""
     measures = {limit.measure for limit, _ in met}
-    input_tokens, output_tokens = call.hold_input_tokens or 0, call.hold_output_tokens or 0
+    input_tokens = min(call.hold_input_tokens or 0, HOLD_TOKENS_MAX)
+    output_tokens = min(call.hold_output_tokens or 0, HOLD_TOKENS_MAX)
     costs = Measure.COST in measures
     if not costs and measures.isdisjoint(_TOKENS):
         return None, None, None
     return (
         input_tokens,
         output_tokens,
-        quote(call.provider, call.model, input_tokens, output_tokens) if costs else None,
+        priced(quote, call, input_tokens, output_tokens) if costs else None,
     )
+
+
+def priced(quote: Quote, call: Opening, input_tokens: int, output_tokens: int) -> int | None:
+    """What tokens of a call cost, if there is a price; never more than is believed of one call."""
+    price = quote(call.provider, call.model, input_tokens, output_tokens)
+    return None if price is None else min(price, COST_NANOUSD_MAX)
 
 
 def taken(measure: Measure, call: Opening) -> tuple[int, int]:
@@ -147,8 +173,7 @@ def kept(
         unpriced = input_tokens, output_tokens
         if end.cost_nanousd is None:  # What is known has no price yet either.
             unpriced = input_tokens + (known_input or 0), output_tokens + known_output
-        price = quote(call.provider, call.model, *unpriced)
-        nanousd = min(call.hold_nanousd, price or 0)
+        nanousd = min(call.hold_nanousd, priced(quote, call, *unpriced) or 0)
     return input_tokens or None, output_tokens or None, nanousd or None
 
 

@@ -67,6 +67,14 @@ def frees_us(limit: Limit, bucket: int) -> int | None:
     return _span(limit.window, limit.zone, bucket)[1]
 
 
+def kept_since(limit: Limit, now_us: int) -> int:
+    """The first bucket that is kept: a whole window more than counts.
+
+    A process whose clock is behind still counts in buckets that are over for the one that clears away.
+    """
+    return since(limit, now_us - LENGTH_US.get(limit.window, 0))
+
+
 def _span(window: Window, zone: str, at_us: int) -> tuple[int, int]:
     """The calendar's window around a moment: from, inclusive, and to, exclusive."""
     # Every window ends at a full minute, so all moments of a minute share the answer.
