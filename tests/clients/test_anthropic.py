@@ -40,6 +40,7 @@ def test_a_message_is_booked_as_told(client: anthropic.Anthropic, booked: Booked
     assert row.went_well("anthropic", "anthropic_messages", MODEL)
     assert row.usage == told.anthropic(answer.usage)
     assert row["usage_source"] == "reported"
+    assert row["tool"] == "anthropic-python"
     assert row.only("finish_reason", "model_served", "max_output_tokens", "message_count", "path") == {
         "finish_reason": "end_turn",
         "model_served": MODEL,

@@ -46,6 +46,7 @@ def test_an_answer_is_booked_as_told_in_both_versions(
     row = booked.row()
     assert row.went_well("gemini", "gemini", MODEL)
     assert row.usage == told.gemini(answer.usage_metadata)
+    assert row["tool"] == "google-genai"
     assert row.only("path", "max_output_tokens", "finish_reason", "model_served") == {
         "path": f"/{version}/models/{MODEL}:generateContent",
         "max_output_tokens": 400,

@@ -36,6 +36,7 @@ def test_a_chat_is_booked_as_told(client: ollama.Client, booked: Booked) -> None
     row = booked.row()
     assert row.went_well("ollama", "ollama_chat", MODEL)
     assert row.usage == told.ollama(answer)
+    assert row["tool"] == "ollama-python"
     assert row.only("path", "finish_reason", "model_served", "max_output_tokens") == {
         "path": "/api/chat",
         "finish_reason": "stop",

@@ -42,6 +42,7 @@ def test_chat_is_booked_as_told(client: openai.OpenAI, booked: Booked) -> None:
     assert (row["model_served"], row["finish_reason"], row["message_count"]) == ("gpt-4o", "stop", 1)
     assert row["path"] == "/v1/chat/completions"
     assert row["user_agent"].startswith("OpenAI/Python")
+    assert row["tool"] == "openai-python"
 
 
 def test_chat_stream_is_booked_as_told(client: openai.OpenAI, booked: Booked) -> None:

@@ -16,6 +16,7 @@ from wellhead.directory import Auth, AuthType, Directory, OnDisconnect, Provider
 from wellhead.errors import Quota, Refused
 from wellhead.gateway.app import GatewayOptions
 from wellhead.limit import Limit
+from wellhead.policy.attribution import How, Rule, Sign
 from wellhead.usage import UsageSource
 
 CHAT = b"/v1/chat/completions"
@@ -808,3 +809,80 @@ async def test_no_key_is_ever_logged_booked_or_repeated() -> None:
                 assert secret not in shown
             assert "wh_" not in told
             assert all(b"wh_" not in request.head for request in server.requests)
+
+
+# Who made the call.
+
+
+async def test_who_made_a_call_is_booked_with_it() -> None:
+    body = b'{"model":"gpt-5","messages":[],"prompt_cache_key":"of-the-body"}'
+    agent = b"x-agent-name: nora"
+    async with WireServer(answer(TOLD, JSON)) as server, running_gateway(sole(server.url)) as gateway:
+        await talk(gateway.port, post(CHAT, body, JSON, b"user-agent: claude-cli/2", agent))
+        await talk(gateway.port, post(CHAT, body, JSON, b"user-agent: own", b"x-session-id: s-1"))
+        first, second = [opening for opening, _ in await gateway.settled(2)]
+        assert (first.tool, first.client, first.agent) == ("openclaw", "openclaw-nora", "nora")
+        assert first.session == "of-the-body"
+        assert (second.tool, second.client, second.agent, second.session) == (None, None, None, "s-1")
+        # What tells who calls is the client's own affair, and goes on.
+        assert agent in server.requests[0].head.lower()
+
+
+async def test_operators_rules_and_names_come_first() -> None:
+    options = GatewayOptions(
+        rules=(Rule("nightly", (Sign(b"x-team", How.MATCHES, "res*"),), client="batch"),),
+        client_names={hashlib.sha256(b"sk-alice").digest(): "alice"},
+    )
+    async with WireServer(answer(TOLD, JSON)) as server:
+        async with running_gateway(sole(server.url), options=options) as gateway:
+            team = b"x-team: Research"
+            await talk(gateway.port, post(CHAT, ASK, JSON, team, b"x-agent-name: nora"))
+            await talk(gateway.port, post(CHAT, ASK, JSON, team, b"authorization: Bearer sk-alice"))
+            first, second = [opening for opening, _ in await gateway.settled(2)]
+            assert (first.tool, first.client, first.agent) == ("nightly", "batch", "nora")
+            assert (second.tool, second.client) == ("nightly", "alice")
+
+
+async def test_no_key_becomes_a_name() -> None:
+    told = [b"x-agent-name: " + KEY, b"x-session-id: Bearer " + KEY, b"originator: " + KEY]
+    async with WireServer(answer(TOLD, JSON)) as server:
+        async with running_gateway(sole(server.url), books=books_with(a_key())) as gateway:
+            await talk(gateway.port, post(CHAT, ASK, JSON, BY_KEY, *told))
+            opening, _ = await gateway.the_call()
+            assert (opening.tool, opening.client, opening.session) == ("openclaw", None, None)
+            assert "wh_" not in repr(opening)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "header", "address"),
+    [
+        (False, b"x-forwarded-for: 203.0.113.9", "127.0.0.1"),
+        (True, b"x-forwarded-for: 203.0.113.9, 10.0.0.1", "203.0.113.9"),
+        (True, b"cf-connecting-ip: 2001:db8::1", "2001:db8::1"),
+        (True, b"x-forwarded-for: unknown", "127.0.0.1"),
+        (True, b"x-real-ip: 203.0.113.9", "127.0.0.1"),
+    ],
+)
+async def test_a_forwarded_address_is_booked_only_where_a_proxy_is_trusted(
+    trusted: bool, header: bytes, address: str
+) -> None:
+    options = GatewayOptions(trust_proxy_headers=trusted)
+    async with WireServer(answer(TOLD, JSON)) as server:
+        async with running_gateway(sole(server.url), options=options) as gateway:
+            await talk(gateway.port, post(CHAT, ASK, JSON, header))
+            assert (await gateway.the_call())[0].client_address == address
+
+
+async def test_wrong_keys_are_held_against_the_same_address() -> None:
+    wrong = b"x-api-key: " + a_secret(9).encode()
+    for trusted in (False, True):
+        options = GatewayOptions(trust_proxy_headers=trusted)
+        async with running_gateway(sole("http://127.0.0.1:1"), options=options) as gateway:
+            for n in (1, 2):
+                said = await talk(
+                    gateway.port, post(CHAT, ASK, JSON, wrong, b"x-forwarded-for: 203.0.113.%d" % n)
+                )
+                assert said.status == 401
+            addresses = {fields["ip"] for event, fields in gateway.log.events if event == "gateway.refused"}
+            assert addresses == ({"203.0.113.1", "203.0.113.2"} if trusted else {"127.0.0.1"})
+            assert set(gateway.app._door._failures) == addresses

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.access import a_secret
+from wellhead.demo.habits import HABITS, Habit
 from wellhead.policy.attribution import (
     HEADS_MAX,
     NAME_MAX,
@@ -157,6 +158,12 @@ def test_every_captured_head_is_expected() -> None:
 )
 def test_what_a_head_says_of_its_tool(headers: dict[str, str], tool: str | None) -> None:
     assert who(**headers).tool == tool
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_the_demo_sends_what_its_history_says(habit: Habit) -> None:
+    head = {"user-agent": habit.user_agent, **habit.headers}
+    assert who(**{header.replace("-", "_"): value for header, value in head.items()}).tool == habit.tool
 
 
 def test_every_rule_is_of_use() -> None:
