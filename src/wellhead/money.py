@@ -25,3 +25,13 @@ def nanousd(usd: int | float | str | Decimal) -> int | None:
         return int(amount.to_integral_value(rounding=ROUND_HALF_UP))
     except (InvalidOperation, ValueError):
         return None
+
+
+def price(count: int, nanousd_per_million: int, per: int = 1_000_000) -> int:
+    """Price a count in nano-dollars, rounding half up.  No other code rounds a product of money.
+
+    `per` says how many counts the price is for where that is not a million.
+    """
+    assert count >= 0
+    assert nanousd_per_million >= 0
+    return (count * nanousd_per_million + per // 2) // per
