@@ -1,6 +1,8 @@
 """Who made a call, by the heads that real clients sent and by an operator's rules."""
 
+import re
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from time import perf_counter_ns
 
@@ -11,10 +13,13 @@ from hypothesis import strategies as st
 from fakes.access import a_secret
 from wellhead.demo.habits import HABITS, Habit
 from wellhead.policy.attribution import (
+    CLAUDE_SESSION,
     HEADS_MAX,
     NAME_MAX,
     NOBODY,
+    REQUEST_ID,
     RULES,
+    SESSION_HEADERS,
     Attribution,
     How,
     Rule,
@@ -326,3 +331,18 @@ def test_it_costs_a_call_next_to_nothing() -> None:
         return (perf_counter_ns() - started) / 1000 / len(heads)
 
     assert min(us_per_call() for _ in range(50)) < 10
+
+
+def test_the_manual_has_every_tool_with_every_sign_in_the_same_order() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "attribution.md").read_text()
+    table = [line.lower() for line in page.splitlines() if line.startswith("| `")]
+    order = [tool for row in table for tool in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
+    assert order == [tool for tool, _ in groupby(rule.tool for rule in RULES)]
+    for rule in RULES:
+        (sign,) = rule.signs
+        rows = [row for row in table if f"`{rule.tool}`" in row.split(" | ")[0]]
+        told = sign.text.strip() or sign.header.decode()
+        assert any(told in row or "the name and a slash" in row for row in rows), (rule.tool, told)
+    for header in (CLAUDE_SESSION, *SESSION_HEADERS, REQUEST_ID):
+        assert f"`{header.decode()}`" in page
+    assert f"{NAME_MAX} characters" in page
