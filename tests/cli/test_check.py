@@ -32,7 +32,7 @@ def test_differences_are_told_and_end_with_1(commands: Commands) -> None:
     assert "provider=nobody" in first
     assert first.split()[-3:] == ["latency_calls", "3", "0"]
     assert second.split()[-3:] == ["ttft_calls", "1", "0"]
-    assert advice == "`wellhead db rebuild` computes the rollups again."
+    assert advice == "`wellhead db rebuild` computes them again."
     commands.well("db", "rebuild")
     assert commands.json("db", "check") == []
 

@@ -51,7 +51,7 @@ def edit(engine: Engine, statement: str) -> None:
 
 def test_what_was_booked_agrees(books: Engine) -> None:
     assert check(books, NOON_US) == []
-    rebuild(books)
+    rebuild(books, NOON_US)
     assert check(books, NOON_US) == []
 
 
@@ -106,6 +106,8 @@ def test_rows_too_many_and_too_few_are_differences(
     edit(books, statement)
     first = check(books, NOON_US)[0]
     assert (first.table, first.figure, first.kept, first.counted) == told
+    rebuild(books, NOON_US)
+    assert check(books, NOON_US) == []
 
 
 def test_nothing_is_changed(books: Engine) -> None:

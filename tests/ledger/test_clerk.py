@@ -284,5 +284,5 @@ def test_whatever_texts_and_counts_come_they_are_booked_and_rebuilding_changes_n
         *(None, None, None),
     )
     before = rollups_of(engine)
-    rebuild(engine)
+    rebuild(engine, NOON_US)
     assert rollups_of(engine) == before

@@ -54,7 +54,7 @@ def test_several_processes_write_one_file_without_errors_or_lost_rows(engine: En
     assert sum(row["calls"] for row in rollups["usage_total"]) == WRITERS * CALLS
     assert sum(row["total_tokens"] for row in rollups["usage_hourly"]) == WRITERS * CALLS * 200
     assert rows_of(engine, "workers") == []
-    rebuild(engine)
+    rebuild(engine, clock_us())
     assert rollups_of(engine) == rollups
 
 
@@ -72,7 +72,7 @@ def test_killing_writers_at_random_moments_loses_no_call_whose_opening_returned(
     assert rows_of(engine, "workers") == []
     rollups = rollups_of(engine)
     assert sum(row["calls"] for row in rollups["usage_total"]) == len(rows)
-    rebuild(engine)
+    rebuild(engine, clock_us())
     assert rollups_of(engine) == rollups
 
 

@@ -74,7 +74,7 @@ def test_rebuilding_changes_nothing(
             clerk.sign_off()
 
         before = rollups_of(engine)
-        rebuild(engine)
+        rebuild(engine, NOON_US)
         assert rollups_of(engine) == before
         engine.dispose()
 
@@ -90,7 +90,7 @@ def test_rebuilding_puts_right_what_was_edited_by_hand(engine: Engine) -> None:
         connection.execute(text("UPDATE usage_hourly SET calls = 99"))
         connection.execute(text("INSERT INTO latency_hourly VALUES (1, 'nobody', '', 1, 1, 1)"))
 
-    rebuild(engine)
+    rebuild(engine, NOON_US)
     assert rollups_of(engine) == before
 
 

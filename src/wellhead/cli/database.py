@@ -27,19 +27,19 @@ def init(config: Config = None, database: Database = None) -> None:
 
 @commands.command()
 def rebuild(config: Config = None, database: Database = None) -> None:
-    """Compute the rollups again from the calls; the figures do not change.
+    """Compute the rollups and what is used of limits again from the calls; the figures do not change.
 
     Example: wellhead db rebuild
     """
     from wellhead.database.engine import make_engine
     from wellhead.database.upgrade import upgrade
-    from wellhead.ledger.rebuild import rebuild as rebuild_rollups
+    from wellhead.ledger.rebuild import rebuild as rebuild_books
 
     url = configured(config, database=database).settings.database
     upgrade(url)
     engine = make_engine(url)
     try:
-        rebuild_rollups(engine)
+        rebuild_books(engine, time.time_ns() // 1000)
     finally:
         engine.dispose()
     print(f"Rebuilt the rollups of {url.removeprefix('sqlite:///')}")
@@ -79,6 +79,6 @@ def check(config: Config = None, database: Database = None, as_json: Json = Fals
             [asdict(one) for one in found], DIFFERENCES, f"All figures of {path} agree with the calls."
         )
         if found:
-            print("`wellhead db rebuild` computes the rollups again.")
+            print("`wellhead db rebuild` computes them again.")
     if found:
         raise typer.Exit(1)

@@ -216,6 +216,12 @@ class Difference:
     counted: tuple[int, int]
     """The same from the calls."""
 
+    @property
+    def remedy(self) -> WindowRow:
+        """What has to be added to put it right."""
+        used, held = (counted - kept for kept, counted in zip(self.kept, self.counted, strict=True))
+        return self.limit_id, self.subject, self.bucket, used, held, 0
+
 
 def differences(connection: sqlite3.Connection, limits: Iterable[Limit], now_us: int) -> list[Difference]:
     """Where the windows that count now do not agree with the calls; reads one state of the books."""

@@ -1,6 +1,6 @@
-"""Makes the rollups anew from the calls.
+"""Makes anew from the calls what was added up: the rollups, and the windows of limits that count.
 
-As rollups are added up by the same function when a call ends, this changes nothing,
+As both are added up by the same functions when a call ends, this changes nothing,
 unless somebody edited the books by hand.  It keeps the write lock until it is done,
 so gateways refuse calls for as long: it is for quiet hours.
 """
@@ -9,13 +9,19 @@ from contextlib import closing
 
 from sqlalchemy import Engine
 
-from wellhead.database import calls, rollups
+from wellhead.database import calls, limit_windows, rollups
+from wellhead.database.directory import load_directory
 from wellhead.database.engine import outages, transaction, writing_connection
 from wellhead.ledger.rollup import tally
 
 
-def rebuild(engine: Engine) -> None:
-    """Put the three rollups back to what the calls say, in one transaction."""
+def rebuild(engine: Engine, now_us: int) -> None:
+    """Put rollups and windows back to what the calls say, in one transaction.
+
+    How many calls did not fit into a limit is in no call, and stays as it is.
+    """
     with outages(), closing(writing_connection(engine)) as connection, transaction(connection):
         rollups.clear(connection)
         rollups.add(connection, tally(calls.all_settled(connection)))
+        wrong = limit_windows.differences(connection, load_directory(connection).limits, now_us)
+        limit_windows.add(connection, [one.remedy for one in wrong])
