@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
+from random import Random
 from time import monotonic, time_ns
 from typing import Any
 
@@ -15,12 +16,12 @@ import pytest
 
 from fakes.load import CHAT, JSON
 from fakes.stand import Stand, a_stand
-from fakes.wire import Exchange, WireClient, answer, post, until
+from fakes.wire import Exchange, WireClient, answer, chunked, post, until
 from wellhead.database import limit_windows
 from wellhead.database.directory import load_directory
 from wellhead.database.engine import make_engine, writing_connection
 from wellhead.database.registry import DatabaseRegistry
-from wellhead.limit import Limit, Measure, Scope, ScopeKind, Window
+from wellhead.limit import Action, Limit, Measure, Scope, ScopeKind, Window
 from wellhead.registry import Actor, NewKey, NewLimit
 
 GATEWAYS = 4
@@ -35,6 +36,8 @@ SAID = b'{"model":"gpt-5","choices":[],"usage":{"prompt_tokens":%d,"completion_t
 USED_UP = SAID % (INPUT_TOKENS, CALL_TOKENS)
 """The upstream uses just what was reserved."""
 SPARING = SAID % (1, 31)
+EVENT = b'data: {"model":"gpt-5","choices":[{"delta":{"content":"so many words"}}]}\n\n'
+SPARING_END = b"data: " + SPARING + b"\n\ndata: [DONE]\n\n"
 PAUSE_S = 0.02
 
 
@@ -226,36 +229,69 @@ async def one_status(client: WireClient, key: bytes) -> int:
     return (await client.answer()).status
 
 
-async def test_killed_gateways_leave_no_hold_and_no_drift() -> None:
-    async with gateways(2) as (stand, registry):
-        stand.upstream.script = pausing(SPARING)
-        tokens = registry.create_limit(BY, NewLimit(Measure.TOTAL_TOKENS, Window.DAY, 10**9, EVERYTHING))
-        places = registry.create_limit(BY, NewLimit(Measure.CONCURRENT_CALLS, Window.TOTAL, 1000, EVERYTHING))
-        over = asyncio.Event()
+def taking_any_time(random: Random) -> Any:
+    """An upstream of which nobody knows when it answers, and how much it says."""
+    whole, in_parts = answer(SPARING, JSON), chunked(*[EVENT] * 20, SPARING_END)
 
-        async def call_and_call() -> None:
+    async def script(exchange: Exchange) -> bool | None:
+        await asyncio.sleep(random.expovariate(1 / PAUSE_S))
+        return await random.choice((whole, in_parts))(exchange)
+
+    return script
+
+
+async def come_and_go(stand: Stand, random: Random, over: asyncio.Event, patience_s: float) -> None:
+    """Call and call again; at some moments of some calls, leave."""
+    while not over.is_set():
+        client: WireClient | None = None
+        try:
+            client = await WireClient.connect(stand.port)
             while not over.is_set():
-                try:
-                    client = await WireClient.connect(stand.port)
-                    while not over.is_set():
-                        await client.send(post(CHAT, ASK, JSON))
-                        await client.answer()
-                except (ConnectionError, asyncio.IncompleteReadError):
-                    await asyncio.sleep(PAUSE_S)
-                finally:
-                    client.close()
+                await client.send(post(CHAT, ASK, JSON))
+                # Most calls are waited for, others at most so long: every moment is one to leave.
+                await asyncio.wait_for(
+                    client.answer(), random.expovariate(1 / patience_s) if random.random() < 0.3 else None
+                )
+        except (OSError, asyncio.IncompleteReadError, TimeoutError):
+            await asyncio.sleep(0)
+        finally:
+            if client is not None:
+                client.reset()
 
-        clients = [asyncio.create_task(call_and_call()) for _ in range(32)]
-        for round_ in range(1, 4):
-            await asyncio.sleep(0.3)  # Calls in every state.
-            os.kill(stand.wellhead.pids[0], signal.SIGKILL)
-            await asyncio.to_thread(stand.wellhead.wait_for_event, "worker.died", round_)
-            await until(lambda: len(stand.wellhead.pids) == 2)
+
+EVERY_KIND = (
+    NewLimit(Measure.TOTAL_TOKENS, Window.DAY, 10**9, EVERYTHING),
+    NewLimit(Measure.CONCURRENT_CALLS, Window.TOTAL, 60, EVERYTHING),
+    NewLimit(Measure.CALLS, Window.MINUTE, 2000, Scope(ScopeKind.MODEL), sliding=True),
+    NewLimit(Measure.OUTPUT_TOKENS, Window.TOTAL, 10**9, Scope(ScopeKind.PROVIDER)),
+    NewLimit(Measure.INPUT_TOKENS, Window.HOUR, 10, Scope(ScopeKind.CLIENT), Action.SHADOW),
+)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(
+    ("processes", "kills"), [(2, 3), pytest.param(4, 20, marks=pytest.mark.soak)], ids=["short", "long"]
+)
+async def test_killed_gateways_leave_no_hold_and_no_drift(processes: int, kills: int) -> None:
+    random = Random(kills)
+    async with gateways(processes) as (stand, registry):
+        stand.upstream.script = taking_any_time(random)
+        limits = [registry.create_limit(BY, new) for new in EVERY_KIND]
+        over = asyncio.Event()
+        clients = [
+            asyncio.create_task(come_and_go(stand, random, over, PAUSE_S)) for _ in range(32 * processes)
+        ]
+        for round_ in range(1, kills + 1):
+            await asyncio.sleep(random.uniform(0.1, 0.6))  # Calls in every state.
+            os.kill(random.choice(stand.wellhead.pids), signal.SIGKILL)
+            await asyncio.to_thread(stand.wellhead.wait_for_event, "worker.died", round_, 30.0)
+            await until(lambda: len(stand.wellhead.pids) == processes, 30)
         over.set()
         await asyncio.gather(*clients)
         path = stand.wellhead.database_path
-        await until(lambda: windows(path, places)[1] == windows(path, tokens)[1] == 0, 30)
-        assert windows(path, tokens)[0] > 0
+        await until(lambda: sum(windows(path, limit)[1] for limit in limits) == 0, 60)
         states = Counter(row["state"] for row in stand.wellhead.calls())
-        assert states["interrupted"] > 0
+        assert states.keys() == {"completed", "aborted", "interrupted", "refused"}
         assert differences(stand) == []
+        assert windows(path, limits[0])[0] > 0
+        assert stand.wellhead.events("settlements_lost") == []
