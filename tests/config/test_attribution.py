@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from fakes.access import a_secret
 from wellhead.config import attribution
 from wellhead.config.attribution import NO_LIST, RULES_MAX
 from wellhead.config.load import Loaded, load
+from wellhead.config.settings import Settings
 from wellhead.errors import ConfigError
 from wellhead.policy.attribution import Attribution, How, Rule, Sign
 from wellhead.usage import NOTHING_ASKED
@@ -105,3 +107,8 @@ def test_a_name_that_may_be_a_key_is_refused_and_not_repeated(tmp_path: Path) ->
     told = problems(tmp_path, yaml)
     assert told.keys() == {"attribution[0].tool"}
     assert a_secret() not in repr(told)
+
+
+def test_rules_reach_the_processes_that_serve_as_they_were_read(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, YAML).settings
+    assert msgspec.json.decode(msgspec.json.encode(settings), type=Settings) == settings

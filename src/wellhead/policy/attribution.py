@@ -172,6 +172,7 @@ AGENT_HEADERS = (b"x-agent-name", b"x-claude-code-agent-id")
 """Who of an instance's agents it is; the first also names the instance."""
 CARRYING_KEYS = (*CREDENTIALS, OWN_HEADER)
 
+_ORDINARY = re.compile(r"[A-Za-z0-9][\w.\-:@/+#]{0,38}")
 _STRANGE = re.compile(r"[^\w.\-:@/+# ]+")
 _KEY = re.compile(r"(?:^|[^A-Za-z0-9])(?:wh_|sk-|eyJ)")
 _LONG_RUN = re.compile(r"[A-Za-z0-9+/=_-]{40}")
@@ -183,6 +184,8 @@ _IDENTIFIERS = re.compile(
 
 def name(text: str) -> str | None:
     """A name as it is kept: bounded, of plain characters; `None` where nothing is left or it may be a key."""
+    if _ORDINARY.fullmatch(text) and not _KEY.search(text):
+        return text  # As nearly all are; it takes a third of the time.
     if looks_secret(text):
         return None
     plain = _STRANGE.sub("_", " ".join(text.split()))[:NAME_MAX].strip()
