@@ -115,7 +115,20 @@ def test_an_endpoint_is_the_path_without_the_providers_prefix() -> None:
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["/v1/chat/../files", "/v1/chat/..", "/v1/chat/./x", "/v1/chat/..\\files", "/v1/chat\\..\\x"]
+    "endpoint",
+    [
+        "/v1/chat/../files",
+        "/v1/chat/..",
+        "/v1/chat/./x",
+        "/v1/chat/..\\files",
+        "/v1/chat\\..\\x",
+        "/v1/chat/..;/files",
+        "/v1/chat/%2e%2e/files",
+        "/v1/chat?/../files",
+        "/v1/chat/\0/files",
+        # Longer than what is booked of a path: nobody sees how it ends.
+        "/v1/chat/" + "a/" * 200,
+    ],
 )
 def test_dots_in_a_path_lead_nobody_past_a_list_of_endpoints(endpoint: str) -> None:
     key = a_key(allowed_endpoints=("/v1/chat*",))
@@ -126,6 +139,18 @@ def test_dots_in_a_path_lead_nobody_past_a_list_of_endpoints(endpoint: str) -> N
         assert ruling is not None
         assert ruling.code == "endpoint_not_allowed"
     assert forbidden_unbooked(DIRECTORY, a_key(), endpoint, "openai") is None
+
+
+def test_dots_in_a_path_lead_nobody_past_a_list_of_models() -> None:
+    key = a_key(allowed_models=("gemini-flash*",))
+    call = an_opening(
+        1,
+        path="/v1beta/models/gemini-flash/../gemini-ultra:generateContent",
+        model="gemini-flash/../gemini-ultra",
+    )
+    ruling = forbidden(DIRECTORY, key, call)
+    assert ruling is not None
+    assert ruling.code == "endpoint_not_allowed"
 
 
 def test_what_is_not_booked_is_held_to_endpoints_and_providers_all_the_same() -> None:

@@ -60,6 +60,22 @@ def test_naming_a_model_without_generating_leaves_no_row(path: str) -> None:
     assert at(path).generates is False
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/chat/completions;/tokenize",
+        "/v1/chat/completions/../completions/tokenize",
+        "/v1/chat/completions#/tokenize",
+        "/v1/chat/completions%2f..%2ftokenize/tokenize",
+        "/v1/chat/completions\0/tokenize",
+        "/v1/chat/completions\\..\\/tokenize",
+        "/api/chat/../show/api/show",
+    ],
+)
+def test_a_path_that_only_ends_as_if_it_did_not_generate_is_booked(path: str) -> None:
+    assert at(path).generates is not False
+
+
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/files", "/v1/chat/completions"])
 def test_only_a_post_generates(path: str) -> None:
     assert at(path, "GET").generates is False

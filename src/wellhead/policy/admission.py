@@ -16,10 +16,13 @@ from wellhead.directory import Directory
 from wellhead.errors import CallerError, Quota, Refused
 from wellhead.limit import Limit, Measure, ScopeKind, Window
 from wellhead.money import NANOUSD_PER_USD
+from wellhead.policy.routing import leads_elsewhere
 from wellhead.policy.windows import LENGTH_US, SECOND_US
 
 HELD_RETRY_S = 1
 """What `Retry-After` says where calls under way may free something at any moment."""
+ENDPOINT_CHARS_MAX = 300
+"""A longer one is none that a list of a key's can allow."""
 MODEL_LISTS = ("/v1/models", "/v1beta/models", "/api/tags")
 """Where clients look what there is, whatever provider they may use of it."""
 NO_BUDGET_STATUS = {"anthropic_messages": 429, "gemini": 429, "gemini_embed": 429}
@@ -106,16 +109,19 @@ def _forbidden_endpoint(directory: Directory, key: Key, endpoint: str) -> Refuse
     project = directory.projects.get(key.project_id) if key.project_id is not None else None
     if project is not None and project.archived_us is not None:
         return Refused("project_archived", 403, "The project of this key is archived")
-    if not allows(key.allowed_endpoints, endpoint) or (
-        key.allowed_endpoints is not None and _leads_elsewhere(endpoint)
-    ):
+    if not allows(key.allowed_endpoints, endpoint) or (_is_restricted(key) and _is_strange(endpoint)):
         return Refused("endpoint_not_allowed", 403, f"This key does not allow {endpoint[:200]}")
     return None
 
 
-def _leads_elsewhere(endpoint: str) -> bool:
-    """Whether an upstream that tidies paths may read another one here (`/v1/chat/../files`)."""
-    return any(segment in (".", "..") for segment in endpoint.replace("\\", "/").split("/"))
+def _is_restricted(key: Key) -> bool:
+    # Gemini names its models in the path, so that a list of models is a list of paths, too.
+    return key.allowed_endpoints is not None or key.allowed_models is not None
+
+
+def _is_strange(endpoint: str) -> bool:
+    """Whether the upstream may read another path, or the books have cut this one before its end."""
+    return len(endpoint) > ENDPOINT_CHARS_MAX or leads_elsewhere(endpoint)
 
 
 def allows(patterns: Patterns, value: str) -> bool:

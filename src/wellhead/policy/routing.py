@@ -60,6 +60,8 @@ NOT_GENERATING = (
     "/api/copy",
     "/api/delete",
 )
+_ODD = frozenset(";?#%\\")
+"""Of these no path of an API is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,19 @@ def family(path: str) -> ProviderType:
     return _family(path) or ProviderType.OPENAI
 
 
+def leads_elsewhere(path: str) -> bool:
+    """Whether an upstream that tidies paths may read another one here.
+
+    `/v1/chat/../files` is the plain case; servers differ in what they make of `/v1/chat/..;/files`, of
+    `/v1/chat/completions;/tokenize`, and of characters that were encoded once more.
+    """
+    return (
+        not path.isprintable()
+        or not _ODD.isdisjoint(path)
+        or any(segment in (".", "..") for segment in path.split("/"))
+    )
+
+
 def _prefixed(directory: Directory, path: str) -> tuple[Provider | None, int]:
     """The provider that a path's first segment names, and the size of that prefix."""
     first, slash, _ = path[1:].partition("/")
@@ -181,7 +196,7 @@ def _gemini_verb(path: str) -> str | None:
 def _read_path(place: Place, method: str) -> Place:
     path = place.path.rstrip("/")
     dialect: str | None
-    if method != "POST" or path.endswith(NOT_GENERATING):
+    if method != "POST" or (path.endswith(NOT_GENERATING) and not leads_elsewhere(place.path)):
         return _with(place, generates=False)
     if (verb := _gemini_verb(place.path)) and (dialect := GEMINI_DIALECTS.get(verb)):
         # `models/M`, `tunedModels/M`, `publishers/google/models/M`
