@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from compile_prices import AUDIO_MS_MIN, KINDS, UNCOUNTED, UNPRICED
+from compile_prices import AUDIO_MS_MIN, KINDS, UNCOUNTED, UNPRICED, _alternatives
 from genai_prices.data import providers
 from genai_prices.types import ModelInfo, Provider, Usage
 
 TARGET = Path(__file__).parent.parent / "tests" / "pricing" / "genai_prices_sample.json"
 CASES = 900
+NAMES = 600
+SUFFIXES = ("", "", "", "-20260708", "-2026-07-08", "-latest", "-preview", "@20260708", "-x", ":free")
 FIRST_PARTIES = ("anthropic", "openai", "google", "deepseek", "x-ai", "mistral", "groq", "openrouter")
 FROM = datetime(2025, 1, 1, tzinfo=UTC)
 DAYS = 800
@@ -38,9 +40,14 @@ def main() -> None:
         case = _case(chance, seller, model)
         if case is not None:
             cases.append(case)
-    document = {"source": "genai-prices", "version": version("genai-prices"), "cases": cases}
+    document = {
+        "source": "genai-prices",
+        "version": version("genai-prices"),
+        "cases": cases,
+        "names": [_name(chance, by_id[chance.choice(FIRST_PARTIES)]) for _ in range(NAMES)],
+    }
     text = msgspec.json.encode(document, order="sorted").replace(b'},{"at":', b'},\n{"at":')
-    TARGET.write_bytes(text + b"\n")
+    TARGET.write_bytes(text.replace(b'],["', b'],\n["') + b"\n")
     sys.stdout.write(f"{TARGET}: {len(cases)} cases\n")
 
 
@@ -78,6 +85,17 @@ def _case(chance: random.Random, seller: Provider, model: ModelInfo) -> dict[str
         case["tier"] = tier
     assert (seller.id, model.id) not in AUDIO_MS_MIN or price.total_price > 0
     return case
+
+
+def _name(chance: random.Random, seller: Provider) -> list[str | None]:
+    """A seller, a name, and which model the package takes it for."""
+    names = [each.equals for m in seller.models for each in _alternatives(m.match) if hasattr(each, "equals")]
+    names += [m.id for m in seller.models]
+    name = chance.choice(names) + chance.choice(SUFFIXES)
+    if chance.random() < 0.1:
+        name = name.upper()
+    found = seller.find_model(name)
+    return [seller.id, name, None if found is None else found.id]
 
 
 def _counts(chance: random.Random, priced: set[str]) -> dict[str, int]:

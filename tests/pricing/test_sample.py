@@ -36,6 +36,17 @@ def test_a_call_costs_what_the_package_says(case: dict[str, Any]) -> None:
     assert off <= Decimal("0.5") * len(quoted.lines) + Decimal("0.01")
 
 
+@pytest.mark.parametrize(("seller", "name", "model"), SAMPLE["names"])
+def test_a_name_is_taken_for_the_same_model(seller: str, name: str, model: str | None) -> None:
+    found = shipped().find(seller, name)
+    if model is not None:
+        assert found is not None
+        assert found[0].model == model
+    elif found is not None and found[0].model.lower() != name.lower():
+        # We also take a model's own id, and take off a date of which the package does not know.
+        assert found[1] in (How.DATED, How.NORMALIZED)
+
+
 def test_the_sample_has_tiers_sizes_and_every_part_in_it() -> None:
     assert {case.get("tier") for case in CASES} == {None, "batch", "flex", "priority", "fast"}
     assert sum(case["usage"]["input_tokens"] > 272_000 for case in CASES) > 100

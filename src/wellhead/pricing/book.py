@@ -1,0 +1,105 @@
+"""The price list that the books go by: implements `wellhead.ports.Prices` on a catalogue."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from wellhead.call import Opening, Settlement
+from wellhead.cost import Costed, CostState, UsedRate
+from wellhead.directory import ProviderType
+from wellhead.money import COST_NANOUSD_MAX
+from wellhead.pricing.catalogue import Catalogue
+from wellhead.pricing.quote import estimate, priced
+from wellhead.pricing.rates import Rate, Sheet
+from wellhead.usage import UsageSource
+
+RATES_REMEMBERED_MAX = 10_000
+
+
+class PriceBook:
+    """Prices calls by one catalogue."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        types: Mapping[str, ProviderType],
+        cost_max_nanousd: int = COST_NANOUSD_MAX,
+    ) -> None:
+        """`types` are those of the providers, by their ids; above `cost_max_nanousd` no call is believed."""
+        self._catalogue = catalogue
+        self._types = types
+        self._cost_max_nanousd = cost_max_nanousd
+        # By the rate's identity: it is as large as it is unchanging.
+        self._used: dict[int, tuple[Rate, UsedRate]] = {}
+
+    def estimate(self, call: Opening, input_tokens: int, output_tokens: int) -> int | None:
+        if call.model is None:
+            return None
+        local = self._types.get(call.provider) is ProviderType.OLLAMA
+        match = self._catalogue.match(call.provider, call.model, call.started_us, local=local)
+        return None if match is None else estimate(match.rate, input_tokens, output_tokens)
+
+    def price(self, call: Opening, end: Settlement) -> Costed | None:
+        if end.usage_source is UsageSource.ABSENT and end.cost_nanousd is None:
+            return None
+        found = priced(
+            self._catalogue,
+            provider=call.provider,
+            provider_type=self._types.get(call.provider, ProviderType.OPENAI),
+            model=call.model,
+            model_served=end.model_served,
+            tier=end.service_tier,
+            usage=end.usage,
+            reported_nanousd=end.cost_nanousd,
+            at_us=call.started_us,
+            dialect=call.dialect,
+            usage_extra=end.usage_extra,
+            cost_max_nanousd=self._cost_max_nanousd,
+        )
+        match = found.match
+        return Costed(
+            state=CostState(found.state.value),
+            reason=found.reason.value,
+            nanousd=found.nanousd,
+            rate=None if match is None else self._kept(match.rate),
+            model=None if match is None else match.key,
+            how=None if match is None else match.how.value,
+            trouble=found.trouble,
+        )
+
+    def _kept(self, rate: Rate) -> UsedRate:
+        known = self._used.get(id(rate))
+        if known is None:
+            if len(self._used) >= RATES_REMEMBERED_MAX:
+                self._used.clear()
+            known = self._used[id(rate)] = (rate, _used(rate))
+        return known[1]
+
+
+def _used(rate: Rate) -> UsedRate:
+    prices = msgspec.json.encode(
+        {
+            "sheets": _sheets(rate.sheets),
+            "tiers": {
+                name: [{"since_us": one.since_us, "sheets": _sheets(one.sheets)} for one in some]
+                for name, some in rate.tiers.items()
+            },
+            "hours": None if rate.hours is None else [rate.hours.from_s, rate.hours.until_s],
+            "family": rate.family.value,
+            "uncounted": rate.uncounted,
+            "audio_ms_min": rate.audio_ms_min,
+        },
+        order="sorted",
+    )
+    head = (rate.key, rate.source, rate.provider, rate.model, rate.since_us, rate.until_us)
+    digest = hashlib.sha256(msgspec.json.encode(head) + prices).digest()
+    return UsedRate(digest, *head, prices.decode())
+
+
+def _sheets(sheets: tuple[Sheet, ...]) -> list[Any]:
+    return [
+        {"above": one.above, "prices": {kind.value: price for kind, price in one.prices.items()}}
+        for one in sheets
+    ]
