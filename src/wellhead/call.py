@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
+from wellhead.cost import CostState
 from wellhead.usage import NO_USAGE, Usage, UsageSource
 
 
@@ -87,7 +88,11 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     usage_source: UsageSource = UsageSource.ABSENT
     usage_extra: str | None = None
     cost_nanousd: int | None = None
-    """What the provider itself says it cost; prices from tables come later."""
+    """What the provider itself says it cost, until the books price it."""
+    cost_state: CostState | None = None
+    """`None` until the books price it."""
+    rate_id: int | None = None
+    """The number in the books of the rate that priced it."""
     latency_us: int | None = None
     upstream_latency_us: int | None = None
     """Until the upstream's response head was there."""

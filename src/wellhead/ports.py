@@ -4,12 +4,14 @@ Each has at least two implementations (the real one and the tests' fake), and
 one contract suite that runs against all of them.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from wellhead.call import Opening, Settlement
+from wellhead.cost import Costed
 from wellhead.directory import Directory
+from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Question
 
 Headers = list[tuple[bytes, bytes]]
 """Header lines in the order they came; names in lower case, values as raw bytes."""
@@ -93,6 +95,18 @@ class UpstreamResponse(Protocol):
         ...
 
 
+class Prices(Protocol):
+    """What calls cost.  Pure: neither waits nor raises."""
+
+    def estimate(self, call: Opening, input_tokens: int, output_tokens: int) -> int | None:
+        """Nano-dollars that so many tokens of a call cost at most; `None` where no price is known."""
+        ...
+
+    def price(self, call: Opening, end: Settlement) -> Costed | None:
+        """Price a call that ended; `None` where there is nothing to price."""
+        ...
+
+
 class Upstream(Protocol):
     """The way to upstreams."""
 
@@ -114,6 +128,43 @@ class Reports(Protocol):
 
     def qs_metrics(self, since_us: int | None, until_us: int | None, model: str | None) -> Mapping[str, Any]:
         """System A's `/_qs/metrics`: totals, models and hours of the calls that ended in [since, until)."""
+        ...
+
+    def usage(self, question: Question) -> Sequence[Line]:
+        """Sums over the calls that ended, by slot; raises `TooManyLines`."""
+        ...
+
+    def histograms(self, question: Question) -> Mapping[tuple[int, tuple[Key, ...]], Histogram]:
+        """How long the calls of each line took, by slot and keys; for the `HISTOGRAMMED` dimensions alone."""
+        ...
+
+    def exchange(self, since_us: int | None, until_us: int | None) -> Exchange:
+        """What system C's metrics are made of, over the calls that ended in [since, until)."""
+        ...
+
+    def call_times(self) -> tuple[int | None, int | None]:
+        """When the first and the last call in the books began; `None` when they are empty."""
+        ...
+
+    def call(self, id_: int) -> CallRow | None:
+        """A call by its id, pending or not; `None` if there is none."""
+        ...
+
+    def calls(
+        self, wanted: CallFilter, *, count: int, offset: int = 0, before: int | None = None
+    ) -> Sequence[CallRow]:
+        """Calls that match by their ids, the newest first, after `offset` others; with ids below `before`."""
+        ...
+
+    def ended_calls(
+        self,
+        since_us: int | None,
+        until_us: int | None,
+        *,
+        count: int,
+        after: tuple[int, int] | None = None,
+    ) -> Sequence[CallRow]:
+        """Calls that ended in [since, until), the last first; after one by its `finished_us` and `id`."""
         ...
 
     def check(self) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from fakes.books import NOON_US, an_opening
 from wellhead.call import CallState, Opening, Settlement
+from wellhead.cost import CostState
 from wellhead.database import calls
 from wellhead.database.engine import writing_connection
 from wellhead.usage import Usage, UsageSource
@@ -40,6 +41,7 @@ def a_full_settlement() -> Settlement:
         "incomplete": True,
         "usage": Usage(*range(100, 113)),
         "usage_source": UsageSource.ESTIMATED,
+        "cost_state": CostState.PENDING,
         "trouble": ("one", "two"),
     }
     return Settlement(**{**numbered(Settlement), **changes})  # type: ignore[arg-type]

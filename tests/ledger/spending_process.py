@@ -9,20 +9,16 @@ import asyncio
 import sys
 
 from fakes.books import a_settlement, an_opening
+from fakes.prices import CENT, CentPerToken
 from wellhead.database.engine import make_engine
 from wellhead.errors import Refused
 from wellhead.ledger.clerk import Rules
 from wellhead.ledger.writer import Writer
 from wellhead.usage import Usage
 
-CENT = 10_000_000
 RESERVED = (1, 3)
 CALL_NANOUSD = sum(RESERVED) * CENT
 ALL_OF_IT = a_settlement(usage=Usage(input_tokens=1, output_tokens=3, total_tokens=4))
-
-
-def a_cent_per_token(_provider: str, _model: str | None, input_tokens: int, output_tokens: int) -> int:
-    return (input_tokens + output_tokens) * CENT
 
 
 async def spend(writer: Writer, calls: int) -> int:
@@ -41,7 +37,7 @@ async def spend(writer: Writer, calls: int) -> int:
 
 def main() -> None:
     engine = make_engine(sys.argv[1])
-    writer = Writer(engine, rules=Rules(quote=a_cent_per_token))
+    writer = Writer(engine, rules=Rules(prices=CentPerToken()))
     writer.start()
     sys.stdout.write(f"{asyncio.run(spend(writer, int(sys.argv[2])))}\n")
     writer.close()

@@ -13,18 +13,19 @@ from msgspec import structs
 from sqlalchemy import Engine, text
 
 from fakes.books import NOON_US, a_settlement, an_opening, books_on_disk, rows_of
+from fakes.prices import CENT, CentPerToken
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.database import limit_windows
 from wellhead.database.engine import writing_connection
 from wellhead.database.registry import DatabaseRegistry
 from wellhead.errors import BooksUnavailable, CallerError, Refused
 from wellhead.ledger import clerk as clerk_module
-from wellhead.ledger.clerk import PRUNE_US, Clerk, Rules
+from wellhead.ledger.clerk import NO_PRICES, PRUNE_US, Clerk, Rules
 from wellhead.ledger.processes import this_process
 from wellhead.ledger.writer import Writer
 from wellhead.limit import Action, Limit, Measure, Scope, ScopeKind, Window
 from wellhead.money import COST_NANOUSD_MAX
-from wellhead.policy.limits import Quote
+from wellhead.ports import Prices
 from wellhead.registry import Actor, Issued, NewKey, NewLimit
 from wellhead.usage import COUNT_MAX, Usage, UsageSource
 
@@ -33,12 +34,7 @@ ELSEWHERE = replace(HERE, host="elsewhere")
 BY = Actor("tests")
 EVERYTHING = Scope(ScopeKind.GLOBAL)
 HOUR_US = 3_600_000_000
-CENT = 10_000_000
 NOTHING_SAID = a_settlement(usage=Usage(), usage_source=UsageSource.ABSENT, upstream_latency_us=5)
-
-
-def a_cent_per_token(_provider: str, model: str | None, input_tokens: int, output_tokens: int) -> int | None:
-    return None if model == "unpriced" else (input_tokens + output_tokens) * CENT
 
 
 class Clock:
@@ -111,12 +107,12 @@ def desk(engine: Engine) -> Iterator[Desk]:
 
 @pytest.fixture
 def priced(engine: Engine) -> Iterator[Desk]:
-    yield from a_desk(engine, a_cent_per_token)
+    yield from a_desk(engine, CentPerToken())
 
 
-def a_desk(engine: Engine, quote: Quote | None = None, process: Any = HERE) -> Generator[Desk, None, None]:
+def a_desk(engine: Engine, prices: Prices = NO_PRICES, process: Any = HERE) -> Generator[Desk, None, None]:
     clock = Clock()
-    clerk = Clerk(engine, clock.now_us, process, Rules(quote=quote) if quote else Rules())
+    clerk = Clerk(engine, clock.now_us, process, Rules(prices=prices))
     clerk.sign_on()
     yield Desk(engine, clock, DatabaseRegistry(engine, no_vault, clock.now_us), clerk)
     clerk.sign_off()
@@ -365,14 +361,11 @@ def test_what_clients_ask_for_never_overflows_what_limits_count(desk: Desk) -> N
     assert desk.differences() == []
 
 
-def test_a_price_beyond_belief_is_booked_as_the_most_that_is_believed(priced: Desk) -> None:
+def test_a_price_beyond_belief_is_held_as_the_most_that_is_believed(priced: Desk) -> None:
     priced.limit(CENT, Measure.COST, action=Action.SHADOW)
     call = priced.call(hold_input_tokens=1, hold_output_tokens=COUNT_MAX)
     assert priced.open(call) == [None]
     assert priced.row(call)["hold_nanousd"] == COST_NANOUSD_MAX
-
-    priced.settle(call, end=a_settlement(usage=Usage(input_tokens=1, output_tokens=COUNT_MAX)))
-    assert priced.row(call)["cost_nanousd"] == COST_NANOUSD_MAX
 
 
 ENDS = {
@@ -678,7 +671,7 @@ KINDS: Sequence[Callable[[Desk, int], Limit]] = (
 @given(steps=STEPS)
 def test_windows_always_say_what_the_calls_say(steps: list[Step], tmp_path_factory: Any) -> None:
     engine = books_on_disk(tmp_path_factory.mktemp("books"))
-    desks = a_desk(engine, a_cent_per_token)
+    desks = a_desk(engine, CentPerToken())
     desk = next(desks)
     under_way: list[Opening] = []
     limits: list[Limit] = []
@@ -697,7 +690,7 @@ def test_windows_always_say_what_the_calls_say(steps: list[Step], tmp_path_facto
                 end = structs.replace(NOTHING_SAID, response_bytes=n * 10, state=CallState.ABORTED)
                 desk.settle(under_way.pop(n % len(under_way)), end=end)
             case "interrupt":
-                other = desk.another_clerk(quote=a_cent_per_token)
+                other = desk.another_clerk(prices=CentPerToken())
                 other.book([an_opening(other.next_id(), hold_input_tokens=n, hold_output_tokens=n)], [])
                 other.sign_off()
             case "limit":
@@ -711,3 +704,55 @@ def test_windows_always_say_what_the_calls_say(steps: list[Step], tmp_path_facto
         assert desk.differences() == []
     desks.close()
     engine.dispose()
+
+
+# Costs.
+
+
+def test_a_call_is_priced_when_it_is_settled_and_its_pricing_is_on_record(priced: Desk) -> None:
+    calls = [priced.call() for _ in range(3)]
+    priced.open(*calls)
+    priced.settle(*calls)
+    priced.settle(*calls)
+
+    row = priced.row(calls[0])
+    (rate,) = rows_of(priced.engine, "rates")
+    assert (row["cost_nanousd"], row["cost_state"], row["rate_id"]) == (200 * CENT, "priced", rate["id"])
+    audits = rows_of(priced.engine, "cost_audits")
+    assert [audit["call_id"] for audit in audits] == [call.id for call in calls]
+    assert {(a["number"], a["reason"], a["cost_nanousd"], a["rate_id"]) for a in audits} == {
+        (0, "settled", 200 * CENT, rate["id"])
+    }
+    (total,) = rows_of(priced.engine, "usage_total")
+    assert (total["priced_calls"], total["cost_nanousd"]) == (3, 600 * CENT)
+
+
+def test_a_call_without_a_price_waits_for_one_and_is_not_taken_to_be_free(priced: Desk) -> None:
+    call = priced.call(model="unpriced")
+    priced.open(call)
+    priced.settle(call)
+
+    row = priced.row(call)
+    assert (row["cost_nanousd"], row["cost_state"], row["rate_id"]) == (None, "pending", None)
+    (audit,) = rows_of(priced.engine, "cost_audits")
+    assert (audit["reason"], audit["cost_nanousd"]) == ("no_price", None)
+
+
+def test_what_the_provider_says_it_cost_counts(priced: Desk) -> None:
+    call = priced.call()
+    priced.open(call)
+    priced.settle(call, end=a_settlement(cost_nanousd=7))
+
+    assert (priced.row(call)["cost_nanousd"], priced.row(call)["cost_state"]) == (7, "priced")
+    (audit,) = rows_of(priced.engine, "cost_audits")
+    assert (audit["reason"], audit["rate_id"]) == ("reported", None)
+
+
+def test_a_refused_call_and_one_without_usage_have_no_pricing(priced: Desk) -> None:
+    priced.limit(1)
+    call = priced.call()
+    priced.open(call, priced.call())
+    priced.settle(call, end=NOTHING_SAID)
+
+    assert priced.row(call)["cost_state"] == "unpriceable"
+    assert rows_of(priced.engine, "cost_audits") == []

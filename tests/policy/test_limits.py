@@ -30,12 +30,12 @@ EVERY = tuple(Measure)
 TOKENS = (Measure.INPUT_TOKENS, Measure.OUTPUT_TOKENS, Measure.TOTAL_TOKENS)
 
 
-def quote(_provider: str, model: str | None, input_tokens: int, output_tokens: int) -> int | None:
+def quote(call: Opening, input_tokens: int, output_tokens: int) -> int | None:
     """A token read costs 3 nano-dollars and one written 15, whatever the model, if there is one."""
-    return None if model is None else 3 * input_tokens + 15 * output_tokens
+    return None if call.model is None else 3 * input_tokens + 15 * output_tokens
 
 
-def no_quote(_provider: str, _model: str | None, _input: int, _output: int) -> None:
+def no_quote(_call: Opening, _input: int, _output: int) -> None:
     return None
 
 
@@ -158,7 +158,7 @@ def test_a_call_that_says_nothing_of_its_size_reserves_nothing_of_it() -> None:
 
 
 def test_no_client_can_ask_for_so_much_that_sums_do_not_fit_into_64_bits() -> None:
-    def dear(_provider: str, _model: str | None, input_tokens: int, output_tokens: int) -> int:
+    def dear(_call: Opening, input_tokens: int, output_tokens: int) -> int:
         return 10**9 * (input_tokens + output_tokens)
 
     asking = an_opening(1, hold_input_tokens=2**53, hold_output_tokens=2**53)

@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 from wellhead.call import CallState, Opening, Settlement
+from wellhead.cost import CostState
 from wellhead.database.bulk import Bulk, Row, Sparse, placeholders
 from wellhead.database.schema import TOKEN_COLUMNS, calls
 from wellhead.usage import Usage, UsageSource
@@ -30,8 +31,9 @@ _OPENING_RARE = ("agent", "message_id", "origin", "project_id", "key_id", *_HOLD
 _SETTLEMENT = (
     *("finished_us", "status_code", "finish_reason", "upstream_request_id", "model_served", "service_tier"),
     *("latency_us", "upstream_latency_us", "ttft_us", "response_bytes", "attempts"),
+    *("cost_nanousd", "rate_id"),
 )
-_SETTLEMENT_RARE = ("error_code", "error_message", "usage_extra", "cost_nanousd", *_HOLDS)
+_SETTLEMENT_RARE = ("error_code", "error_message", "usage_extra", *_HOLDS)
 _USAGE = TOKEN_COLUMNS[:6] + TOKEN_COLUMNS[10:11]
 _USAGE_RARE = tuple(name for name in TOKEN_COLUMNS if name not in _USAGE)
 
@@ -160,6 +162,8 @@ def _settled_row(opening: Opening, settlement: Settlement) -> Row:
 
 
 def _cost_state(settlement: Settlement) -> str:
+    if settlement.cost_state is not None:
+        return settlement.cost_state.value
     if settlement.cost_nanousd is not None:
         return "priced"
     return "unpriceable" if settlement.usage_source is UsageSource.ABSENT else "pending"
@@ -180,5 +184,6 @@ def _settlement(values: dict[str, Any]) -> Settlement:
         usage_source=UsageSource(values["usage_source"]),
         trouble=tuple(values["trouble"].split(TROUBLE_SEPARATOR)) if values["trouble"] else (),
         request_bytes=values["request_bytes"],
+        cost_state=CostState(values["cost_state"]),
         **{name: values[name] for name in _SETTLEMENT + _SETTLEMENT_RARE},
     )

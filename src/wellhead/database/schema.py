@@ -337,7 +337,6 @@ cost_audits = Table(
     Column("reason", Text, nullable=False),
     Column("cost_state", Text, nullable=False),
     Column("cost_nanousd", BigInteger),
-    Column("source", Text, nullable=False),
     Column("rate_id", BigInteger),
     Column("model", Text),
     Column("how", Text),

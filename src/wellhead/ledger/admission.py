@@ -24,15 +24,11 @@ from wellhead.errors import CallerError, Refused
 from wellhead.limit import Action, Limit, Measure, Window
 from wellhead.policy import admission, windows
 from wellhead.policy.admission import Shortage
-from wellhead.policy.limits import Limits, Met, Quote, given_back, kept, priced, taken, with_holds
+from wellhead.policy.limits import Limits, Met, Quote, given_back, kept, taken, with_holds
 
 WindowRow = tuple[int, str, int, int, int, int]
 """Limit, subject, bucket; added to used, held, exceeded."""
 Say = Callable[..., object]
-
-
-def no_price(_provider: str, _model: str | None, _input: int, _output: int) -> None:
-    """The quote of whoever knows no prices."""
 
 
 @dataclass(slots=True)
@@ -159,16 +155,7 @@ class Admission:
         return decision
 
     def with_kept(self, call: Opening, end: Settlement) -> Settlement:
-        """The end, with what it keeps of the call's hold, and its price if there is one to be had."""
-        usage = end.usage
-        if (
-            end.cost_nanousd is None
-            and self._quote is not no_price
-            and usage.input_tokens is not None
-            and usage.output_tokens is not None
-        ):
-            price = priced(self._quote, call, usage.input_tokens, usage.output_tokens)
-            end = end if price is None else replace(end, cost_nanousd=price)
+        """The end, with what it keeps of the call's hold."""
         hold = kept(call, end, self._quote, self._charge_interrupted)
         if hold == (None, None, None):
             return end

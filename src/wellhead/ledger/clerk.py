@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from msgspec import structs
 from sqlalchemy import Engine
 
-from wellhead.call import Opening
-from wellhead.database import calls, key_use, limit_windows, rollups, workers
+from wellhead.call import Opening, Settlement
+from wellhead.cost import Costed
+from wellhead.database import calls, costs, key_use, limit_windows, rollups, workers
 from wellhead.database.bulk import Row
 from wellhead.database.calls import Settled
 from wellhead.database.directory import AskVaults, is_current, load_directory, no_vaults
@@ -21,13 +23,13 @@ from wellhead.database.rollups import Rollup
 from wellhead.database.workers import Process, Worker
 from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable
-from wellhead.ledger.admission import Admission, Decision, Plan, Say, WindowRow, no_price
+from wellhead.ledger.admission import Admission, Decision, Plan, Say, WindowRow
 from wellhead.ledger.fit import fitted_opening, fitted_settlement
 from wellhead.ledger.ids import Ids, slot_of
 from wellhead.ledger.processes import is_running
 from wellhead.ledger.recovery import BEAT_US, CALLS_PER_TRANSACTION, IDLE_BEAT_US, interrupt, recover
 from wellhead.ledger.rollup import tally
-from wellhead.policy.limits import Quote
+from wellhead.ports import Prices
 
 PRUNE_US = 600_000_000
 """How often windows that count no more are cleared away..."""
@@ -35,6 +37,8 @@ PRUNE_ROWS = 500
 """...how many rows are looked at in one transaction..."""
 PRUNE_STEPS = 40
 """...and how many transactions there are at a time, until all rows were looked at."""
+GUARDED = "guard"
+"""The reason of a cost that nobody believes."""
 KEY_USE_US = 1_000_000
 """A key's last use is written down at most this often."""
 
@@ -54,13 +58,25 @@ class _Ends:
     rows: Sequence[Row]
     windows: Sequence[WindowRow]
     rollup: Rollup
+    audits: Sequence[Row]
 
 
 class _RegistryMoved(Exception):
     """The Directory is not the present one any more."""
 
 
+class NoPrices:
+    """Knows none: what a provider says itself counts, everything else waits for a price."""
+
+    def estimate(self, call: Opening, input_tokens: int, output_tokens: int) -> None:  # noqa: ARG002
+        return None
+
+    def price(self, call: Opening, end: Settlement) -> None:  # noqa: ARG002
+        return None
+
+
 NOBODY = Directory()
+NO_PRICES = NoPrices()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +87,7 @@ class Rules:
     """The part of the Directory that comes from the configuration."""
     vaults: AskVaults = no_vaults
     """What opens the credentials, asked for with every new Directory."""
-    quote: Quote = no_price
+    prices: Prices = NO_PRICES
     charge_interrupted: bool = False
     """What a call of a worker that died held stays charged, instead of being released."""
 
@@ -105,6 +121,8 @@ class Clerk:
         self._rules = rules
         self._say = say
         self._admission = self._admission_of(rules.directory)
+        self._rate_ids: dict[bytes, int] = {}
+        """The numbers of rates in the file that the connection writes to."""
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         """Which file the connection writes to."""
@@ -159,13 +177,17 @@ class Clerk:
             (self._open.get(opening.id) or fitted_opening(opening), fitted_settlement(end))
             for opening, end in {pair[0].id: pair for pair in reversed(settled)}.values()
         ]
+        costed = self._costed(once)
         exact = False
         while True:
             own = [opening for opening in openings if slot_of(opening.id) == self.worker.slot]
-            ends = [(opening, self._admission.with_kept(opening, end)) for opening, end in once]
+            ends = [
+                (opening, self._admission.with_kept(opening, self._with_cost(end, costed.get(opening.id))))
+                for opening, end in once
+            ]
             plan = self._admission.plan(own, self._now_us())
             try:
-                decision = self._book(plan, ends, exact)
+                decision = self._book(plan, ends, costed, exact)
             except _RegistrationLost:
                 self.sign_on()
             except _SomeWereSettled:
@@ -242,12 +264,14 @@ class Clerk:
         finally:
             self.hang_up()
 
-    def _book(self, plan: Plan, settled: Sequence[Settled], exact: bool) -> Decision:
+    def _book(
+        self, plan: Plan, settled: Sequence[Settled], costed: Mapping[int, Costed], exact: bool
+    ) -> Decision:
         # All that can be computed beforehand is, since other processes wait for the lock.
         new = {call.id for call in plan.free} | {call.id for call, _ in plan.limited} | plan.rulings.keys()
         earlier = [pair for pair in settled if pair[0].id not in new]
         at_once = [pair for pair in settled if pair[0].id in new]
-        free_rows, ends = calls.pending_rows(self.worker.slot, plan.free), self._ends(earlier)
+        free_rows, ends = calls.pending_rows(self.worker.slot, plan.free), self._ends(earlier, costed)
         with self._connected() as connection, transaction(connection):
             if not is_current(connection, self.directory):
                 raise _RegistryMoved
@@ -258,7 +282,7 @@ class Clerk:
                 raise _RegistrationLost
             if exact:
                 pending = calls.pending_among(connection, [opening.id for opening, _ in earlier])
-                ends = self._ends([pair for pair in earlier if pair[0].id in pending])
+                ends = self._ends([pair for pair in earlier if pair[0].id in pending], costed)
             # What ended makes room before anybody asks for some.
             limit_windows.add(connection, ends.windows)
             decision = self._admission.decide(connection, plan, now_us)
@@ -270,6 +294,7 @@ class Clerk:
                 raise _SomeWereSettled
             limit_windows.add(connection, decision.rows)
             rollups.add(connection, ends.rollup)
+            costs.note(connection, ends.audits)
             # A client that left while its call was being booked: open and over in one batch.
             over = [(admitted[opening.id], end) for opening, end in at_once if opening.id in admitted]
             if over or refused:
@@ -281,8 +306,33 @@ class Clerk:
         self._keys_used.update(used)
         return decision
 
-    def _ends(self, settled: Sequence[Settled]) -> "_Ends":
-        return _Ends(calls.settled_rows(settled), self._admission.settled(settled), tally(settled))
+    def _ends(self, settled: Sequence[Settled], costed: Mapping[int, Costed]) -> "_Ends":
+        audits = [
+            costs.audit_row(opening.id, end.finished_us, costed[opening.id], end.rate_id)
+            for opening, end in settled
+            if opening.id in costed
+        ]
+        return _Ends(calls.settled_rows(settled), self._admission.settled(settled), tally(settled), audits)
+
+    def _costed(self, settled: Sequence[Settled]) -> dict[int, Costed]:
+        """What calls that ended cost, by their ids; rates that are used for the first time are booked."""
+        found = {call.id: cost for call, end in settled if (cost := self._rules.prices.price(call, end))}
+        used = {cost.rate.digest: cost.rate for cost in found.values() if cost.rate is not None}
+        new = {digest: rate for digest, rate in used.items() if digest not in self._rate_ids}
+        if new:
+            with self._connected() as connection, transaction(connection):
+                ids = {key: costs.rate_id(connection, rate, self._now_us()) for key, rate in new.items()}
+            self._rate_ids.update(ids)
+        for call_id, cost in found.items():
+            if cost.reason == GUARDED:
+                self._say("cost.guard", call_id=call_id, model=cost.model)
+        return found
+
+    def _with_cost(self, end: Settlement, cost: Costed | None) -> Settlement:
+        if cost is None:
+            return end
+        rate_id = None if cost.rate is None else self._rate_ids[cost.rate.digest]
+        return structs.replace(end, cost_nanousd=cost.nanousd, cost_state=cost.state, rate_id=rate_id)
 
     def _keys_just_used(self, admitted: Iterable[Opening], now_us: int) -> list[tuple[int, int]]:
         keys = {call.key_id for call in admitted if call.key_id is not None}
@@ -294,7 +344,8 @@ class Clerk:
         self._admission = self._admission_of(replace(registry, providers=fixed.providers, sole=fixed.sole))
 
     def _admission_of(self, directory: Directory) -> Admission:
-        return Admission(directory, self._rules.quote, self._rules.charge_interrupted, self._say)
+        rules = self._rules
+        return Admission(directory, rules.prices.estimate, rules.charge_interrupted, self._say)
 
     def _silent_us(self, now_us: int) -> int:
         # A clock that was set back counts as silence too: better one heartbeat too many.
@@ -307,6 +358,7 @@ class Clerk:
                 if self._connection is None:
                     self._connection = writing_connection(self._engine)
                     self._file = file_of(self._engine)
+                    self._rate_ids.clear()
                 elif file_of(self._engine) != self._file:
                     # SQLite would go on writing to the file that nobody can find any more.
                     self._beaten_us = 0  # In another file this worker is not registered.

@@ -32,8 +32,8 @@ HOLD_TOKENS_MAX = 2**31
 CALLERS_REMEMBERED = 4096
 """Whose limits are not looked for again."""
 
-Quote = Callable[[str, str | None, int, int], int | None]
-"""Provider, model, input and output tokens to nano-dollars; `None` where there is no price."""
+Quote = Callable[[Opening, int, int], int | None]
+"""A call, input and output tokens to nano-dollars; `None` where there is no price."""
 
 Met = tuple[Limit, str]
 """A limit that applies to a call, and the subject it counts it under."""
@@ -104,7 +104,7 @@ def with_holds(call: Opening, met: Sequence[Met], quote: Quote) -> tuple[int | N
 
 def priced(quote: Quote, call: Opening, input_tokens: int, output_tokens: int) -> int | None:
     """What tokens of a call cost, if there is a price; never more than is believed of one call."""
-    price = quote(call.provider, call.model, input_tokens, output_tokens)
+    price = quote(call, input_tokens, output_tokens)
     return None if price is None else min(price, COST_NANOUSD_MAX)
 
 

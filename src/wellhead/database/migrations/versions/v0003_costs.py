@@ -35,7 +35,6 @@ def upgrade() -> None:
         _required("at_us", sa.BigInteger()),
         *(_required(name, sa.Text()) for name in ("reason", "cost_state")),
         sa.Column("cost_nanousd", sa.BigInteger()),
-        _required("source", sa.Text()),
         sa.Column("rate_id", sa.BigInteger()),
         *(sa.Column(name, sa.Text()) for name in ("model", "how", "trouble")),
         sa.PrimaryKeyConstraint("call_id", "number"),
