@@ -13,7 +13,9 @@ The end of a process, whichever signal asked for it::
 
 import asyncio
 import contextlib
+import functools
 import gc
+import json
 import math
 import secrets
 import signal
@@ -31,6 +33,7 @@ from wellhead.config.settings import Settings
 from wellhead.directory import Directory
 from wellhead.limit import Measure, Scope, ScopeKind, Window
 from wellhead.logs import Log
+from wellhead.money import nanousd
 from wellhead.registry import NewLimit
 from wellhead.version import version
 
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from wellhead.control.options import ControlOptions
+    from wellhead.pricing.book import PriceBook
     from wellhead.vault import Vault
 
 SESSIONS_FILE = ".wellhead-session-secret"
@@ -156,6 +160,7 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
     rules = Rules(
         directory=providers,
         vaults=lambda: vaults(settings),
+        prices=price_book(settings, providers),
         charge_interrupted=settings.limits.charge_interrupted,
     )
     books = Writer(engine, now_us=clock.now_us, rules=rules, say=_say(log))
@@ -170,6 +175,8 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
             require_key=settings.gateway.requires_key,
             client_names={bytes.fromhex(hash_): name for hash_, name in settings.gateway.client_names},
             allowed_origins=settings.gateway.allowed_origins,
+            rules=settings.attribution,
+            trust_proxy_headers=settings.gateway.trust_proxy_headers,
             count_tokens=None if settings.limits.vocabulary is None else counting(settings.limits.vocabulary),
             output_tokens_ceiling=settings.limits.output_tokens_ceiling,
         ),
@@ -297,6 +304,26 @@ def directory(settings: Settings) -> Directory:
     return Directory(providers=settings.providers)
 
 
+def price_book(settings: Settings, providers: Directory) -> "PriceBook":
+    """What calls cost: the operator's prices, then those that came with the program."""
+    from wellhead.pricing import overrides as own
+    from wellhead.pricing.book import PriceBook
+    from wellhead.pricing.catalogue import Catalogue
+    from wellhead.pricing.layer import EMPTY
+    from wellhead.pricing.shipped import shipped
+
+    pricing = settings.pricing
+    layers = [own.from_entries(json.loads(settings.prices)).layer] if settings.prices else []
+    layers += [own.from_json(pricing.overrides).layer] if pricing.overrides else []
+    layer = functools.reduce(own.both, layers) if layers else EMPTY
+    aliases = own.BUILT_IN_ALIASES
+    if pricing.aliases:
+        aliases, _ = own.aliases_from_json(pricing.aliases)
+    types = {provider.id: provider.type for provider in providers.providers}
+    catalogue = Catalogue(shipped(), overrides=layer, aliases=aliases)
+    return PriceBook(catalogue, types, nanousd(pricing.cost_max_usd) or 0)
+
+
 def vaults(settings: Settings) -> "list[Vault]":
     """What opens the credentials: with the key in use, and with the one that is taking its place."""
     from wellhead.master_key import keys_in_files
@@ -328,7 +355,7 @@ def _say(log: Log) -> Callable[..., None]:
     """The books' own events, as the log names them."""
 
     def say(event: str, /, **facts: object) -> None:
-        name = f"books.{event}"
+        name = event if "." in event else f"books.{event}"
         log.warning(name, **facts)
 
     return say

@@ -154,6 +154,10 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
         "WELLHEAD_LIMITS__VOCABULARY": "/srv/o200k_base.tiktoken",
         "WELLHEAD_LIMITS__CHARGE_INTERRUPTED": "true",
         "WELLHEAD_MASTER_KEY": MASTER_KEY,
+        "WELLHEAD_PRICES": "[{model: llama, input: 0, output: 0, since: 2026-01-01}]",
+        "WELLHEAD_PRICING__OVERRIDES": '{"gpt-5": {"input": 1.25, "output": 10}}',
+        "WELLHEAD_PRICING__ALIASES": '{"my-": "gpt-5"}',
+        "WELLHEAD_PRICING__COST_MAX_USD": "250",
         "WELLHEAD_LOG__LEVEL": "warning",
         "WELLHEAD_LOG__FORMAT": "json",
         "WELLHEAD_DATABASE": "/srv/books.db",
@@ -445,3 +449,15 @@ def test_variables_that_an_orchestrator_adds_are_no_settings(place: Place) -> No
     environ["WELLHEAD_PORT_8080_TCP_ADDR"] = "10.0.0.1"
     assert place.settings(environ) == place.settings()
     assert set(place.problems({"WELLHEAD_SERVICES": "x"})) == {"WELLHEAD_SERVICES"}
+
+
+def test_prices_are_checked_like_every_setting(place: Place) -> None:
+    place.write("wellhead.yaml", "prices: [{model: a, input: 1}, {model: b, input: x, output: 1}]\n")
+    overrides = '{"c": {"input": -1, "output": 2}}'
+    told = place.problems({"PRICING_OVERRIDES_JSON": overrides, "PRICING_ALIASES_JSON": "[]"})
+
+    assert {path.partition("]")[0].partition("[")[0] for path in told} == {
+        "prices",
+        "pricing.overrides",
+        "pricing.aliases",
+    }

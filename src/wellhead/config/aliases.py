@@ -78,6 +78,8 @@ ALIASES = (
     Alias("LOGIN_RATE_LIMIT_WINDOW_MS", "B", ENV, "control.login_window_s", Meaning.MILLISECONDS),
     Alias("CLI_PROXY_API_URL", "B", ENV, "upstream"),
     Alias("DB_PATH", "B, C", ENV, "database"),
+    Alias("PRICING_OVERRIDES_JSON", "B", ENV, "pricing.overrides"),
+    Alias("PRICING_ALIASES_JSON", "B", ENV, "pricing.aliases"),
     Alias("LOG_LEVEL", "B", ENV, "log.level"),
     Alias("LOG_FORMAT", "B", ENV, "log.format"),
     Alias("PROVIDERS_JSON", "B", ENV, "providers"),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from wellhead.config import attribution as attribution_rules
+from wellhead.config import prices as price_lists
 from wellhead.config import values
 from wellhead.config.providers import OUTPUT_TOKENS_MAX
 from wellhead.config.values import Address, Leaving
@@ -201,6 +202,27 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PricingSettings:
+    """What calls cost, beside the prices that come with the program."""
+
+    overrides: str | None = setting(
+        None,
+        price_lists.overrides,
+        "Prices by model as JSON, in US dollars per million tokens; they win over all others but `prices`.",
+    )
+    aliases: str | None = setting(
+        None,
+        price_lists.aliases,
+        "Names that models are priced by, as JSON: the beginning of a model's name to another's.",
+    )
+    cost_max_usd: float = setting(
+        1000.0,
+        values.dollars(0.01, 1_000_000),
+        "What costs more is not believed, and has no price.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """What is logged and how."""
 
@@ -223,6 +245,7 @@ class Settings:
     gateway: GatewaySettings = GatewaySettings()
     control: ControlSettings = ControlSettings()
     limits: LimitSettings = LimitSettings()
+    pricing: PricingSettings = PricingSettings()
     log: LogSettings = LogSettings()
     database: str = setting("", values.database, "Where the books are kept.", secret=True)
     database_synchronous: str = setting(
@@ -245,6 +268,11 @@ class Settings:
         values.url,
         "One upstream for every path that no provider of your own takes, instead of the built-in ones.",
         secret=True,
+    )
+    prices: str | None = setting(
+        None,
+        price_lists.entries,
+        "Prices of your own, in US dollars per million tokens; they win over all others.",
     )
     attribution: tuple[Rule, ...] = setting(
         (),

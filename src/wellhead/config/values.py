@@ -119,6 +119,16 @@ def seconds(lowest: float, highest: float) -> Callable[[object], float]:
     return read
 
 
+def dollars(lowest: float, highest: float) -> Callable[[object], float]:
+    def read(raw: object) -> float:
+        number = _quantity(raw, {"": 1, "usd": 1})
+        if number is None or not lowest <= number <= highest:
+            raise ValueError(f"must be US dollars, such as 12.50, from {lowest:g} to {highest:g}")
+        return number
+
+    return read
+
+
 def choice(*names: str, synonyms: Mapping[str, str] | None = None) -> Callable[[object], str]:
     def read(raw: object) -> str:
         word = raw.strip().lower() if isinstance(raw, str) else ""
