@@ -3,7 +3,7 @@
 The only module that turns what providers write about money into integers.
 """
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, DecimalException
 
 NANOUSD_PER_USD = 1_000_000_000
 COST_NANOUSD_MAX = 10**15
@@ -23,7 +23,7 @@ def nanousd(usd: int | float | str | Decimal) -> int | None:
         if not amount.is_finite() or not 0 <= amount <= COST_NANOUSD_MAX:
             return None
         return int(amount.to_integral_value(rounding=ROUND_HALF_UP))
-    except (InvalidOperation, ValueError):
+    except (DecimalException, ValueError):
         return None
 
 

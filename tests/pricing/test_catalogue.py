@@ -1,6 +1,7 @@
 """The right seller's price, by the surest way to it, and never somebody else's nothing."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -120,7 +121,8 @@ def test_a_model_that_is_free_by_name_is_free_through_a_proxy_too() -> None:
 
 
 def test_a_guess_takes_the_longest_name_and_nothing_short_or_free() -> None:
-    catalogue = a_catalogue(openai={"gpt-4o-mini": CHEAP, "gpt-4o": DEAR, "mini-free": FREE, "blue": CHEAP})
+    names = {"gpt-4o-mini": CHEAP, "gpt-4o": DEAR, "gpt-4o-mini-free": FREE, "blue": CHEAP}
+    catalogue = a_catalogue(openai=names)
     assert found(catalogue, "elsewhere", "the-gpt-4o-mini-free-one").key == "openai/gpt-4o-mini"
     assert found(catalogue, "elsewhere", "the-gpt-4o-one").key == "openai/gpt-4o"
     assert catalogue.match("elsewhere", "the-blue-one", NOW) is None
@@ -216,6 +218,30 @@ def test_a_price_holds_from_its_day_until_the_next_ones() -> None:
     assert found(catalogue, "openai", "gpt-5", NOW).rate is second
     future_only = Catalogue(listed(a_rate(input="1", output="1", since_us=NOW)))
     assert future_only.match("openai", "gpt-5", NOW - DAY) is None
+
+
+def test_a_fetched_price_that_only_another_spelling_finds_gives_way_to_the_name_itself() -> None:
+    dated = Layer("list", None, {"openai": shelf({"gpt-5-2026-01-01": Listing("openai", "x", (DEAR,))})})
+    catalogue = Catalogue(dated, refreshed=listed(CHEAP))
+    assert found(catalogue, "openai", "gpt-5-2026-01-01").rate is DEAR
+
+
+def test_a_fetched_price_is_compared_with_what_holds_when_it_is_fetched() -> None:
+    before, later = a_rate(input="1", output="2"), a_rate(input="3", output="15", since_us=NOW + DAY)
+    built_in = listed(replace(before, until_us=NOW + DAY), later)
+    early = a_rate(input="3", output="15", since_us=NOW)
+    assert found(Catalogue(built_in, refreshed=listed(early)), "openai", "gpt-5", NOW).rate is early
+    outdated = a_rate(input="1", output="2", since_us=NOW + DAY)
+    assert (
+        found(Catalogue(built_in, refreshed=listed(outdated)), "openai", "gpt-5", NOW + DAY).rate is outdated
+    )
+
+
+def test_a_seller_of_others_models_sells_them_at_their_price() -> None:
+    maker_ = shelf({"odd-one": Listing("maker", "odd-one", (DEAR,))})
+    layer = Layer("list", None, {"shop": shelf({}, fallback=("maker",)), "maker": maker_})
+    assert found(Catalogue(layer), "shop", "odd-one").rate is DEAR
+    assert Catalogue(layer).match("elsewhere", "odd-one", NOW) is None
 
 
 # Names.

@@ -62,6 +62,18 @@ def test_models_are_found_by_id_and_by_name_from_when_the_list_was_fetched() -> 
     assert catalogue.match("xai", "grok-9", NOW - 1) is None
 
 
+def test_an_id_counts_more_than_another_models_name() -> None:
+    models = {
+        "one": {"name": "two", "cost": {"input": 1, "output": 1}},
+        "two": {"name": "one", "cost": {"input": 2, "output": 2}},
+    }
+    fetched = layer({"shop": {"models": models}}, since_us=None)
+    for name in models:
+        found = fetched.find("shop", name)
+        assert found is not None
+        assert found[0].model == name
+
+
 def test_what_is_no_price_is_left_out() -> None:
     odd: list[Any] = [
         {},

@@ -104,6 +104,12 @@ def test_fees_are_written_in_the_units_people_use() -> None:
     assert quoted.nanousd == 5_000_000 + 180_000_000
 
 
+def test_an_hours_price_is_rounded_half_up() -> None:
+    # 0.2 USD an hour is 55.555_555_555_6 USD for a million seconds.
+    found = from_entries([{"model": "m", "per_audio_hour": "0.2"}])
+    assert rate_of(found, "m").prices[Kind.AUDIO_SECOND] == 55_555_555_556
+
+
 @pytest.mark.parametrize(
     ("entry", "where"),
     [

@@ -228,6 +228,18 @@ def test_an_estimate_is_not_below_what_reading_from_a_cache_costs(
 # A whole call.
 
 
+def test_the_wire_format_and_the_providers_type_say_whose_rules_hold() -> None:
+    usage = Usage(input_tokens=100, output_tokens=0, cache_write_tokens=100)
+    for changes in ({"provider_type": "anthropic"}, {"dialect": "anthropic_messages"}):
+        assert priced_call(CATALOGUE, usage=usage, **changes).nanousd == 100 * 1250
+    assert priced_call(CATALOGUE, usage=usage).nanousd == 100 * 1000
+
+
+def test_a_provider_of_type_ollama_costs_nothing_by_whatever_name() -> None:
+    found = priced_call(CATALOGUE, provider="gpu-1", provider_type="ollama", usage=NO_USAGE)
+    assert (found.state, found.reason, found.nanousd) == (PriceState.PRICED, Reason.SETTLED, 0)
+
+
 def priced_call(catalogue: Catalogue, **changes: object) -> Priced:
     given: dict[str, object] = {
         "provider": "shop",
@@ -296,6 +308,24 @@ def test_a_tier_without_a_published_price_leaves_the_call_pending() -> None:
 def test_steps_that_cannot_be_read_leave_the_call_pending(extra: str) -> None:
     found = priced_call(CATALOGUE, usage_extra=extra)
     assert (found.state, found.reason) == (PriceState.PENDING, Reason.UNREADABLE)
+
+
+def test_one_step_is_the_sums_again() -> None:
+    plain = priced_call(CATALOGUE)
+    assert priced_call(CATALOGUE, usage_extra='{"iterations":[{"type":"message"}]}') == plain
+
+
+def test_what_a_step_took_from_a_cache_or_put_there_is_priced_as_that() -> None:
+    step = '"input_tokens":10,"output_tokens":1,"cache_read_input_tokens":20,"cache_creation_input_tokens":70'
+    hour = '"cache_creation":{"ephemeral_1h_input_tokens":30,"ephemeral_5m_input_tokens":40}'
+    catalogue = a_catalogue(shop={"served": a_rate(input="1", output="2", cache_read="0.1")})
+    found = priced_call(
+        catalogue,
+        dialect="anthropic_messages",
+        usage_extra=f'{{"iterations":[{{{step},{hour}}},{{{step}}}]}}',
+    )
+    # 20 * 1 + 2 * 2 + 40 * 0.1 + (40 + 70) * 1.25 + 30 * 2
+    assert found.nanousd == 20_000 + 4_000 + 4_000 + 137_500 + 60_000
 
 
 def test_a_step_of_a_model_without_a_price_leaves_the_call_pending() -> None:

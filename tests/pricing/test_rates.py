@@ -1,11 +1,14 @@
 """Prices as people write them, and the hours of a day."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes.rates import DAY, NOW, a_rate
+from wellhead.money import nanousd as money_of
 from wellhead.pricing.rates import Hours, nanousd_per_million
 
 MINUTE = 60
@@ -29,10 +32,22 @@ MINUTE = 60
         ("NaN", None),
         (float("inf"), None),
         (10**9, None),
+        ("1e999999999", None),
+        ("1e-999999999", 0),
     ],
 )
 def test_a_price_is_read_exactly_or_not_at_all(written: object, nanousd: int | None) -> None:
     assert nanousd_per_million(written) == nanousd
+
+
+def test_an_amount_beyond_all_numbers_is_no_amount_of_money() -> None:
+    assert money_of("1e999999999") is None
+
+
+def test_a_rate_holds_from_its_first_moment_and_no_more_at_its_end() -> None:
+    rate = replace(a_rate(input="1", since_us=NOW), until_us=NOW + DAY)
+    moments = (NOW - 1, NOW, NOW + DAY - 1, NOW + DAY)
+    assert [rate.holds(at_us) for at_us in moments] == [False, True, True, False]
 
 
 def test_hours_may_reach_across_midnight() -> None:

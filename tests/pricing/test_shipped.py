@@ -2,11 +2,34 @@
 
 from itertools import pairwise
 
+import msgspec
+
 from fakes.rates import NOW
-from wellhead.pricing.rates import Kind, Rate
-from wellhead.pricing.shipped import shipped
+from wellhead.pricing.rates import Hours, Kind, Rate
+from wellhead.pricing.shipped import read, shipped
 
 RATES = [rate for shelf in shipped().shelves.values() for each in shelf.names.values() for rate in each.rates]
+
+
+def test_prices_for_some_hours_leave_the_days_of_the_others_alone() -> None:
+    def rate(**when: object) -> dict[str, object]:
+        return {"sheets": [[-1, {"input": 1, "output": 1}]], **when}
+
+    rates = [rate(), rate(hours=["22:00", "02:30"]), rate(since="2026-01-01"), rate(since="2026-02-01")]
+    document = {
+        "source": "s",
+        "version": "1",
+        "providers": {"p": {"models": [{"id": "m", "rates": rates}], "names": {"m": 0}, "patterns": []}},
+    }
+    found = read(msgspec.json.encode(document)).find("p", "m")
+    assert found is not None
+    always, some_hours, january, february = found[0].rates
+    assert always.until_us == january.since_us == 1_767_225_600_000_000
+    assert january.until_us == february.since_us
+    assert february.until_us is None
+    assert some_hours.until_us is None
+    assert some_hours.hours == Hours(22 * 3600, 2 * 3600 + 30 * 60)
+    assert some_hours.key == "s/1:p/m@22:00-02:30Z"
 
 
 def test_it_holds_the_prices_of_those_who_make_models() -> None:

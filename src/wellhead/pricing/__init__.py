@@ -2,12 +2,13 @@
 
 ::
 
-    shipped.py  models_dev.py  overrides.py      three ways prices are written down -> Layer
-    names.py                                     what a model is called, and who sells it
-    catalogue.py   (provider, model, moment)     -> Match: the rate that holds, and how it was found
-    tiers.py       (rate, service tier, moment)  -> the sheets of that tier
-    quote.py       (usage, rate)                 -> Quote: disjoint lines, whole nano-dollars
-    settle.py      one call                      -> Priced: priced, pending or unpriceable, and why
+    shipped.py  models_dev.py  overrides.py   three ways in which prices are written down -> Layer
+    names.py  layer.py                        what models are called, and who sells them
+    catalogue.py  (provider, model, moment)   -> Match: the rate that holds, and how it was found
+    tiers.py      (rate, tier, moment)        -> the sheets of that tier
+    steps.py      Anthropic's extra usage     -> speed, place, and steps of other models
+    quote.py      (usage, rate)               -> Quote: disjoint lines in whole nano-dollars
+                  (catalogue, call)           -> Priced: priced, pending or unpriceable, and why
 
 Unknown is never 0: what cannot be priced exactly is pending, with a reason.
 """

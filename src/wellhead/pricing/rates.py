@@ -12,7 +12,7 @@ edited; a new price is a new rate with a later `since_us`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, DecimalException
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -207,7 +207,7 @@ def nanousd_per_million(usd: object) -> int | None:
         if not amount.is_finite() or not 0 <= amount <= PRICE_MAX:
             return None
         return int(amount.to_integral_value(rounding=ROUND_HALF_UP))
-    except (InvalidOperation, ValueError):
+    except (DecimalException, ValueError):
         return None
 
 
