@@ -1,10 +1,11 @@
 """Reports without books: fixed answers, and the questions that were asked."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wellhead.errors import BooksUnavailable
+from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Question
 
 NO_CALLS: Mapping[str, Any] = {
     "totals": {"total_tokens": 0, "total_requests": 0},
@@ -19,6 +20,11 @@ class FakeReports:
     def __init__(self, metrics: Mapping[str, Any] = NO_CALLS) -> None:
         self.metrics = metrics
         self.asked: list[tuple[int | None, int | None, str | None]] = []
+        self.questions: list[Question] = []
+        self.lines: Sequence[Line] = ()
+        """What every question is answered with."""
+        self.ranges: list[tuple[int | None, int | None]] = []
+        self.listings: list[tuple[CallFilter, int, int, int | None]] = []
         self.checks = 0
         self.available = True
         self.broken = False
@@ -31,6 +37,47 @@ class FakeReports:
         self.asked.append((since_us, until_us, model))
         self._answer()
         return self.metrics
+
+    def usage(self, question: Question) -> Sequence[Line]:
+        self.questions.append(question)
+        self._answer()
+        return self.lines
+
+    def histograms(self, question: Question) -> Mapping[tuple[int, tuple[Key, ...]], Histogram]:
+        self._answer()
+        return {}
+
+    def exchange(self, since_us: int | None, until_us: int | None) -> Exchange:
+        self.ranges.append((since_us, until_us))
+        self._answer()
+        return Exchange([], {}, {})
+
+    def call_times(self) -> tuple[int | None, int | None]:
+        self._answer()
+        return None, None
+
+    def call(self, id_: int) -> CallRow | None:
+        self._answer()
+        return None
+
+    def calls(
+        self, wanted: CallFilter, *, count: int, offset: int = 0, before: int | None = None
+    ) -> Sequence[CallRow]:
+        self.listings.append((wanted, count, offset, before))
+        self._answer()
+        return []
+
+    def ended_calls(
+        self,
+        since_us: int | None,
+        until_us: int | None,
+        *,
+        count: int,
+        after: tuple[int, int] | None = None,
+    ) -> Sequence[CallRow]:
+        self.ranges.append((since_us, until_us))
+        self._answer()
+        return []
 
     def check(self) -> None:
         self.checks += 1

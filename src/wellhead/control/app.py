@@ -12,6 +12,8 @@ from fastapi import FastAPI
 from wellhead.control import (
     api_keys,
     audit,
+    call_logs,
+    completion_requests,
     credentials,
     failures,
     guard,
@@ -20,9 +22,13 @@ from wellhead.control import (
     limits,
     manage_projects,
     manage_tokens,
+    metrics,
     projects,
     qs,
     session,
+    stats,
+    trend,
+    usage,
 )
 from wellhead.control.failures import Failure, Responses
 from wellhead.control.operators import Operators
@@ -67,6 +73,12 @@ def build(
     app.add_middleware(guard.Guard, options=options, log=log)
     health.add_to(app.router, reports)
     qs.add_to(app.router, reports)
+    metrics.add_to(app.router, reports, now_us)
+    completion_requests.add_to(app.router, reports)
+    usage.add_to(app.router, reports, now_us)
+    trend.add_to(app.router, reports, now_us)
+    stats.add_to(app.router, reports)
+    call_logs.add_to(app.router, reports)
     session.add_to(app.router, operators, options, registry)
     projects.add_to(app.router, registry)
     keys.add_to(app.router, registry, now_us)

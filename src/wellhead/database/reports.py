@@ -13,15 +13,17 @@ pending ones do not.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Select, Table, func, literal_column, select
 
+from wellhead.database import call_reports, exchange_reports, usage_reports
 from wellhead.database.engine import outages
 from wellhead.database.schema import calls, usage_hourly, usage_total
+from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Question
 
 HOUR_US = 3_600_000_000
 END_HOUR = 2**31 - 1
@@ -98,6 +100,50 @@ class DatabaseReports:
                 for hour, s in sorted(by_hour.items())
             ],
         }
+
+    def usage(self, question: Question) -> Sequence[Line]:
+        """Sums by slot and dimensions: see `wellhead.database.usage_reports`."""
+        with outages(), self._engine.connect() as connection:
+            return usage_reports.answer(connection, question)
+
+    def histograms(self, question: Question) -> Mapping[tuple[int, tuple[Key, ...]], Histogram]:
+        """How long the calls of each line took, by slot and keys."""
+        with outages(), self._engine.connect() as connection:
+            return usage_reports.histograms(connection, question)
+
+    def exchange(self, since_us: int | None, until_us: int | None) -> Exchange:
+        """What system C tells apart, of the calls that ended in [since, until)."""
+        with outages(), self._engine.connect() as connection:
+            return exchange_reports.answer(connection, since_us, until_us)
+
+    def call_times(self) -> tuple[int | None, int | None]:
+        """When the first and the last call in the books began."""
+        with outages(), self._engine.connect() as connection:
+            return call_reports.first_and_last_us(connection)
+
+    def call(self, id_: int) -> CallRow | None:
+        """A call by its id."""
+        with outages(), self._engine.connect() as connection:
+            return call_reports.one(connection, id_)
+
+    def calls(
+        self, wanted: CallFilter, *, count: int, offset: int = 0, before: int | None = None
+    ) -> Sequence[CallRow]:
+        """Calls that match, the newest first."""
+        with outages(), self._engine.connect() as connection:
+            return call_reports.newest(connection, wanted, count=count, offset=offset, before=before)
+
+    def ended_calls(
+        self,
+        since_us: int | None,
+        until_us: int | None,
+        *,
+        count: int,
+        after: tuple[int, int] | None = None,
+    ) -> Sequence[CallRow]:
+        """Calls that ended in [since, until), the last first."""
+        with outages(), self._engine.connect() as connection:
+            return call_reports.ended(connection, since_us, until_us, count=count, after=after)
 
 
 def _queries(since_us: int | None, until_us: int | None, model: str | None) -> list[Select[Any]]:

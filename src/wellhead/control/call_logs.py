@@ -1,0 +1,272 @@
+"""`/admin/logs`: single calls, as rows of agent-cli-proxy's `request_logs`.
+
+What those rows cannot say is said as they would say it: a count that no provider
+told is 0 there, and a cost that is not known is 0 with a `cost_status` that is not
+`ok`.  Ids are text, since they do not fit a JavaScript number.
+"""
+
+# ruff: noqa: N815  (the names of fields are those on the wire)
+
+import json
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+
+from wellhead.call import CallState
+from wellhead.control.answers import failing
+from wellhead.control.bodies import ID_MAX, Id, example
+from wellhead.control.filters import Exact, a_filter
+from wellhead.control.parameters import only
+from wellhead.control.roles import VIEWER
+from wellhead.control.times import to_the_ms, to_the_ms_if
+from wellhead.control.usage import UNKNOWN, usd
+from wellhead.errors import CallerError, NotFound
+from wellhead.ports import Reports
+from wellhead.report import CallFilter, CallRow
+
+SHOWN_MAX = 200
+OFFSET_MAX = 100_000
+FILTERS = ("tool", "client_id", "model", "provider", "status_min", "status_max", "lifecycle_status")
+STATES = {
+    "pending": (CallState.PENDING,),
+    "completed": (CallState.COMPLETED,),
+    "error": (CallState.FAILED, CallState.REFUSED),
+    "aborted": (CallState.ABORTED, CallState.INTERRUPTED),
+}
+"""Our states by theirs."""
+LIFECYCLE = {state.value: name for name, states in STATES.items() for state in states}
+COST = {"priced": "ok", "pending": "pending", "unpriceable": "unsupported", None: "unresolved"}
+
+EXAMPLE_CALL: dict[str, Any] = {
+    "id": "815694120529133568",
+    "request_id": "815694120529133568",
+    "provider": "anthropic",
+    "model": "demo-large",
+    "actual_model": "demo-large-2026-02-01",
+    "actual_provider": None,
+    "proxy_api_key_id": 2,
+    "tool": "openclaw",
+    "client_id": "openclaw-nora",
+    "agent": "nora",
+    "source": "proxy",
+    "msg_id": None,
+    "path": "/v1/messages",
+    "streamed": 1,
+    "status": 200,
+    "prompt_tokens": 25,
+    "completion_tokens": 15,
+    "cache_creation_tokens": 0,
+    "cache_read_tokens": 0,
+    "reasoning_tokens": 0,
+    "total_tokens": 40,
+    "cost_usd": 0.0003,
+    "cost_status": "ok",
+    "lifecycle_status": "completed",
+    "incomplete": 0,
+    "error_code": None,
+    "error_message": None,
+    "latency_ms": 1840,
+    "started_at": "2026-03-01T09:11:58.160Z",
+    "finished_at": "2026-03-01T09:12:00.000Z",
+    "finalized_at": "2026-03-01T09:12:00.000Z",
+    "meta_json": '{"method":"POST","originator":null,"session_id":"sess-42"}',
+    "user_agent": "openclaw-1.0",
+    "source_ip": "127.0.0.1",
+    "cliproxy_account": "dev@example.org",
+    "cliproxy_auth_index": None,
+    "cliproxy_source": None,
+    "correlated_at": None,
+}
+
+Status = Annotated[
+    str | None, Query(max_length=4, pattern="^ *[0-9]{0,3} *$", description="HTTP status, this one included.")
+]
+
+
+class CallShown(BaseModel):
+    """A call."""
+
+    model_config = example(**EXAMPLE_CALL)
+
+    id: str = Field(description="As in the header `x-wellhead-call`.")
+    request_id: str
+    provider: str
+    model: str
+    actual_model: str | None
+    actual_provider: str | None
+    proxy_api_key_id: int | None
+    tool: str
+    client_id: str
+    agent: str | None
+    source: str
+    msg_id: str | None
+    path: str
+    streamed: int
+    status: int | None
+    prompt_tokens: int
+    completion_tokens: int
+    cache_creation_tokens: int
+    cache_read_tokens: int
+    reasoning_tokens: int
+    total_tokens: int
+    cost_usd: float
+    cost_status: str
+    lifecycle_status: str
+    incomplete: int
+    error_code: str | None
+    error_message: str | None
+    latency_ms: int | None
+    started_at: str
+    finished_at: str | None
+    finalized_at: str | None
+    meta_json: str
+    user_agent: str | None
+    source_ip: str | None
+    cliproxy_account: str | None
+    cliproxy_auth_index: str | None
+    cliproxy_source: str | None
+    correlated_at: str | None
+
+
+class CostAudits(BaseModel):
+    """How the cost of a call came about."""
+
+    model_config = example(requestLogId="815694120529133568", audits=[])
+
+    requestLogId: str
+    audits: list[dict[str, Any]]
+
+
+def add_to(routes: APIRouter, reports: Reports) -> None:
+    """List calls, and show one."""
+    tags: list[Any] = ["logs"]
+
+    @routes.get(
+        "/admin/logs",
+        tags=tags,
+        dependencies=[*VIEWER, Depends(only("limit", "offset", "before", *FILTERS))],
+        summary="Calls, the newest first",
+        responses=failing(400),
+    )
+    def list_(
+        limit: Annotated[
+            int, Query(ge=1, description=f"Calls at most; above {SHOWN_MAX} it is {SHOWN_MAX}.")
+        ] = 50,
+        offset: Annotated[int, Query(ge=0, le=OFFSET_MAX, description="Calls left out first.")] = 0,
+        before: Annotated[
+            int | None,
+            Query(ge=0, le=ID_MAX, description="Calls before this `id`: the last one's of a page."),
+        ] = None,
+        tool: Exact = None,
+        client_id: Exact = None,
+        model: Exact = None,
+        provider: Exact = None,
+        status_min: Status = None,
+        status_max: Status = None,
+        lifecycle_status: Annotated[str | None, Query(description=", ".join(STATES) + ".")] = None,
+    ) -> list[CallShown]:
+        """Pending ones too. With `before`, pages neither repeat nor skip calls while new ones come in."""
+        wanted = CallFilter(
+            tool=a_filter("tool", tool),
+            client=a_filter("client_id", client_id),
+            model=a_filter("model", model),
+            provider=a_filter("provider", provider),
+            status_min=_status("status_min", status_min),
+            status_max=_status("status_max", status_max),
+            states=_states(a_filter("lifecycle_status", lifecycle_status)),
+        )
+        found = reports.calls(wanted, count=min(limit, SHOWN_MAX), offset=offset, before=before)
+        return [_shown(one) for one in found]
+
+    @routes.get(
+        "/admin/logs/{id}",
+        tags=tags,
+        dependencies=VIEWER,
+        summary="A call",
+        responses=failing(404),
+    )
+    def show(id_: Id) -> CallShown:
+        """Pending or not."""
+        return _shown(_one(reports, id_))
+
+    @routes.get(
+        "/admin/logs/{id}/cost-audit",
+        tags=tags,
+        dependencies=VIEWER,
+        summary="How the cost of a call came about",
+        responses=failing(404),
+    )
+    def audits(id_: Id) -> CostAudits:
+        """One entry for each time the call was priced."""
+        return CostAudits(requestLogId=str(_one(reports, id_)["id"]), audits=[])
+
+
+def _one(reports: Reports, id_: int) -> CallRow:
+    found = reports.call(id_)
+    if found is None:
+        raise NotFound("there is no such call")
+    return found
+
+
+def _status(name: str, value: str | None) -> int | None:
+    text = a_filter(name, value)
+    return None if text is None else int(text)
+
+
+def _states(name: str | None) -> tuple[str, ...]:
+    if name is None:
+        return ()
+    if name not in STATES:
+        near = get_close_matches(name, STATES, n=1)
+        hint = f"perhaps `{near[0]}` was meant." if near else f"known are {', '.join(STATES)}."
+        raise CallerError(
+            "INVALID_FILTER", 400, f"Invalid filter parameter: there is no such `lifecycle_status`; {hint}"
+        )
+    return tuple(state.value for state in STATES[name])
+
+
+def _shown(call: CallRow) -> CallShown:
+    latency_us = call["latency_us"]
+    meta = {"method": call["method"], "originator": None, "session_id": call["session"]}
+    return CallShown(
+        id=str(call["id"]),
+        request_id=str(call["id"]),
+        provider=call["provider"],
+        model=call["model"] or UNKNOWN,
+        actual_model=call["model_served"],
+        actual_provider=None,
+        proxy_api_key_id=call["key_id"],
+        tool=call["tool"] or UNKNOWN,
+        client_id=call["client"] or UNKNOWN,
+        agent=call["agent"],
+        source="proxy",
+        msg_id=call["message_id"],
+        path=call["path"],
+        streamed=int(call["streamed"]),
+        status=call["status_code"],
+        prompt_tokens=call["input_tokens"] or 0,
+        completion_tokens=call["output_tokens"] or 0,
+        cache_creation_tokens=call["cache_write_tokens"] or 0,
+        cache_read_tokens=call["cache_read_tokens"] or 0,
+        reasoning_tokens=call["reasoning_tokens"] or 0,
+        total_tokens=call["total_tokens"] or 0,
+        cost_usd=usd(call["cost_nanousd"] or 0),
+        cost_status=COST[call["cost_state"]],
+        lifecycle_status=LIFECYCLE[call["state"]],
+        incomplete=int(call["incomplete"] or 0),
+        error_code=call["error_code"],
+        error_message=call["error_message"],
+        latency_ms=None if latency_us is None else (latency_us + 500) // 1000,
+        started_at=to_the_ms(call["started_us"]),
+        finished_at=to_the_ms_if(call["finished_us"]),
+        finalized_at=to_the_ms_if(call["finished_us"]),
+        meta_json=json.dumps(meta, ensure_ascii=False, separators=(",", ":")),
+        user_agent=call["user_agent"],
+        source_ip=call["client_address"],
+        cliproxy_account=call["account"],
+        cliproxy_auth_index=None,
+        cliproxy_source=None,
+        correlated_at=None,
+    )

@@ -1,0 +1,155 @@
+"""Questions about the usage in the books, and their answers.
+
+::
+
+    edges_us   |-------|-------|-------|      by       provider, model
+    slot           0       1       2          where    tool = codex
+
+A question cuts a range of time into slots and asks for sums per slot and per
+combination of dimensions; the range is over the moment a call *ended*.  Every call
+that ended counts once, however it ended, so the lines of any cut and any grouping
+add up to the same totals.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from wellhead.errors import CallerError
+
+Key = str | int | None
+"""What stands in a dimension: text, a number for `streamed` and `key`; `None` when nobody said."""
+
+CallRow = Mapping[str, Any]
+"""A call by the columns of `calls` (the fields of `Opening` and `Settlement`), hashes left out."""
+
+
+class Dimension(StrEnum):
+    """What usage is told apart by."""
+
+    PROVIDER = "provider"
+    MODEL = "model"
+    TOOL = "tool"
+    CLIENT = "client"
+    PROJECT = "project"
+    """By its UUID; the number of a project that is gone."""
+    KEY = "key"
+    """By its number."""
+    ACCOUNT = "account"
+    OUTCOME = "outcome"
+    """The terminal state."""
+    STREAMED = "streamed"
+    """0 or 1."""
+    SESSION = "session"
+    AGENT = "agent"
+
+
+UNROLLED = frozenset({Dimension.SESSION, Dimension.AGENT})
+"""These are in the rows alone, so a question about them reads every row of its range."""
+HISTOGRAMMED = frozenset({Dimension.PROVIDER, Dimension.MODEL})
+"""Percentiles are known by these, and by no others."""
+
+
+class Measure(StrEnum):
+    """What is added up; what a call did not say adds nothing."""
+
+    CALLS = "calls"
+    ERROR_CALLS = "error_calls"
+    """Failed or refused."""
+    ABORTED_CALLS = "aborted_calls"
+    """Left by the client, or cut by an end of the gateway."""
+    METERED_CALLS = "metered_calls"
+    """Whose usage is known."""
+    PRICED_CALLS = "priced_calls"
+    """Whose cost is known."""
+    INPUT_TOKENS = "input_tokens"
+    OUTPUT_TOKENS = "output_tokens"
+    CACHE_READ_TOKENS = "cache_read_tokens"
+    CACHE_WRITE_TOKENS = "cache_write_tokens"
+    REASONING_TOKENS = "reasoning_tokens"
+    TOTAL_TOKENS = "total_tokens"
+    COST_NANOUSD = "cost_nanousd"
+    TIMED_CALLS = "timed_calls"
+    """Whose latency is known."""
+    LATENCY_US = "latency_us"
+    TTFT_CALLS = "ttft_calls"
+    TTFT_US = "ttft_us"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of the books."""
+
+    measures: tuple[Measure, ...]
+    by: tuple[Dimension, ...] = ()
+    edges_us: tuple[int, ...] = ()
+    """Rising; slot *n* is [edges[n], edges[n+1]).  Empty: all of time is one slot."""
+    where: Mapping[Dimension, Key] = field(default_factory=dict)
+    """Only calls with exactly this; `None` finds those of which nobody said it."""
+    lines_max: int = 100_000
+
+    def __post_init__(self) -> None:
+        assert len(self.edges_us) != 1
+        assert all(a < b for a, b in zip(self.edges_us, self.edges_us[1:], strict=False))
+
+    @property
+    def dimensions(self) -> frozenset[Dimension]:
+        """All that it needs to know of a call."""
+        return frozenset(self.by) | frozenset(self.where)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The sums of the calls that are alike; there is none where there are no calls."""
+
+    slot: int
+    keys: tuple[Key, ...]
+    """In the order of the question's `by`."""
+    sums: Mapping[Measure, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """How long the calls of one line took: calls by their bucket (see `wellhead.histogram`)."""
+
+    latency: Mapping[int, int] = field(default_factory=dict)
+    ttft: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls a listing shows; `None` shows all."""
+
+    tool: str | None = None
+    client: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    states: tuple[str, ...] = ()
+    """Any of these; empty: all of them, pending ones too."""
+    status_min: int | None = None
+    status_max: int | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        return self == CallFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What system C tells apart."""
+
+    lines: list[Line]
+    """By `streamed`, `outcome` and `model`, in one slot."""
+    error_codes: Mapping[tuple[bool, str], int]
+    """Calls that did not go well, by whether they streamed and by their error code."""
+    origins: Mapping[str, int]
+    """Calls by the web page that they came from."""
+
+
+class TooManyLines(CallerError):
+    """An answer would have more lines than the question allows."""
+
+    def __init__(self, lines_max: int) -> None:
+        said = f"The answer would have more than {lines_max} lines; ask for a shorter range or fewer groups."
+        super().__init__("REPORT_TOO_LARGE", 400, said)

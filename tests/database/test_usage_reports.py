@@ -1,0 +1,223 @@
+"""Whatever a question cuts and groups by, its lines are the sums over the rows."""
+
+import tempfile
+from collections import defaultdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from sqlalchemy import Engine, event
+
+from fakes.books import NOON_US, a_settlement, an_opening, book_ends, books_on_disk
+from wellhead.call import CallState, Opening, Settlement
+from wellhead.database import calls
+from wellhead.database.engine import transaction, writing_connection
+from wellhead.database.reports import DatabaseReports
+from wellhead.database.usage_reports import HOUR_US, spans
+from wellhead.histogram import bucket
+from wellhead.report import Dimension, Measure, Question, TooManyLines
+from wellhead.usage import NO_USAGE, Usage, UsageSource
+
+Call = tuple[Opening, Settlement]
+ENDS = [state for state in CallState if state is not CallState.PENDING]
+DIMENSIONS = [one for one in Dimension if one is not Dimension.PROJECT]
+
+
+def book(engine: Engine, made: list[Call], pending: int = 0) -> None:
+    numbered = [(replace(opening, id=n), end) for n, (opening, end) in enumerate(made, start=1 + pending)]
+    openings = [an_opening(n) for n in range(1, 1 + pending)] + [opening for opening, _ in numbered]
+    connection = writing_connection(engine)
+    with transaction(connection):
+        calls.insert(connection, calls.pending_rows(1, openings))
+        book_ends(connection, numbered)
+    connection.close()
+
+
+def a_call(
+    after_us: int,
+    tokens: int | None = 5,
+    *,
+    cost: int | None = None,
+    state: CallState = CallState.COMPLETED,
+    **said: Any,
+) -> Call:
+    usage = (
+        NO_USAGE if tokens is None else Usage(input_tokens=tokens, total_tokens=tokens, reasoning_tokens=1)
+    )
+    end = a_settlement(
+        state=state,
+        finished_us=NOON_US + after_us,
+        usage=usage,
+        usage_source=UsageSource.ABSENT if tokens is None else UsageSource.REPORTED,
+        cost_nanousd=cost,
+        streamed=said.get("streamed", False),
+        latency_us=abs(after_us) or None,
+        ttft_us=None if tokens is None else tokens,
+    )
+    return an_opening(0, **said), end
+
+
+calls_made = st.builds(
+    a_call,
+    st.integers(0, 4 * HOUR_US - 1)
+    | st.sampled_from([n * HOUR_US + d for n in (1, 2, 3) for d in (-1, 0, 1)]),
+    st.none() | st.integers(0, 10**6),
+    cost=st.none() | st.integers(0, 10**9),
+    state=st.sampled_from(ENDS),
+    provider=st.sampled_from(["openai", "anthropic"]),
+    model=st.sampled_from([None, "unknown", "large", "small"]),
+    tool=st.sampled_from([None, "codex"]),
+    client=st.sampled_from([None, "ann"]),
+    key_id=st.sampled_from([None, 1, 2]),
+    session=st.sampled_from([None, "s1", "s2"]),
+    agent=st.sampled_from([None, "nora"]),
+    streamed=st.booleans(),
+)
+moments = st.integers(NOON_US - HOUR_US, NOON_US + 5 * HOUR_US) | st.integers(-1, 5).map(
+    lambda n: NOON_US + n * HOUR_US
+)
+questions = st.builds(
+    Question,
+    st.just(tuple(Measure)),
+    st.lists(st.sampled_from(DIMENSIONS), max_size=3, unique=True).map(tuple),
+    st.just(())
+    | st.lists(moments, min_size=2, max_size=6, unique=True).map(lambda some: tuple(sorted(some))),
+    st.dictionaries(
+        st.sampled_from([Dimension.MODEL, Dimension.TOOL, Dimension.SESSION]),
+        st.sampled_from([None, "large", "codex", "s1"]),
+        max_size=2,
+    ),
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(calls_made, max_size=25), st.lists(questions, min_size=6, max_size=6))
+def test_every_answer_is_the_sum_over_its_rows(made: list[Call], asked: list[Question]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        engine = books_on_disk(Path(folder))
+        book(engine, made, pending=2)
+        reports = DatabaseReports(engine)
+        for question in asked:
+            found = {(line.slot, line.keys): line.sums for line in reports.usage(question)}
+            assert found == by_hand(made, question), question
+        engine.dispose()
+
+
+def by_hand(made: list[Call], question: Question) -> Any:
+    found: defaultdict[Any, dict[Measure, int]] = defaultdict(lambda: dict.fromkeys(Measure, 0))
+    edges = question.edges_us or (0, 2**62)
+    for opening, end in made:
+        if any(said(opening, end, one) != wanted for one, wanted in question.where.items()):
+            continue
+        for slot, (since, until) in enumerate(pairwise(edges)):
+            if since <= end.finished_us < until:
+                sums = found[slot, tuple(said(opening, end, one) for one in question.by)]
+                for measure, value in counted(end).items():
+                    sums[measure] += value
+    return found
+
+
+def said(opening: Opening, end: Settlement, dimension: Dimension) -> Any:
+    match dimension:
+        case Dimension.OUTCOME:
+            return end.state.value
+        case Dimension.STREAMED:
+            return int(end.streamed)
+        case Dimension.KEY:
+            return opening.key_id
+        case Dimension.ACCOUNT:
+            return None
+        case _:
+            value = getattr(opening, dimension.value)
+            return None if value == "unknown" else value
+
+
+def counted(end: Settlement) -> dict[Measure, int]:
+    usage = end.usage
+    return {
+        Measure.CALLS: 1,
+        Measure.ERROR_CALLS: int(end.state in (CallState.FAILED, CallState.REFUSED)),
+        Measure.ABORTED_CALLS: int(end.state in (CallState.ABORTED, CallState.INTERRUPTED)),
+        Measure.METERED_CALLS: int(end.usage_source is not UsageSource.ABSENT),
+        Measure.PRICED_CALLS: int(end.cost_nanousd is not None),
+        Measure.INPUT_TOKENS: usage.input_tokens or 0,
+        Measure.REASONING_TOKENS: usage.reasoning_tokens or 0,
+        Measure.TOTAL_TOKENS: usage.total_tokens or 0,
+        Measure.COST_NANOUSD: end.cost_nanousd or 0,
+        Measure.TIMED_CALLS: int(end.latency_us is not None),
+        Measure.LATENCY_US: end.latency_us or 0,
+        Measure.TTFT_CALLS: int(end.ttft_us is not None),
+        Measure.TTFT_US: end.ttft_us or 0,
+    }
+
+
+def test_slots_are_cut_into_whole_hours_and_what_is_left() -> None:
+    h = HOUR_US
+    assert spans((h, 3 * h)) == ([(0, 1, 3)], [])
+    assert spans((1, h - 1, 2 * h + 5)) == (
+        [(1, 1, 2)],
+        [(0, 1, h - 1), (1, h - 1, h), (1, 2 * h, 2 * h + 5)],
+    )
+    assert spans((h + 1, 2 * h)) == ([], [(0, h + 1, 2 * h)])
+
+
+def test_a_cut_at_every_hour_and_beside_it_adds_up_to_all_of_time(engine: Engine) -> None:
+    book(engine, [a_call(n * HOUR_US // 3, n, cost=n) for n in range(12)])
+    reports = DatabaseReports(engine)
+    (whole,) = reports.usage(Question((Measure.CALLS, Measure.COST_NANOUSD)))
+    for step in (HOUR_US, HOUR_US // 2, 7_000_000_000, 10 * HOUR_US):
+        edges = tuple(range(NOON_US - step, NOON_US + 4 * HOUR_US + step, step))
+        lines = reports.usage(Question((Measure.CALLS, Measure.COST_NANOUSD), (), edges))
+        for measure, total in whole.sums.items():
+            assert sum(line.sums[measure] for line in lines) == total == (12 if measure == "calls" else 66)
+
+
+def test_an_answer_that_would_be_too_long_is_none(engine: Engine) -> None:
+    book(engine, [a_call(0, session=str(n), model=str(n)) for n in range(4)])
+    reports = DatabaseReports(engine)
+    for by in (Dimension.SESSION, Dimension.MODEL):
+        for edges in ((), (NOON_US, NOON_US + HOUR_US), (NOON_US, NOON_US + 1)):
+            assert len(reports.usage(Question((Measure.CALLS,), (by,), edges, lines_max=4))) == 4
+            with pytest.raises(TooManyLines):
+                reports.usage(Question((Measure.CALLS,), (by,), edges, lines_max=3))
+
+
+@pytest.mark.parametrize(
+    "edges", [(), (NOON_US, NOON_US + 2 * HOUR_US), (NOON_US + 1, NOON_US + HOUR_US + 9)]
+)
+def test_histograms_hold_every_call_of_their_range(engine: Engine, edges: tuple[int, ...]) -> None:
+    made = [a_call(after, after % 97, model=model) for model in ("a", "b") for after in (5, 700, HOUR_US + 3)]
+    book(engine, made)
+
+    found = DatabaseReports(engine).histograms(Question((), (Dimension.MODEL,), edges))
+    for model in ("a", "b"):
+        histogram = found[0, (model,)]
+        assert histogram.latency == {bucket(after): 1 for after in (5, 700, HOUR_US + 3)}
+        assert sum(histogram.ttft.values()) == 3
+
+
+def test_whole_hours_are_looked_up_by_the_key_and_edges_by_the_index(engine: Engine) -> None:
+    statements: list[str] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def remember(*told: Any) -> None:
+        if told[2].startswith("WITH"):
+            statements.append(told[2])
+
+    edges = (NOON_US + 1, NOON_US + 2 * HOUR_US + 1)
+    where = {Dimension.TOOL: "codex", Dimension.OUTCOME: "failed"}
+    DatabaseReports(engine).usage(Question((Measure.CALLS,), (Dimension.MODEL,), edges, where))
+    plans = []
+    with engine.connect() as connection:
+        for one in tuple(statements):
+            numbers = tuple(range(1, 1 + one.count("?")))
+            plans.append(str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", numbers).all()))
+    assert ["usage_hourly USING PRIMARY KEY (hour>? AND hour<?)" in one for one in plans] == [True, False]
+    assert ["calls USING INDEX calls_finished (finished_us>? AND finished_us<?)" in one for one in plans] == [
+        False,
+        True,
+    ]
