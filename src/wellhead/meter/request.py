@@ -190,11 +190,15 @@ def _max_output_finders(dialect: Dialect | None) -> tuple[Find, ...]:
 
 
 def _count(asked: dict[str, Any], finds: tuple[Find, ...]) -> int | None:
-    for find in finds:
-        for value in find(asked):
-            if type(value) is int and 0 <= value <= COUNT_MAX:
-                return value
-    return None
+    """The largest of all that are given: upstreams differ in which of two names they go by."""
+    counts = [_whole(value) for find in finds for value in find(asked)]
+    return max((count for count in counts if count is not None), default=None)
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, float) and value.is_integer():  # Some write 1e5, and are understood.
+        value = int(value)
+    return value if type(value) is int and 0 <= value <= COUNT_MAX else None
 
 
 def _message_count(asked: dict[str, Any], dialect: Dialect | None) -> int | None:
