@@ -8,7 +8,7 @@ LITELLM := .venv-litellm/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run test check demo bench soak format lock clean
+.PHONY: help setup run test check demo bench soak format lock prices clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,7 +58,7 @@ bench: setup ## Measure what docs/performance.md promises, beside nginx and Lite
 	$(BIN)/python -m bench
 
 format: ## Format the source and sort its imports
-	$(BIN)/ruff check --fix --quiet src tests bench; $(BIN)/ruff format --quiet src tests bench
+	$(BIN)/ruff check --fix --quiet src tests bench tools; $(BIN)/ruff format --quiet src tests bench tools
 
 lock: ## Compile the locked requirement files again (hashes, no download address); UPGRADE=--upgrade takes newer ones
 	cd requirements && \
@@ -66,7 +66,14 @@ lock: ## Compile the locked requirement files again (hashes, no download address
 	compile ../pyproject.toml -o runtime.lock && \
 	compile ../pyproject.toml --extra vocabulary dev.in build.in -c runtime.lock -o dev.lock && \
 	compile build.in -c dev.lock -o build.lock && \
-	compile litellm.in -o litellm.lock
+	compile litellm.in -o litellm.lock && \
+	compile prices.in -c runtime.lock -o prices.lock
+
+prices: ## Compile the shipped price list again, from the package that requirements/prices.lock names
+	$(PYTHON) -m venv .venv-prices
+	.venv-prices/bin/python -m pip install --quiet --require-hashes -r requirements/prices.lock
+	.venv-prices/bin/python tools/compile_prices.py
+	.venv-prices/bin/python tools/sample_prices.py
 
 clean: ## Remove the virtual environments and caches
-	rm -rf .venv .venv-litellm .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-litellm .venv-prices .mypy_cache .ruff_cache .import_linter_cache .hypothesis
