@@ -28,6 +28,7 @@ ROLES: dict[str, Role | None] = {
     "GET /admin/usage/accounts/range": Role.VIEWER,
     "GET /admin/usage/accounts/summary": Role.VIEWER,
     "GET /admin/usage/trend": Role.VIEWER,
+    "GET /admin/usage/report": Role.VIEWER,
     "GET /admin/stats": Role.VIEWER,
     "GET /admin/logs": Role.VIEWER,
     "GET /admin/logs/{id}": Role.VIEWER,

@@ -118,6 +118,7 @@ PATHS = (
     "/admin/usage/accounts/range",
     "/admin/usage/accounts/summary",
     "/admin/usage/trend",
+    "/admin/usage/report",
     "/admin/stats",
     "/admin/logs",
     "/admin/logs/1",

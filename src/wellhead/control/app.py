@@ -29,6 +29,7 @@ from wellhead.control import (
     stats,
     trend,
     usage,
+    usage_report,
 )
 from wellhead.control.failures import Failure, Responses
 from wellhead.control.operators import Operators
@@ -77,6 +78,7 @@ def build(
     completion_requests.add_to(app.router, reports)
     usage.add_to(app.router, reports, now_us)
     trend.add_to(app.router, reports, now_us)
+    usage_report.add_to(app.router, reports, now_us)
     stats.add_to(app.router, reports)
     call_logs.add_to(app.router, reports)
     session.add_to(app.router, operators, options, registry)

@@ -1,0 +1,277 @@
+"""`/admin/usage/report`: usage by any combination of dimensions, and by intervals of any time zone.
+
+The lines of every grouping and every interval add up to the same totals; nothing is
+left out of a report, and one that would be too long is refused.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+
+from wellhead.control import days
+from wellhead.control.answers import failing
+from wellhead.control.bodies import ID_MAX, example
+from wellhead.control.days import DATE, DAY_US
+from wellhead.control.filters import Exact, a_filter
+from wellhead.control.parameters import only
+from wellhead.control.roles import VIEWER
+from wellhead.control.times import EPOCH, EXAMPLE, moment_us, to_the_ms
+from wellhead.control.usage import UNKNOWN, usd
+from wellhead.errors import CallerError
+from wellhead.histogram import percentile_us
+from wellhead.ports import Reports
+from wellhead.report import HISTOGRAMMED, UNROLLED, Dimension, Histogram, Key, Line, Measure, Question
+
+HOUR_US = 3_600_000_000
+DEFAULT_DAYS = 7
+UNROLLED_DAYS_MAX = 31
+SLOTS_MAX = 1_000
+LINES_MAX = 10_000
+PERCENTS = (50, 95, 99)
+TOKENS = (
+    Measure.INPUT_TOKENS,
+    Measure.OUTPUT_TOKENS,
+    Measure.CACHE_READ_TOKENS,
+    Measure.CACHE_WRITE_TOKENS,
+    Measure.REASONING_TOKENS,
+    Measure.TOTAL_TOKENS,
+)
+ONE_US = timedelta(microseconds=1)
+EXAMPLE_LINE: dict[str, Any] = {
+    "start": "2026-03-01T00:00:00.000Z",
+    "tool": "codex",
+    "calls": 3,
+    "errors": 1,
+    "aborted": 0,
+    "metered_calls": 2,
+    "priced_calls": 2,
+    "input_tokens": 1000,
+    "output_tokens": 500,
+    "cache_read_tokens": 200,
+    "cache_write_tokens": 0,
+    "reasoning_tokens": 12,
+    "total_tokens": 1500,
+    "cost_usd": 0.01095,
+    "avg_latency_ms": 1840.5,
+    "avg_ttft_ms": 320.0,
+}
+
+
+class Interval(StrEnum):
+    """What a report is cut into."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    """From Monday."""
+    MONTH = "month"
+
+
+class UsageReport(BaseModel):
+    """Sums, by time and dimensions."""
+
+    model_config = example(
+        **{"from": "2026-03-01T00:00:00.000Z", "to": "2026-03-02T00:00:00.000Z", "tz": "UTC"},
+        lines=[EXAMPLE_LINE],
+    )
+
+    since: str = Field(alias="from")
+    until: str = Field(alias="to")
+    tz: str
+    lines: list[dict[str, Any]]
+
+
+def add_to(routes: APIRouter, reports: Reports, now_us: Callable[[], int]) -> None:
+    """The one endpoint of reports."""
+    known = ("group_by", "from", "to", "interval", "tz", "percentiles", *Dimension)
+
+    @routes.get(
+        "/admin/usage/report",
+        tags=["usage"],
+        dependencies=[*VIEWER, Depends(only(*known))],
+        summary="Usage by whatever it is told apart by",
+        responses=failing(400),
+    )
+    def report(
+        group_by: Annotated[str, Query(description="Dimensions, with commas between them.")] = "",
+        since: Annotated[
+            str | None, Query(alias="from", description="A day of `tz`, or a moment.", examples=[EXAMPLE])
+        ] = None,
+        until: Annotated[
+            str | None, Query(alias="to", description="A day, which is included, or a moment.")
+        ] = None,
+        interval: Annotated[Interval | None, Query(description="Absent: the range in one.")] = None,
+        tz: Annotated[str, Query(max_length=64, description="An IANA time zone.")] = "UTC",
+        percentiles: Annotated[bool, Query(description="Of latencies, too.")] = False,
+        provider: Exact = None,
+        model: Exact = None,
+        tool: Exact = None,
+        client: Exact = None,
+        project: Exact = None,
+        key: Exact = None,
+        account: Exact = None,
+        outcome: Exact = None,
+        streamed: Exact = None,
+        session: Exact = None,
+        agent: Exact = None,
+    ) -> UsageReport:
+        """Over the calls that ended in the range; without one, over today and the six days before."""
+        sent = (provider, model, tool, client, project, key, account, outcome, streamed, session, agent)
+        where = {
+            one: _key(one, value) for one, value in zip(Dimension, sent, strict=True) if value is not None
+        }
+        zone = _zone(tz)
+        edges = _cut(*_range_us(since, until, zone, now_us()), interval, zone)
+        question = Question(tuple(Measure), _dimensions(group_by), edges, where, LINES_MAX)
+        _refuse_what_takes_too_long(question, percentiles=percentiles)
+        lines = _lines(reports, question, with_start=interval is not None, percentiles=percentiles)
+        shown = {"from": to_the_ms(edges[0]), "to": to_the_ms(edges[-1]), "tz": tz, "lines": lines}
+        return UsageReport.model_validate(shown)
+
+
+def _dimensions(group_by: str) -> tuple[Dimension, ...]:
+    names = [name.strip() for name in group_by.split(",")] if group_by else []
+    unknown = [name for name in names if name not in tuple(Dimension)]
+    if unknown or len(set(names)) < len(names):
+        known = ", ".join(Dimension)
+        raise CallerError("INVALID_FILTER", 400, f"`group_by` takes some of {known}, each of them once.")
+    return tuple(Dimension(name) for name in names)
+
+
+def _key(dimension: Dimension, value: str) -> Key:
+    text = a_filter(dimension.value, value)
+    if text == UNKNOWN or text is None:
+        return None
+    if dimension not in (Dimension.KEY, Dimension.STREAMED):
+        return text
+    if not (text.isascii() and text.isdigit() and int(text) <= ID_MAX):
+        raise CallerError("INVALID_FILTER", 400, f"Invalid filter parameter: `{dimension}` must be a number.")
+    return int(text)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        said = "`tz` must be the name of a time zone, such as Europe/Berlin."
+        raise CallerError("INVALID_FILTER", 400, said) from None
+
+
+def _range_us(since: str | None, until: str | None, zone: ZoneInfo, now_us: int) -> tuple[int, int]:
+    if since is None and until is None:
+        today = (EPOCH + now_us * ONE_US).astimezone(zone).date()
+        first = today - timedelta(days=DEFAULT_DAYS - 1)
+        return _midnight_us(first, zone), _midnight_us(today + timedelta(days=1), zone)
+    if since is None or until is None:
+        raise CallerError("MISSING_PARAMETER", 400, "Missing from or to parameter.")
+    return days.bounded(_moment_us(since, "from", zone, 0), _moment_us(until, "to", zone, 1))
+
+
+def _moment_us(text: str, parameter: str, zone: ZoneInfo, more_days: int) -> int:
+    if DATE.fullmatch(text):
+        day = EPOCH.date() + timedelta(days=days.day_us(text, parameter) // DAY_US)
+        if not date(1970, 1, 1) < day < date(9999, 12, 1):
+            raise CallerError("INVALID_TIME", 400, f"`{parameter}` is out of all bounds.")
+        return _midnight_us(day + timedelta(days=more_days), zone)
+    found = moment_us(text, parameter)
+    assert found is not None
+    return found
+
+
+def _midnight_us(day: date, zone: ZoneInfo) -> int:
+    return (datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC) - EPOCH) // ONE_US
+
+
+def _cut(since_us: int, until_us: int, interval: Interval | None, zone: ZoneInfo) -> tuple[int, ...]:
+    """The bounds of the intervals of a range, which begin when they do on the clocks of the zone."""
+    if interval is None:
+        return since_us, until_us
+    if interval is Interval.HOUR:
+        inner = list(range(since_us - since_us % HOUR_US + HOUR_US, until_us, HOUR_US))
+    else:
+        first = (EPOCH + since_us * ONE_US).astimezone(zone).date()
+        many = (until_us - since_us) // DAY_US + 3
+        some = (first + timedelta(days=n) for n in range(many))
+        inner = [_midnight_us(day, zone) for day in some if _begins(interval, day)]
+    edges = sorted({since_us, until_us, *(one for one in inner if since_us < one < until_us)})
+    if len(edges) > SLOTS_MAX + 1:
+        said = f"A report has at most {SLOTS_MAX} intervals; ask for a shorter range or wider ones."
+        raise CallerError("REPORT_TOO_LARGE", 400, said)
+    return tuple(edges)
+
+
+def _begins(interval: Interval, day: date) -> bool:
+    if interval is Interval.WEEK:
+        return day.weekday() == 0
+    return interval is Interval.DAY or day.day == 1
+
+
+def _refuse_what_takes_too_long(question: Question, *, percentiles: bool) -> None:
+    if percentiles and not question.dimensions <= HISTOGRAMMED:
+        said = "Percentiles are known by provider and model alone; leave out the other groups and filters."
+        raise CallerError("INVALID_FILTER", 400, said)
+    if question.dimensions & UNROLLED:
+        since_us, until_us = question.edges_us[0], question.edges_us[-1]
+        if until_us - since_us > UNROLLED_DAYS_MAX * DAY_US:
+            said = f"Reports by session or agent cannot exceed {UNROLLED_DAYS_MAX} days."
+            raise CallerError("INVALID_RANGE", 400, said)
+
+
+def _lines(
+    reports: Reports, question: Question, *, with_start: bool, percentiles: bool
+) -> list[dict[str, Any]]:
+    lines = sorted(
+        reports.usage(question),
+        key=lambda line: (
+            line.slot,
+            -line.sums[Measure.COST_NANOUSD],
+            -line.sums[Measure.TOTAL_TOKENS],
+            tuple(map(str, line.keys)),
+        ),
+    )
+    histograms = reports.histograms(question) if percentiles else {}
+    starts = [since for since, _ in pairwise(question.edges_us)]
+    return [
+        {
+            **({"start": to_the_ms(starts[line.slot])} if with_start else {}),
+            **{one.value: key for one, key in zip(question.by, line.keys, strict=True)},
+            **_sums(line),
+            **(_percentiles(histograms.get((line.slot, line.keys), Histogram())) if percentiles else {}),
+        }
+        for line in lines
+    ]
+
+
+def _sums(line: Line) -> dict[str, Any]:
+    sums = line.sums
+    metered, priced = sums[Measure.METERED_CALLS], sums[Measure.PRICED_CALLS]
+    return {
+        "calls": sums[Measure.CALLS],
+        "errors": sums[Measure.ERROR_CALLS],
+        "aborted": sums[Measure.ABORTED_CALLS],
+        "metered_calls": metered,
+        "priced_calls": priced,
+        **{one.value: sums[one] if metered else None for one in TOKENS},
+        "cost_usd": usd(sums[Measure.COST_NANOUSD]) if priced else None,
+        "avg_latency_ms": _average_ms(sums[Measure.LATENCY_US], sums[Measure.TIMED_CALLS]),
+        "avg_ttft_ms": _average_ms(sums[Measure.TTFT_US], sums[Measure.TTFT_CALLS]),
+    }
+
+
+def _average_ms(total_us: int, count: int) -> float | None:
+    return round(total_us / count / 1000, 3) if count else None
+
+
+def _percentiles(histogram: Histogram) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for name, some in (("latency", histogram.latency), ("ttft", histogram.ttft)):
+        for percent in PERCENTS:
+            us = percentile_us(some, percent)
+            found[f"p{percent}_{name}_ms"] = None if us is None else us / 1000
+    return found
