@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from wellhead.control import days
 from wellhead.control.answers import failing
@@ -79,7 +79,7 @@ class UsageReport(BaseModel):
     model_config = example(
         **{"from": "2026-03-01T00:00:00.000Z", "to": "2026-03-02T00:00:00.000Z", "tz": "UTC"},
         lines=[EXAMPLE_LINE],
-    )
+    ) | ConfigDict(serialize_by_alias=True)
 
     since: str = Field(alias="from")
     until: str = Field(alias="to")
