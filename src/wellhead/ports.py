@@ -150,6 +150,11 @@ class Reports(Protocol):
         """A call by its id, pending or not; `None` if there is none."""
         ...
 
+    def cost_audits(self, id_: int) -> Sequence[Mapping[str, Any]]:
+        """Every pricing of a call, the first one first: the columns of `cost_audits`, and of its rate
+        `rate_key`, `rate_source`, `rate_provider` and `prices` (JSON)."""
+        ...
+
     def calls(
         self, wanted: CallFilter, *, count: int, offset: int = 0, before: int | None = None
     ) -> Sequence[CallRow]:

@@ -14,7 +14,7 @@ that.
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, overload
 
 from wellhead.access import Credential, Patterns, Project
 from wellhead.limit import Limit, Measure, Scope, ScopeKind
@@ -29,6 +29,14 @@ Uuids = Mapping[int, str]
 
 NO_UUIDS: Uuids = MappingProxyType({})
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@overload
+def moment(at_us: int) -> str: ...
+
+
+@overload
+def moment(at_us: int | None) -> str | None: ...
 
 
 def moment(at_us: int | None) -> str | None:

@@ -228,6 +228,9 @@ def _operate(found: Seen, program: Wellhead) -> None:
         walk.ask("GET", f"/nowhere/{secret('path')[6:]}", query=f"key={secret('query')}", well=False)
 
 
+RANGE = "from=2026-01-01&to=2026-01-31"
+
+
 @dataclass
 class _Walk:
     """Asks the control port, and keeps what it answers."""
@@ -311,6 +314,13 @@ def _manage(walk: _Walk) -> None:
     ask("PATCH", "/admin/limits/{id}", json={"amount": 10**7})
     ask("GET", "/admin/limits/{id}")
     ask("DELETE", "/admin/limits/{id}")
+
+    ask("GET", "/admin/usage/range", query=RANGE)
+    ask("GET", "/admin/usage/accounts/range", query=RANGE)
+    ask("GET", "/metrics", query="format=json")
+    walk.ids["/admin/logs/"] = ask("GET", "/admin/logs", query="limit=1").json()[0]["id"]
+    ask("GET", "/admin/logs/{id}")
+    ask("GET", "/admin/logs/{id}/cost-audit")
 
     for user, password in ((ADMIN, ADMIN_PASSWORD), (VIEWER, VIEWER_PASSWORD)):
         _log_in_and_out(walk, {"user": user, "password": password})

@@ -60,6 +60,9 @@ class FakeReports:
         self._answer()
         return None
 
+    def cost_audits(self, id_: int) -> Sequence[Mapping[str, Any]]:
+        return ()
+
     def calls(
         self, wanted: CallFilter, *, count: int, offset: int = 0, before: int | None = None
     ) -> Sequence[CallRow]:

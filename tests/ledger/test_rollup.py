@@ -5,7 +5,8 @@ from fakes.books import NOON_US, a_settlement, an_opening
 from wellhead.call import CallState
 from wellhead.database.rollups import Rollup
 from wellhead.database.schema import latency_hourly, usage_hourly, usage_total
-from wellhead.ledger.rollup import HOUR_US, bucket, bucket_bounds, tally
+from wellhead.histogram import bounds, bucket
+from wellhead.ledger.rollup import HOUR_US, tally
 from wellhead.usage import NO_USAGE, Usage, UsageSource
 
 NOON_HOUR = NOON_US // HOUR_US
@@ -13,14 +14,14 @@ NOON_HOUR = NOON_US // HOUR_US
 
 @given(st.integers(0, 2**60))
 def test_a_duration_lies_in_its_bucket(us: int) -> None:
-    low, high = bucket_bounds(bucket(us))
+    low, high = bounds(bucket(us))
 
     assert low <= us < high
 
 
 @given(st.integers(1, 2**60))
 def test_the_middle_of_a_bucket_is_within_five_percent(us: int) -> None:
-    low, high = bucket_bounds(bucket(us))
+    low, high = bounds(bucket(us))
     middle = (low + high - 1) / 2
 
     assert abs(middle - us) <= 0.05 * us
@@ -28,8 +29,8 @@ def test_the_middle_of_a_bucket_is_within_five_percent(us: int) -> None:
 
 @given(st.integers(0, 900))
 def test_buckets_follow_each_other_without_gap(number: int) -> None:
-    assert bucket_bounds(number)[1] == bucket_bounds(number + 1)[0]
-    assert bucket(bucket_bounds(number)[0]) == number
+    assert bounds(number)[1] == bounds(number + 1)[0]
+    assert bucket(bounds(number)[0]) == number
 
 
 def test_rows_have_the_shape_of_their_tables() -> None:

@@ -8,19 +8,20 @@ told is 0 there, and a cost that is not known is 0 with a `cost_status` that is 
 # ruff: noqa: N815  (the names of fields are those on the wire)
 
 import json
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
+from wellhead import shown
 from wellhead.call import CallState
 from wellhead.control.answers import failing
 from wellhead.control.bodies import ID_MAX, Id, example
 from wellhead.control.filters import Exact, a_filter
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
-from wellhead.control.times import to_the_ms, to_the_ms_if
 from wellhead.control.usage import UNKNOWN, usd
 from wellhead.errors import CallerError, NotFound
 from wellhead.ports import Reports
@@ -130,13 +131,48 @@ class CallShown(BaseModel):
     correlated_at: str | None
 
 
+AUDIT_SOURCES = {"reported": "provider", "guard": "guard"}
+"""What agent-cli-proxy calls the source of a cost, by our reason; anything else came out of the table."""
+EXAMPLE_AUDIT = {
+    "id": 1,
+    "model": "anthropic/claude-sonnet-4-5",
+    "provider": "anthropic",
+    "source": "pricing",
+    "baseCostUsd": 0.000303,
+    "calcAt": "2026-03-01T10:02:04.000Z",
+    "reason": "settled",
+    "match": "exact",
+    "rate": "genai-prices/0.2.3:anthropic/claude-sonnet-4-5",
+    "prices": {"sheets": [{"above": -1, "prices": {"input": 3000000000, "output": 15000000000}}]},
+    "trouble": None,
+}
+
+
+class CostAudit(BaseModel):
+    """One pricing of a call."""
+
+    model_config = example(**EXAMPLE_AUDIT)
+
+    id: int = Field(description="Its number among those of the call.")
+    model: str | None = Field(description="By which name of the price list.")
+    provider: str | None = Field(description="Who sells at that rate.")
+    source: str = Field(description="`pricing`, `provider` (its own figure counts) or `guard`.")
+    baseCostUsd: float | None = Field(description="Null where there was no price.")
+    calcAt: str
+    reason: str = Field(description="`settled` or `reported`, or why there was no price.")
+    match: str | None = Field(description="How the name was found: `exact`, `alias`, `fuzzy`, ...")
+    rate: str | None = Field(description="The rate that was used.")
+    prices: dict[str, Any] | None = Field(description="That rate, in nano-dollars per million.")
+    trouble: str | None = Field(description="What was odd about the counts.")
+
+
 class CostAudits(BaseModel):
     """How the cost of a call came about."""
 
-    model_config = example(requestLogId="815694120529133568", audits=[])
+    model_config = example(requestLogId="815694120529133568", audits=[EXAMPLE_AUDIT])
 
     requestLogId: str
-    audits: list[dict[str, Any]]
+    audits: list[CostAudit]
 
 
 def add_to(routes: APIRouter, reports: Reports) -> None:
@@ -200,7 +236,27 @@ def add_to(routes: APIRouter, reports: Reports) -> None:
     )
     def audits(id_: Id) -> CostAudits:
         """One entry for each time the call was priced."""
-        return CostAudits(requestLogId=str(_one(reports, id_)["id"]), audits=[])
+        call = _one(reports, id_)
+        return CostAudits(
+            requestLogId=str(call["id"]), audits=[_audit(one) for one in reports.cost_audits(id_)]
+        )
+
+
+def _audit(one: Mapping[str, Any]) -> CostAudit:
+    nanousd, prices = one["cost_nanousd"], one["prices"]
+    return CostAudit(
+        id=one["number"] + 1,
+        model=one["model"],
+        provider=one["rate_provider"],
+        source=AUDIT_SOURCES.get(one["reason"], "pricing"),
+        baseCostUsd=None if nanousd is None else usd(nanousd),
+        calcAt=shown.moment(one["at_us"]),
+        reason=one["reason"],
+        match=one["how"],
+        rate=one["rate_key"],
+        prices=None if prices is None else json.loads(prices),
+        trouble=one["trouble"],
+    )
 
 
 def _one(reports: Reports, id_: int) -> CallRow:
@@ -259,9 +315,9 @@ def _shown(call: CallRow) -> CallShown:
         error_code=call["error_code"],
         error_message=call["error_message"],
         latency_ms=None if latency_us is None else (latency_us + 500) // 1000,
-        started_at=to_the_ms(call["started_us"]),
-        finished_at=to_the_ms_if(call["finished_us"]),
-        finalized_at=to_the_ms_if(call["finished_us"]),
+        started_at=shown.moment(call["started_us"]),
+        finished_at=shown.moment(call["finished_us"]),
+        finalized_at=shown.moment(call["finished_us"]),
         meta_json=json.dumps(meta, ensure_ascii=False, separators=(",", ":")),
         user_agent=call["user_agent"],
         source_ip=call["client_address"],

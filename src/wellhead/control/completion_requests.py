@@ -6,13 +6,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from wellhead import shown
 from wellhead.call import CallState
 from wellhead.control.answers import failing
 from wellhead.control.bodies import ID_MAX, Count, example
 from wellhead.control.exchanges import RANGE_PARAMETERS, Since, Until, error_type, range_us
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
-from wellhead.control.times import to_the_ms
 from wellhead.errors import CallerError
 from wellhead.ports import Reports
 from wellhead.report import CallRow
@@ -114,7 +114,7 @@ def _shown(call: CallRow) -> CompletionRequest:
     success = call["state"] == CallState.COMPLETED.value
     took_ms = _ms(call["latency_us"])
     return CompletionRequest(
-        timestamp=to_the_ms(call["finished_us"]),
+        timestamp=shown.moment(call["finished_us"]),
         is_streaming=bool(call["streamed"]),
         success=success,
         error_type=None if success else error_type(call["error_code"] or call["state"]),

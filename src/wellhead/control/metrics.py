@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
+from wellhead import shown
 from wellhead.call import CallState
 from wellhead.control.answers import failing
 from wellhead.control.bodies import example
@@ -16,7 +17,6 @@ from wellhead.control.exchanges import RANGE_PARAMETERS, Since, Until, error_typ
 from wellhead.control.failures import Responses, described
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
-from wellhead.control.times import to_the_ms
 from wellhead.control.usage import named
 from wellhead.errors import CallerError
 from wellhead.ports import Reports
@@ -194,7 +194,7 @@ def _shown(found: Exchange, now_us: int) -> JsonMetrics:
         name = named(line.keys[2])
         models[name] = models.get(name, 0) + line.sums[Measure.CALLS]
     return JsonMetrics(
-        timestamp=to_the_ms(now_us),
+        timestamp=shown.moment(now_us),
         requests=Exchanges(
             total=AllExchanges(**_outcome(found.lines), avg_response_time_ms=_response_ms(found.lines)),
             streamed=Streamed(

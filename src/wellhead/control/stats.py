@@ -3,11 +3,11 @@
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
+from wellhead import shown
 from wellhead.control.answers import failing
 from wellhead.control.bodies import example
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
-from wellhead.control.times import to_the_ms_if
 from wellhead.control.usage import usd
 from wellhead.ports import Reports
 from wellhead.report import Measure, Question
@@ -51,6 +51,6 @@ def add_to(routes: APIRouter, reports: Reports) -> None:
             total_requests=sum(one[Measure.CALLS] for one in sums),
             total_tokens=sum(one[Measure.TOTAL_TOKENS] for one in sums),
             total_cost_usd=usd(sum(one[Measure.COST_NANOUSD] for one in sums)),
-            first_request_at=to_the_ms_if(first_us),
-            last_request_at=to_the_ms_if(last_us),
+            first_request_at=shown.moment(first_us),
+            last_request_at=shown.moment(last_us),
         )

@@ -35,15 +35,6 @@ def range_us(since: str | None, until: str | None) -> tuple[int | None, int | No
     return since_us, until_us
 
 
-def to_the_ms(us: int) -> str:
-    """A moment as it is shown: ISO-8601 in UTC, to the millisecond."""
-    return (EPOCH + timedelta(microseconds=us)).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
-def to_the_ms_if(us: int | None) -> str | None:
-    return None if us is None else to_the_ms(us)
-
-
 def to_the_s(us: int) -> str:
     """The same to the second."""
     return (EPOCH + timedelta(microseconds=us)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
+from wellhead import shown
 from wellhead.control import days
 from wellhead.control.answers import failing
 from wellhead.control.bodies import example
@@ -13,7 +14,7 @@ from wellhead.control.days import DATE, DAY_US, DAYS_MAX
 from wellhead.control.filters import Exact, a_filter
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
-from wellhead.control.times import EXAMPLE, moment_us, to_the_ms
+from wellhead.control.times import EXAMPLE, moment_us
 from wellhead.control.usage import UNKNOWN, usd
 from wellhead.errors import CallerError
 from wellhead.ports import Reports
@@ -98,7 +99,7 @@ def _trend(reports: Reports, since_us: int, until_us: int, where: dict[Dimension
     return Trend(
         buckets=[
             TrendBucket(
-                timestamp=to_the_ms(start),
+                timestamp=shown.moment(start),
                 requests=one[Measure.CALLS],
                 tokens=one[Measure.TOTAL_TOKENS],
                 cost_usd=usd(one[Measure.COST_NANOUSD]),

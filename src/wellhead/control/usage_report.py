@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from wellhead import shown
 from wellhead.control import days
 from wellhead.control.answers import failing
 from wellhead.control.bodies import ID_MAX, example
@@ -21,7 +22,7 @@ from wellhead.control.days import DATE, DAY_US
 from wellhead.control.filters import Exact, a_filter
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
-from wellhead.control.times import EPOCH, EXAMPLE, moment_us, to_the_ms
+from wellhead.control.times import EPOCH, EXAMPLE, moment_us
 from wellhead.control.usage import UNKNOWN, usd
 from wellhead.errors import CallerError
 from wellhead.histogram import percentile_us
@@ -131,8 +132,8 @@ def add_to(routes: APIRouter, reports: Reports, now_us: Callable[[], int]) -> No
         question = Question(tuple(Measure), _dimensions(group_by), edges, where, LINES_MAX)
         _refuse_what_takes_too_long(question, percentiles=percentiles)
         lines = _lines(reports, question, with_start=interval is not None, percentiles=percentiles)
-        shown = {"from": to_the_ms(edges[0]), "to": to_the_ms(edges[-1]), "tz": tz, "lines": lines}
-        return UsageReport.model_validate(shown)
+        range_ = {"from": shown.moment(edges[0]), "to": shown.moment(edges[-1])}
+        return UsageReport.model_validate({**range_, "tz": tz, "lines": lines})
 
 
 def _dimensions(group_by: str) -> tuple[Dimension, ...]:
@@ -239,7 +240,7 @@ def _lines(
     starts = [since for since, _ in pairwise(question.edges_us)]
     return [
         {
-            **({"start": to_the_ms(starts[line.slot])} if with_start else {}),
+            **({"start": shown.moment(starts[line.slot])} if with_start else {}),
             **{one.value: key for one, key in zip(question.by, line.keys, strict=True)},
             **_sums(line),
             **(_percentiles(histograms.get((line.slot, line.keys), Histogram())) if percentiles else {}),

@@ -4,8 +4,11 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import Connection, select
+
 from wellhead.cost import Costed, UsedRate
 from wellhead.database.bulk import Bulk, Row, placeholders
+from wellhead.database.schema import cost_audits, rates
 
 SETTLED = 0
 """The number of the first pricing of a call, when it was settled."""
@@ -60,15 +63,26 @@ def note(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     _NOTE.run(connection, rows)
 
 
-def audits_of(connection: sqlite3.Connection, call_id: int) -> list[dict[str, Any]]:
+def audits_of(connection: Connection, call_id: int) -> list[dict[str, Any]]:
     """Every pricing of a call, the first one first, with the rate's own words."""
+    a, r = cost_audits.c, rates.c
     query = (
-        "SELECT a.number,a.at_us,a.reason,a.cost_state,a.cost_nanousd,a.model,a.how,a.trouble,"
-        "r.key,r.source,r.prices FROM cost_audits a LEFT JOIN rates r ON r.id=a.rate_id"
-        " WHERE a.call_id=? ORDER BY a.number"
+        select(
+            a.number,
+            a.at_us,
+            a.reason,
+            a.cost_state,
+            a.cost_nanousd,
+            a.model,
+            a.how,
+            a.trouble,
+            r.key.label("rate_key"),
+            r.source.label("rate_source"),
+            r.provider.label("rate_provider"),
+            r.prices,
+        )
+        .select_from(cost_audits.outerjoin(rates, r.id == a.rate_id))
+        .where(a.call_id == call_id)
+        .order_by(a.number)
     )
-    names = ("number", "at_us", "reason", "cost_state", "cost_nanousd", "model", "how", "trouble")
-    return [
-        dict(zip((*names, "rate_key", "source", "prices"), row, strict=True))
-        for row in connection.execute(query, (call_id,))
-    ]
+    return [dict(row._mapping) for row in connection.execute(query)]

@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Select, Table, func, literal_column, select
 
-from wellhead.database import call_reports, exchange_reports, usage_reports
+from wellhead.database import call_reports, costs, exchange_reports, usage_reports
 from wellhead.database.engine import outages
 from wellhead.database.schema import calls, usage_hourly, usage_total
 from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Question
@@ -125,6 +125,11 @@ class DatabaseReports:
         """A call by its id."""
         with outages(), self._engine.connect() as connection:
             return call_reports.one(connection, id_)
+
+    def cost_audits(self, id_: int) -> Sequence[Mapping[str, Any]]:
+        """Every pricing of a call."""
+        with outages(), self._engine.connect() as connection:
+            return costs.audits_of(connection, id_)
 
     def calls(
         self, wanted: CallFilter, *, count: int, offset: int = 0, before: int | None = None

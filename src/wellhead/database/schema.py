@@ -110,6 +110,22 @@ _FINISHED = text("finished_us IS NOT NULL")
 Index("calls_finished", calls.c.finished_us, sqlite_where=_FINISHED, postgresql_where=_FINISHED)
 """Time ranges; without the pending rows, so that a call enters it once."""
 
+_WRONG = text("state NOT IN ('pending', 'completed')")
+Index(
+    "calls_went_wrong",
+    *(calls.c.finished_us, calls.c.streamed, calls.c.error_code, calls.c.state),
+    sqlite_where=_WRONG,
+    postgresql_where=_WRONG,
+)
+_FROM_A_PAGE = text("origin IS NOT NULL")
+Index(
+    "calls_origin",
+    *(calls.c.finished_us, calls.c.origin),
+    sqlite_where=_FROM_A_PAGE,
+    postgresql_where=_FROM_A_PAGE,
+)
+"""What went wrong and what came from web pages: counted without a look at all other calls."""
+
 USAGE_KEY = (
     ("provider", Text),
     ("model", Text),

@@ -1,4 +1,4 @@
-"""What calls cost: the rates that priced them, and a record of every pricing."""
+"""What calls cost: the rates that priced them, and a record of every pricing; and indexes for reports."""
 
 from typing import Any
 
@@ -39,6 +39,22 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Text()) for name in ("model", "how", "trouble")),
         sa.PrimaryKeyConstraint("call_id", "number"),
         sqlite_with_rowid=False,
+    )
+    wrong = sa.text("state NOT IN ('pending', 'completed')")
+    op.create_index(
+        "calls_went_wrong",
+        "calls",
+        ["finished_us", "streamed", "error_code", "state"],
+        sqlite_where=wrong,
+        postgresql_where=wrong,
+    )
+    from_a_page = sa.text("origin IS NOT NULL")
+    op.create_index(
+        "calls_origin",
+        "calls",
+        ["finished_us", "origin"],
+        sqlite_where=from_a_page,
+        postgresql_where=from_a_page,
     )
 
 
