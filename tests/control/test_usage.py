@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -12,9 +13,12 @@ from sqlalchemy import Engine
 
 from fakes.books import a_settlement, an_opening, book_ends, books_on_disk
 from fakes.control import a_client, an_app, assert_one_shape
+from fakes.prices import A_CENT
+from wellhead import shown
 from wellhead.call import CallState
 from wellhead.control import call_logs, completion_requests, metrics, usage
-from wellhead.database import calls
+from wellhead.cost import Costed, CostState
+from wellhead.database import calls, costs
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
 from wellhead.usage import NO_USAGE, Usage, UsageSource
@@ -330,6 +334,32 @@ async def test_a_mistake_in_a_filter_is_a_400(app: FastAPI, query: str, code: st
         assert "perhaps `completed` was meant" in answer.json()["error"]
     if query == "clientid=x":
         assert "perhaps `client_id` was meant" in answer.json()["error"]
+
+
+async def test_how_a_cost_came_about_is_told_with_the_rate(app: FastAPI, engine: Engine) -> None:
+    with closing(writing_connection(engine)) as connection, transaction(connection):
+        rate = costs.rate_id(connection, A_CENT, NOW_US)
+        priced = Costed(CostState.PRICED, "settled", 1_500_000, A_CENT, "demo/small", "exact")
+        reported = Costed(CostState.PRICED, "reported", 2_000_000)
+        rows = [costs.audit_row(5, NOW_US, priced, rate), costs.audit_row(6, NOW_US, reported, None)]
+        costs.note(connection, rows)
+
+    (one,) = (await get(app, "/admin/logs/5/cost-audit"))["audits"]
+    assert one == {
+        "id": 1,
+        "model": "demo/small",
+        "provider": None,
+        "source": "pricing",
+        "baseCostUsd": 0.0015,
+        "calcAt": shown.moment(NOW_US),
+        "reason": "settled",
+        "match": "exact",
+        "rate": "tests/a-cent",
+        "prices": {},
+        "trouble": None,
+    }
+    (other,) = (await get(app, "/admin/logs/6/cost-audit"))["audits"]
+    assert (other["source"], other["baseCostUsd"], other["rate"]) == ("provider", 0.002, None)
 
 
 @pytest.mark.parametrize("path", ["/admin/logs/99", "/admin/logs/x", "/admin/logs/99/cost-audit"])
