@@ -445,6 +445,7 @@ def test_variables_that_an_orchestrator_adds_are_no_settings(place: Place) -> No
         "WELLHEAD_SERVICE_HOST": "10.0.0.1",
         "WELLHEAD_SERVICE_PORT_HTTP": "1",
         "WELLHEAD_PORT": "tcp://x",
+        "WELLHEAD_KEY": "wh_of-a-client",
     }
     environ["WELLHEAD_PORT_8080_TCP_ADDR"] = "10.0.0.1"
     assert place.settings(environ) == place.settings()

@@ -26,6 +26,8 @@ PROVIDERS_VARIABLE = "WELLHEAD_PROVIDERS"
 PREFIX = "WELLHEAD_"
 ORCHESTRATORS = re.compile(r"WELLHEAD_(SERVICE|PORT)(_|$)")
 """Kubernetes gives such variables to every pod beside a service called wellhead; they are no settings."""
+OF_CLIENTS = frozenset({"WELLHEAD_KEY", "WELLHEAD_API_KEY"})
+"""Nor are these, in which people keep the key that their clients send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ class _Loading:
                 self.given[by_variable[name]] = Given(raw, name)
             elif name == PROVIDERS_VARIABLE and raw:
                 self.take_entries(raw)
-            elif ORCHESTRATORS.match(name):
+            elif ORCHESTRATORS.match(name) or name in OF_CLIENTS:
                 continue
             elif name.startswith(PREFIX) and name not in {*by_variable, PROVIDERS_VARIABLE, CONFIG_VARIABLE}:
                 self.unknown(
