@@ -535,7 +535,7 @@ def test_a_budget_that_calls_under_way_hold_is_told_as_a_rate_limit(
     key = books.key(project)
     # Each call reserves 4,096 tokens of output, so there is room for one at a time.
     books.limit(key, Measure.TOTAL_TOKENS, Window.TOTAL, 4200)
-    ask = json.dumps({**CHAT_BODY, "model": "hang"}).encode()
+    ask = json.dumps({**CHAT_BODY, "model": "hang", "stream": True}).encode()
     presented = f"authorization: Bearer {key.secret}".encode()
     where = urlsplit(guarded.gateway_url)
     with socket.create_connection((where.hostname, where.port)) as under_way:

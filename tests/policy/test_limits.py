@@ -295,7 +295,15 @@ def test_what_was_admitted_before_a_total_was_made_does_not_count_for_it(measure
 def test_an_estimate_stands_in_for_what_the_upstream_did_not_report(
     end: Settlement, stays: tuple[int | None, ...]
 ) -> None:
-    assert kept(admitted(), end, quote, charge_interrupted=False) == stays
+    assert kept(admitted(streamed=True), end, quote, charge_interrupted=False) == stays
+
+
+def test_whoever_leaves_before_an_answer_that_is_no_stream_has_it_written_all_the_same() -> None:
+    left = unreported(state=CallState.ABORTED, status_code=499, upstream_latency_us=None, response_bytes=0)
+
+    assert kept(admitted(streamed=False), left, quote, charge_interrupted=False) == (1000, 400, 9000)
+    answered = unreported(response_bytes=797)
+    assert kept(admitted(streamed=False), answered, quote, charge_interrupted=False) == (1000, 200, 6000)
 
 
 @pytest.mark.parametrize(("charge", "stays"), [(False, (None, None, None)), (True, (1000, 400, 9000))])

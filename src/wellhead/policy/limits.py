@@ -167,6 +167,8 @@ def kept(
     known_input, known_output = end.usage.input_tokens, end.usage.output_tokens or 0
     input_tokens = call.hold_input_tokens if known_input is None else 0
     written = -(-(end.response_bytes or 0) // BYTES_PER_TOKEN)
+    if end.state is CallState.ABORTED and not call.streamed:
+        written = held_output  # An answer that is no stream is written whole before any of it comes.
     output_tokens = max(min(held_output, written) - known_output, 0)
     nanousd = None
     if call.hold_nanousd is not None:
