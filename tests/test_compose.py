@@ -12,7 +12,6 @@ from typing import Any
 
 from wellhead import logs
 from wellhead.compose import (
-    Life,
     control_options,
     declared_limits,
     end_with_books,
@@ -22,6 +21,7 @@ from wellhead.compose import (
 )
 from wellhead.config.settings import ControlSettings, LimitSettings, Settings
 from wellhead.config.values import Address
+from wellhead.hosting import Life
 from wellhead.vault import Vault, parse_master_key
 
 CODE = """

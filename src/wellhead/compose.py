@@ -2,35 +2,26 @@
 
 The only module that sees both ends of a port.  Its imports are inside the
 functions, so a gateway process loads nothing of the control plane, and what a
-role needs can be loaded (`prepare_...`) before its settings are known.
-
-The end of a process, whichever signal asked for it::
-
-    first signal   listener closed, running calls go on up to the grace period
-    second signal  what still runs is cut (and booked as cut)
-    then           upstream closed, books closed last
-"""
+role needs can be loaded (`prepare_...`) before its settings are known."""
 
 import asyncio
-import contextlib
 import functools
-import gc
 import json
 import math
 import secrets
-import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from wellhead import secret_files
 from wellhead.clock import Clock
 from wellhead.config.providers import sole
 from wellhead.config.settings import Settings
 from wellhead.directory import Directory
+from wellhead.hosting import Life, run, serve, server
 from wellhead.limit import Measure, Scope, ScopeKind, Window
 from wellhead.logs import Log
 from wellhead.money import nanousd
@@ -38,7 +29,6 @@ from wellhead.registry import NewLimit
 from wellhead.version import version
 
 if TYPE_CHECKING:
-    import uvicorn
     from sqlalchemy import Engine
 
     from wellhead.control.options import ControlOptions
@@ -47,46 +37,8 @@ if TYPE_CHECKING:
 
 SESSIONS_FILE = ".wellhead-session-secret"
 """Beside the database, where no setting has it."""
-KEEPALIVE_S = 75
-"""How long an idle client connection is kept; longer than the pools of common clients."""
 BOOKS_LOOK_S = 0.5
 """How often a gateway looks whether its books' thread lives."""
-LINGER_S = 1.0
-"""How long connections may take to close once their calls are over."""
-
-
-class Life:
-    """One process's life, as seen from inside: when to say ready, when to end, when to end at once."""
-
-    def __init__(self, line: socket.socket, *, ready: bytes) -> None:
-        self._line = line
-        self._ready = ready
-        self.asked = asyncio.Event()
-        self.at_once = asyncio.Event()
-
-    def begin(self) -> None:
-        """Listen for signals and for the end of the line; call it inside the running loop."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            # What whoever started us had us ignore (nohup: SIGHUP) stays ignored.
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                loop.add_signal_handler(number, self._signalled)
-        self._line.setblocking(False)
-        loop.add_reader(self._line, self._line_ended)
-
-    def say_ready(self) -> None:
-        with contextlib.suppress(OSError):
-            self._line.send(self._ready)
-
-    def _signalled(self) -> None:
-        if self.asked.is_set():
-            self.at_once.set()
-        self.asked.set()
-
-    def _line_ended(self) -> None:
-        # Nothing is ever sent after the settings, so readable means ended.
-        asyncio.get_running_loop().remove_reader(self._line)
-        self.asked.set()
 
 
 def prepare_upgrade() -> None:
@@ -142,7 +94,7 @@ def prepare_gateway() -> None:
 
 def run_gateway(settings: Settings, listener: socket.socket, life: Life, log: Log) -> None:
     """Serve the LLM API until asked to end."""
-    _run(_gateway(settings, listener, life, log))
+    run(_gateway(settings, listener, life, log))
 
 
 async def _gateway(settings: Settings, listener: socket.socket, life: Life, log: Log) -> None:
@@ -199,7 +151,7 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
 
     mourning = asyncio.create_task(end_with_books(books, life, log))
     try:
-        await _serve(_server(gateway, GatewayProtocol, life), listener, life, drain)
+        await serve(server(gateway, GatewayProtocol, life), listener, life, drain)
     finally:
         mourning.cancel()
         await upstream.close()
@@ -234,7 +186,7 @@ def prepare_control() -> None:
 
 def run_control(settings: Settings, listener: socket.socket, life: Life, log: Log) -> None:
     """Serve metrics and health until asked to end."""
-    _run(_control(settings, listener, life, log))
+    run(_control(settings, listener, life, log))
 
 
 async def _control(settings: Settings, listener: socket.socket, life: Life, log: Log) -> None:
@@ -259,7 +211,7 @@ async def _control(settings: Settings, listener: socket.socket, life: Life, log:
         """Reports take no longer than the linger."""
 
     try:
-        await _serve(_server(app, HttpToolsProtocol, life), listener, life, drain)
+        await serve(server(app, HttpToolsProtocol, life), listener, life, drain)
     finally:
         engine.dispose()
 
@@ -366,66 +318,3 @@ def _engine(settings: Settings) -> "Engine":
 
     synchronous: Literal["FULL", "NORMAL"] = "FULL" if settings.database_synchronous == "full" else "NORMAL"
     return make_engine(settings.database, synchronous=synchronous, must_exist=True)
-
-
-def _run(main: Coroutine[Any, Any, None]) -> None:
-    import uvloop
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main)
-
-
-def _server(app: Callable[..., Any], protocol: type[asyncio.Protocol], life: Life) -> "uvicorn.Server":
-    """uvicorn as a library: no logging set-up, headers, signal handlers or ticking clock of its own."""
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield
-
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            # What was built so far stays for good: no collection need look at it again.
-            gc.collect()
-            gc.freeze()
-            life.say_ready()
-
-        async def main_loop(self) -> None:
-            await life.asked.wait()
-
-    config = uvicorn.Config(
-        app,
-        http=protocol,
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=KEEPALIVE_S,
-    )
-    return Server(config)
-
-
-async def _serve(
-    server: "uvicorn.Server",
-    listener: socket.socket,
-    life: Life,
-    drain: Callable[[], Awaitable[None]],
-) -> None:
-    """Serve until asked to end, then drain and let the connections go."""
-    life.begin()
-    serving = asyncio.create_task(server.serve([listener]))
-    asked = asyncio.create_task(life.asked.wait())
-    await asyncio.wait((serving, asked), return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
-    await drain()
-    _, late = await asyncio.wait((serving,), timeout=LINGER_S)
-    if late:
-        server.force_exit = True
-        for connection in tuple(server.server_state.connections):
-            connection.transport.abort()
-    await serving

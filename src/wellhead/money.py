@@ -10,17 +10,17 @@ COST_NANOUSD_MAX = 10**15
 """A single call above one million dollars is not believed."""
 
 
-def nanousd(usd: int | float | str | Decimal) -> int | None:
+def nanousd(usd: int | float | str | Decimal, most: int = COST_NANOUSD_MAX) -> int | None:
     """Dollars as a provider wrote them, in nano-dollars, half rounded up.
 
     A float is read by its shortest decimal form, which is what stood in the JSON.
-    `None` for what is not a finite amount between 0 and `COST_NANOUSD_MAX`.
+    `None` for what is not a finite amount between 0 and `most`, which is in nano-dollars.
     """
     if isinstance(usd, bool):
         return None
     try:
         amount = Decimal(repr(usd) if isinstance(usd, float) else usd) * NANOUSD_PER_USD
-        if not amount.is_finite() or not 0 <= amount <= COST_NANOUSD_MAX:
+        if not amount.is_finite() or not 0 <= amount <= most:
             return None
         return int(amount.to_integral_value(rounding=ROUND_HALF_UP))
     except (DecimalException, ValueError):
@@ -35,3 +35,8 @@ def price(count: int, nanousd_per_million: int, per: int = 1_000_000) -> int:
     assert count >= 0
     assert nanousd_per_million >= 0
     return (count * nanousd_per_million + per // 2) // per
+
+
+def usd(nanousd: int) -> float:
+    """Nano-dollars as dollars, to be shown and never to be counted with: exact below some millions."""
+    return nanousd / NANOUSD_PER_USD

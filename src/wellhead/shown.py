@@ -12,13 +12,13 @@ that.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, overload
 
 from wellhead.access import Credential, Patterns, Project
 from wellhead.limit import Limit, Measure, Scope, ScopeKind
-from wellhead.money import NANOUSD_PER_USD
+from wellhead.moments import to_the_millisecond
+from wellhead.money import usd
 from wellhead.policy.admission import shown as in_unit
 from wellhead.registry import KeyUse, LimitUse, Standing
 
@@ -28,7 +28,6 @@ Uuids = Mapping[int, str]
 """What interfaces call the projects with these numbers (see `Registry.project_uuids`)."""
 
 NO_UUIDS: Uuids = MappingProxyType({})
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @overload
@@ -41,10 +40,7 @@ def moment(at_us: int | None) -> str | None: ...
 
 def moment(at_us: int | None) -> str | None:
     """A moment in microseconds since the epoch; cut, not rounded, to the millisecond."""
-    if at_us is None:
-        return None
-    at = EPOCH + timedelta(microseconds=at_us)
-    return at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    return None if at_us is None else to_the_millisecond(at_us)
 
 
 def amount(measure: Measure, value: int) -> int | str:
@@ -81,7 +77,7 @@ def key(use: KeyUse) -> Shown:
         "predecessor_id": found.predecessor_id,
         "calls": use.calls,
         "total_tokens": use.total_tokens,
-        "cost_usd": use.cost_nanousd / NANOUSD_PER_USD,
+        "cost_usd": usd(use.cost_nanousd),
     }
 
 

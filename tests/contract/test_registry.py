@@ -15,6 +15,7 @@ from wellhead.database.registry import DatabaseRegistry
 from wellhead.database.validity import AMOUNT_MAX, COST_AMOUNT_MAX, LATEST_US
 from wellhead.errors import Conflict, Invalid, NotFound, RegistryError
 from wellhead.limit import Action, Measure, Scope, ScopeKind, Window
+from wellhead.moments import HOUR_US
 from wellhead.policy.keys import digest, is_well_formed
 from wellhead.registry import (
     NAME_CHARS_MAX,
@@ -28,7 +29,6 @@ from wellhead.registry import (
 )
 from wellhead.vault import Vault
 
-HOUR_US = 3_600_000_000
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 A_SECRET = "sk-canary-0123456789"
 GLOBAL = Scope(ScopeKind.GLOBAL)

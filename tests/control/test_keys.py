@@ -7,11 +7,11 @@ from fakes.books import NOON_US
 from fakes.control import a_client, an_app, assert_one_shape
 from fakes.registry import BY, FakeRegistry
 from wellhead.limit import Measure, ScopeKind, Window
+from wellhead.moments import HOUR_US
 from wellhead.policy.keys import digest, is_well_formed
 from wellhead.registry import NewKey
 
 NOON = "2025-03-01T12:00:00.000Z"
-HOUR_US = 3_600_000_000
 
 
 async def test_a_key_is_made_with_all_that_was_said_of_it_and_shown_once() -> None:

@@ -9,13 +9,13 @@ from fakes.control import a_client, an_app, assert_one_shape
 from fakes.registry import BY, FakeRegistry
 from wellhead.control.app import ControlOptions
 from wellhead.limit import Limit, Measure, Scope, ScopeKind, Window
+from wellhead.moments import HOUR_US
 from wellhead.policy.keys import is_well_formed, new_secret
 from wellhead.registry import NewKey, NewLimit
 
 MANAGEMENT = "77b0c0de-0000-4000-8000-00000000abcd"
 OPTIONS = ControlOptions(management_token=MANAGEMENT)
 BEARER = {"authorization": f"Bearer {MANAGEMENT}"}
-HOUR_US = 3_600_000_000
 
 
 def limits(registry: FakeRegistry) -> list[Limit]:

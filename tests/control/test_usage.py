@@ -21,12 +21,11 @@ from wellhead.cost import Costed, CostState
 from wellhead.database import calls, costs
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
+from wellhead.moments import HOUR_US, SECOND_US
 from wellhead.usage import NO_USAGE, Usage, UsageSource
 
 MIDNIGHT_US = 1_740_787_200_000_000
 """2025-03-01T00:00:00Z"""
-HOUR_US = 3_600_000_000
-SECOND_US = 1_000_000
 USED = Usage(
     input_tokens=1000,
     output_tokens=500,

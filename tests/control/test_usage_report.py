@@ -16,10 +16,10 @@ from wellhead.control.usage_report import EXAMPLE_LINE
 from wellhead.database import calls
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
+from wellhead.moments import EPOCH
 from wellhead.report import Dimension
 from wellhead.usage import NO_USAGE, Usage, UsageSource
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 START = datetime(2026, 3, 27, 23, 50, tzinfo=UTC)
 """Before the night in which the clocks of Berlin go forward."""
 EVERY = timedelta(minutes=47)

@@ -13,9 +13,9 @@ from wellhead.call import CallState, Opening, Settlement
 from wellhead.database import call_reports, calls
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
+from wellhead.moments import HOUR_US
 from wellhead.report import CallFilter
 
-HOUR_US = 3_600_000_000
 Call = tuple[Opening, Settlement | None]
 
 

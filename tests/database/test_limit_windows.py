@@ -22,15 +22,13 @@ from wellhead.database.limit_windows import THE_BEGINNING, Difference, Place
 from wellhead.database.registry import DatabaseRegistry
 from wellhead.ledger.ids import Ids
 from wellhead.limit import Limit, Measure, Scope, ScopeKind, Window
+from wellhead.moments import DAY_US, HOUR_US, MINUTE_US
 from wellhead.policy import windows
 from wellhead.policy.limits import Limits, given_back, taken
 from wellhead.registry import NewLimit
 from wellhead.usage import Usage
 from wellhead.vault import Vault
 
-MINUTE_US = 60_000_000
-HOUR_US = 60 * MINUTE_US
-DAY_US = 24 * HOUR_US
 EVERYBODY = Scope(ScopeKind.GLOBAL)
 FIRST = Ids(0, lambda: NOON_US).next()
 """An id of noon: a recount looks at no older ones."""

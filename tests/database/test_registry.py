@@ -23,12 +23,12 @@ from wellhead.errors import BooksUnavailable, Conflict, Invalid, NotFound
 from wellhead.ledger.ids import Ids
 from wellhead.ledger.rollup import tally
 from wellhead.limit import Action, Limit, Measure, Scope, ScopeKind, Source, Window
+from wellhead.moments import HOUR_US
 from wellhead.policy import windows
 from wellhead.registry import NewKey, NewLimit, Standing
 from wellhead.usage import Usage
 from wellhead.vault import Vault, VaultError
 
-HOUR_US = 3_600_000_000
 GLOBAL = Scope(ScopeKind.GLOBAL)
 HOURLY = NewLimit(Measure.CALLS, Window.HOUR, 5, GLOBAL)
 A_SECRET = "sk-canary-0123456789"

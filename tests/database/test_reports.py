@@ -11,10 +11,11 @@ from sqlalchemy import Engine
 from fakes.books import NOON_US, a_settlement, an_opening, books_on_disk
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.database.engine import make_engine
-from wellhead.database.reports import HOUR_US, DatabaseReports
+from wellhead.database.reports import DatabaseReports
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger.clerk import Clerk
 from wellhead.ledger.processes import this_process
+from wellhead.moments import HOUR_US
 from wellhead.usage import NO_USAGE, Usage, UsageSource
 
 Call = tuple[Opening, Settlement]

@@ -17,8 +17,9 @@ from wellhead.call import CallState, Opening, Settlement
 from wellhead.database import calls
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
-from wellhead.database.usage_reports import HOUR_US, spans
+from wellhead.database.usage_reports import spans
 from wellhead.histogram import bucket
+from wellhead.moments import HOUR_US
 from wellhead.report import Dimension, Measure, Question, TooManyLines
 from wellhead.usage import NO_USAGE, Usage, UsageSource
 

@@ -10,7 +10,8 @@ import pytest
 from wellhead.call import CallState
 from wellhead.database.engine import make_engine
 from wellhead.database.schema import metadata
-from wellhead.demo.history import DAYS, HOUR_US, history, write
+from wellhead.demo.history import DAYS, history, write
+from wellhead.moments import HOUR_US
 from wellhead.usage import UsageSource
 
 UNTIL_US = int(datetime(2026, 11, 20, 15, 30, tzinfo=UTC).timestamp()) * 1_000_000

@@ -25,11 +25,11 @@ from wellhead.database.engine import make_engine
 from wellhead.database.registry import DatabaseRegistry
 from wellhead.limit import Limit, Measure, Scope, ScopeKind, Window
 from wellhead.master_key import master_key
+from wellhead.moments import HOUR_US
 from wellhead.registry import Actor, Issued, NewKey, NewLimit
 from wellhead.vault import MASTER_KEY_BYTES, Vault
 
 BY = Actor("tests")
-HOUR_US = 3_600_000_000
 ANOTHER_MASTER_KEY = bytes(MASTER_KEY_BYTES)
 
 

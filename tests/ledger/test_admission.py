@@ -24,6 +24,7 @@ from wellhead.ledger.clerk import NO_PRICES, PRUNE_US, Clerk, Rules
 from wellhead.ledger.processes import this_process
 from wellhead.ledger.writer import Writer
 from wellhead.limit import Action, Limit, Measure, Scope, ScopeKind, Window
+from wellhead.moments import HOUR_US
 from wellhead.money import COST_NANOUSD_MAX
 from wellhead.ports import Prices
 from wellhead.registry import Actor, Issued, NewKey, NewLimit
@@ -33,7 +34,6 @@ HERE = this_process()
 ELSEWHERE = replace(HERE, host="elsewhere")
 BY = Actor("tests")
 EVERYTHING = Scope(ScopeKind.GLOBAL)
-HOUR_US = 3_600_000_000
 NOTHING_SAID = a_settlement(usage=Usage(), usage_source=UsageSource.ABSENT, upstream_latency_us=5)
 
 

@@ -9,12 +9,12 @@ from sqlalchemy import Engine, text
 
 from fakes.books import NOON_US, a_settlement, an_opening, rollups_of, rows_of
 from wellhead.call import CallState, Opening
+from wellhead.call_id import slot_of
 from wellhead.database.engine import make_engine
 from wellhead.database.workers import SLOTS_MAX
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger.clerk import Clerk
 from wellhead.ledger.fit import TEXT_CHARS_MAX
-from wellhead.ledger.ids import slot_of
 from wellhead.ledger.processes import this_process
 from wellhead.ledger.rebuild import rebuild
 from wellhead.ledger.recovery import BEAT_US, IDLE_BEAT_US, SILENCE_US_MAX

@@ -10,7 +10,7 @@ from wellhead.call import CallState, Opening, Settlement
 from wellhead.ledger.clerk import Clerk
 from wellhead.ledger.processes import this_process
 from wellhead.ledger.rebuild import rebuild
-from wellhead.ledger.rollup import HOUR_US
+from wellhead.moments import HOUR_US
 from wellhead.usage import COUNT_MAX, Usage, UsageSource
 
 counts = st.none() | st.integers(0, 2**40) | st.just(COUNT_MAX)

@@ -6,7 +6,8 @@ from wellhead.call import CallState
 from wellhead.database.rollups import Rollup
 from wellhead.database.schema import latency_hourly, usage_hourly, usage_total
 from wellhead.histogram import bounds, bucket
-from wellhead.ledger.rollup import HOUR_US, tally
+from wellhead.ledger.rollup import tally
+from wellhead.moments import HOUR_US
 from wellhead.usage import NO_USAGE, Usage, UsageSource
 
 NOON_HOUR = NOON_US // HOUR_US

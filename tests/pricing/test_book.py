@@ -9,6 +9,7 @@ import pytest
 from fakes.books import NOON_US, a_settlement, an_opening
 from wellhead.cost import CostState
 from wellhead.directory import ProviderType
+from wellhead.moments import DAY_US
 from wellhead.pricing.book import PriceBook
 from wellhead.pricing.catalogue import Catalogue
 from wellhead.pricing.overrides import from_entries
@@ -21,7 +22,6 @@ PRICES = [
 ]
 TYPES = {"local": ProviderType.OLLAMA}
 USAGE = Usage(input_tokens=1_000, output_tokens=100, total_tokens=1_100)
-DAY_US = 86_400_000_000
 
 
 def a_book(**more: Any) -> PriceBook:

@@ -17,7 +17,7 @@ from wellhead.control.bodies import After, Body, Count, Globs, Id, Name, example
 from wellhead.control.keys import EXAMPLE_ISSUED, SHOWN_ONCE
 from wellhead.control.parameters import only
 from wellhead.control.roles import ADMIN, VIEWER, By
-from wellhead.money import NANOUSD_PER_USD
+from wellhead.money import usd
 from wellhead.registry import PAGE_MAX, KeyChange, KeyUse, NewKey, Registry
 
 EXAMPLE_API_KEY: dict[str, Any] = {
@@ -181,7 +181,7 @@ def add_to(routes: APIRouter, registry: Registry) -> None:
             id=use.key.id,
             requestCount=use.calls,
             totalTokens=use.total_tokens,
-            totalCostUsd=use.cost_nanousd / NANOUSD_PER_USD,
+            totalCostUsd=usd(use.cost_nanousd),
         )
 
     @routes.patch(

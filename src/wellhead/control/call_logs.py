@@ -22,8 +22,9 @@ from wellhead.control.bodies import ID_MAX, Id, example
 from wellhead.control.filters import Exact, a_filter
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
-from wellhead.control.usage import UNKNOWN, usd
+from wellhead.control.usage import UNKNOWN
 from wellhead.errors import CallerError, NotFound
+from wellhead.money import usd
 from wellhead.ports import Reports
 from wellhead.report import CallFilter, CallRow
 

@@ -7,8 +7,8 @@ import re
 from datetime import date
 
 from wellhead.errors import CallerError
+from wellhead.moments import DAY_US
 
-DAY_US = 86_400_000_000
 DAYS_MAX = 366
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()

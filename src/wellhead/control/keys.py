@@ -30,9 +30,9 @@ from wellhead.control.parameters import only
 from wellhead.control.roles import ADMIN, VIEWER, By
 from wellhead.control.times import moment_us
 from wellhead.errors import Invalid
+from wellhead.moments import HOUR_US
 from wellhead.registry import UNCHANGED, Issued, KeyChange, KeyUse, NewKey, Registry
 
-HOUR_US = 3_600_000_000
 OVERLAP_S = 3600
 OVERLAP_S_MAX = 365 * 24 * 3600
 SHOWN_ONCE = "The key itself.  It is shown this once; only its hash is kept."

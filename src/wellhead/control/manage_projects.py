@@ -16,7 +16,8 @@ from wellhead.control.bodies import After, Body, Count, Name, Secret, Uuid, exam
 from wellhead.control.parameters import only
 from wellhead.control.projects import KEPT
 from wellhead.control.roles import ADMIN, By
-from wellhead.control.times import to_the_s, to_the_s_if
+from wellhead.control.times import to_the_second_if
+from wellhead.moments import to_the_second
 from wellhead.registry import PAGE_MAX, Registry, Revoked
 
 EXAMPLE_PROJECT: dict[str, Any] = {
@@ -160,6 +161,6 @@ def _shown(project: Project) -> ManagedProject:
         id=project.uuid,
         name=project.name,
         is_active=project.archived_us is None,
-        created_at=to_the_s(project.created_us),
-        deactivated_at=to_the_s_if(project.archived_us),
+        created_at=to_the_second(project.created_us),
+        deactivated_at=to_the_second_if(project.archived_us),
     )

@@ -29,12 +29,12 @@ from wellhead.control.keys import EXAMPLE_ISSUED, EXAMPLE_PROJECT, SHOWN_ONCE
 from wellhead.control.options import ControlOptions
 from wellhead.control.parameters import only
 from wellhead.control.roles import ADMIN, By
-from wellhead.control.times import to_the_s, to_the_s_if
+from wellhead.control.times import to_the_second_if
 from wellhead.errors import Conflict, Invalid, NotFound
 from wellhead.limit import Limit, Measure, Scope, ScopeKind, Source, Window
+from wellhead.moments import MINUTE_US, to_the_second
 from wellhead.registry import PAGE_MAX, Actor, KeyUse, NewKey, NewLimit, Registry
 
-MINUTE_US = 60_000_000
 KEY_NAME = "token"
 """What a key is called that nobody named."""
 PER_HOUR = "calls_per_hour"
@@ -155,7 +155,7 @@ def _add_without_id(
         limits = tuple(_limits(options.manage_calls_per_hour, body.max_requests))
         new = NewKey(KEY_NAME, project=body.project_id, expires_us=expires_us, limits=limits)
         issued = registry.create_key(by, new)
-        shown = TokenIssued(id=str(issued.key.id), token=issued.secret, expires_at=to_the_s(expires_us))
+        shown = TokenIssued(id=str(issued.key.id), token=issued.secret, expires_at=to_the_second(expires_us))
         if body.max_requests:
             shown.max_requests = body.max_requests
         return shown
@@ -342,10 +342,10 @@ def _token(use: KeyUse, ceiling: int | None) -> Token:
         id=str(key.id),
         token=f"{key.prefix}...",
         project_id=None if use.project is None else use.project.uuid,
-        expires_at=to_the_s_if(key.expires_us),
+        expires_at=to_the_second_if(key.expires_us),
         is_active=key.revoked_us is None,
         request_count=use.calls,
         max_requests=ceiling,
-        created_at=to_the_s(key.created_us),
-        last_used_at=to_the_s_if(use.last_used_us),
+        created_at=to_the_second(key.created_us),
+        last_used_at=to_the_second_if(use.last_used_us),
     )

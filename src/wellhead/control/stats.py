@@ -8,7 +8,7 @@ from wellhead.control.answers import failing
 from wellhead.control.bodies import example
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
-from wellhead.control.usage import usd
+from wellhead.money import usd
 from wellhead.ports import Reports
 from wellhead.report import Measure, Question
 

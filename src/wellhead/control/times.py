@@ -4,8 +4,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from wellhead.errors import CallerError
+from wellhead.moments import EPOCH, to_the_second
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXAMPLE = "2026-03-01T00:00:00Z"
 # A `+` that was not written as %2B has become a space on its way through the URL.
 LOST_PLUS = re.compile(r"(T[0-9:.,]+) ([0-9]{2}:?[0-9]{2})")
@@ -35,10 +35,5 @@ def range_us(since: str | None, until: str | None) -> tuple[int | None, int | No
     return since_us, until_us
 
 
-def to_the_s(us: int) -> str:
-    """The same to the second."""
-    return (EPOCH + timedelta(microseconds=us)).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def to_the_s_if(us: int | None) -> str | None:
-    return None if us is None else to_the_s(us)
+def to_the_second_if(us: int | None) -> str | None:
+    return None if us is None else to_the_second(us)

@@ -10,18 +10,18 @@ from wellhead import shown
 from wellhead.control import days
 from wellhead.control.answers import failing
 from wellhead.control.bodies import example
-from wellhead.control.days import DATE, DAY_US, DAYS_MAX
+from wellhead.control.days import DATE, DAYS_MAX
 from wellhead.control.filters import Exact, a_filter
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
 from wellhead.control.times import EXAMPLE, moment_us
-from wellhead.control.usage import UNKNOWN, usd
+from wellhead.control.usage import UNKNOWN
 from wellhead.errors import CallerError
+from wellhead.moments import DAY_US, HOUR_US, MINUTE_US
+from wellhead.money import usd
 from wellhead.ports import Reports
 from wellhead.report import Dimension, Key, Measure, Question
 
-MINUTE_US = 60_000_000
-HOUR_US = 60 * MINUTE_US
 WIDTHS = ((5 * HOUR_US, 5 * MINUTE_US), (24 * HOUR_US, HOUR_US), (7 * DAY_US, 4 * HOUR_US))
 """Ranges up to this length, and how wide their buckets are; longer ones have a bucket a day."""
 HOURS_MAX = DAYS_MAX * 24

@@ -15,10 +15,11 @@ from pydantic import BaseModel, Field
 from wellhead.control import days
 from wellhead.control.answers import failing
 from wellhead.control.bodies import example
-from wellhead.control.days import DAY_US, DAYS_MAX, EXAMPLE_DAY
+from wellhead.control.days import DAYS_MAX, EXAMPLE_DAY
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
-from wellhead.money import NANOUSD_PER_USD
+from wellhead.moments import DAY_US
+from wellhead.money import usd
 from wellhead.ports import Reports
 from wellhead.report import Dimension, Key, Line, Measure, Question
 
@@ -333,8 +334,3 @@ def _named(line: Line) -> tuple[str, ...]:
 def named(key: Key) -> str:
     """A name as it is shown."""
     return UNKNOWN if key is None else str(key)
-
-
-def usd(nanousd: int) -> float:
-    """Dollars as a JSON number: the nearest one, exact to the nano-dollar below some millions."""
-    return nanousd / NANOUSD_PER_USD

@@ -18,18 +18,19 @@ from wellhead import shown
 from wellhead.control import days
 from wellhead.control.answers import failing
 from wellhead.control.bodies import ID_MAX, example
-from wellhead.control.days import DATE, DAY_US
+from wellhead.control.days import DATE
 from wellhead.control.filters import Exact, a_filter
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
-from wellhead.control.times import EPOCH, EXAMPLE, moment_us
-from wellhead.control.usage import UNKNOWN, usd
+from wellhead.control.times import EXAMPLE, moment_us
+from wellhead.control.usage import UNKNOWN
 from wellhead.errors import CallerError
 from wellhead.histogram import percentile_us
+from wellhead.moments import DAY_US, EPOCH, HOUR_US
+from wellhead.money import usd
 from wellhead.ports import Reports
 from wellhead.report import HISTOGRAMMED, UNROLLED, Dimension, Histogram, Key, Line, Measure, Question
 
-HOUR_US = 3_600_000_000
 DEFAULT_DAYS = 7
 UNROLLED_DAYS_MAX = 31
 SLOTS_MAX = 1_000

@@ -26,9 +26,9 @@ from sqlalchemy import values as rows_of
 
 from wellhead.call import CallState
 from wellhead.database.schema import calls, usage_hourly
+from wellhead.moments import HOUR_US
 from wellhead.report import CallFilter, CallRow
 
-HOUR_US = 3_600_000_000
 SKEW_US = HOUR_US
 """Ids follow the clock, but for a clock that was set back; by no more than this, it is taken."""
 HOURS_PER_BATCH_MAX = 1_000

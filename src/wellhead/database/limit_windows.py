@@ -19,10 +19,12 @@ from functools import cache
 from itertools import chain
 from typing import Any
 
+from wellhead import call_id
 from wellhead.call import Opening
 from wellhead.database.bulk import ROWS_MAX, Bulk, placeholders
 from wellhead.database.snapshot import snapshot
 from wellhead.limit import Limit, Measure, ScopeKind, Window
+from wellhead.moments import MINUTE_US
 from wellhead.policy import scopes, windows
 
 WindowRow = tuple[int, str, int, int, int, int]
@@ -32,9 +34,6 @@ Place = tuple[int, str, int]
 THE_BEGINNING: Place = (0, "", 0)
 """Before all rows."""
 
-ID_EPOCH_MS = 1_577_836_800_000
-ID_MS_SHIFT = 22
-"""A call's id begins with the milliseconds since that moment: see `wellhead.ledger.ids`."""
 BEFORE_ADMISSION_US = 24 * 3600 * 1_000_000
 """How long a call may take from its beginning, when it got its id, to its admission: its body has to come."""
 
@@ -311,7 +310,7 @@ def _span_of(limit: Limit, since_bucket: int) -> tuple[str, tuple[int, ...]]:
     assert until_us is not None
     return (
         "CASE WHEN admitted_us<? THEN ? ELSE admitted_us/?*? END",
-        (until_us, since_bucket, windows.MINUTE_US, windows.MINUTE_US),
+        (until_us, since_bucket, MINUTE_US, windows.MINUTE_US),
     )
 
 
@@ -359,4 +358,4 @@ def _roots(connection: sqlite3.Connection) -> scopes.Roots:
 
 def _first_id(since_us: int) -> int:
     """No call admitted from that moment on has a lower id."""
-    return max((since_us - BEFORE_ADMISSION_US) // 1000 - ID_EPOCH_MS, 0) << ID_MS_SHIFT
+    return call_id.first_of((since_us - BEFORE_ADMISSION_US) // 1000)

@@ -15,7 +15,6 @@ pending ones do not.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Select, Table, func, literal_column, select
@@ -23,9 +22,9 @@ from sqlalchemy import ColumnElement, Engine, Select, Table, func, literal_colum
 from wellhead.database import call_reports, costs, exchange_reports, usage_reports
 from wellhead.database.engine import outages
 from wellhead.database.schema import calls, usage_hourly, usage_total
+from wellhead.moments import HOUR_US, to_the_second
 from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Question
 
-HOUR_US = 3_600_000_000
 END_HOUR = 2**31 - 1
 """Later than any hour in the books."""
 MODEL_UNKNOWN = "unknown"
@@ -96,7 +95,7 @@ class DatabaseReports:
                 for name, s in models
             ],
             "timeseries": [
-                {"bucket_start": _shown(hour), "tokens": s.tokens, "requests": s.requests}
+                {"bucket_start": to_the_second(hour * HOUR_US), "tokens": s.tokens, "requests": s.requests}
                 for hour, s in sorted(by_hour.items())
             ],
         }
@@ -205,7 +204,3 @@ def _is_model(column: ColumnElement[str | None], model: str) -> ColumnElement[bo
     if model == MODEL_UNKNOWN:
         return func.coalesce(column, "").in_(("", MODEL_UNKNOWN))
     return column == model
-
-
-def _shown(hour: int) -> str:
-    return datetime.fromtimestamp(hour * 3600, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -35,6 +35,7 @@ from sqlalchemy import (
 from wellhead.call import CallState
 from wellhead.database.schema import TOKEN_COLUMNS, calls, latency_hourly, projects, usage_hourly, usage_total
 from wellhead.histogram import bucket
+from wellhead.moments import HOUR_US
 from wellhead.report import (
     HISTOGRAMMED,
     UNROLLED,
@@ -48,7 +49,6 @@ from wellhead.report import (
 )
 from wellhead.usage import UsageSource
 
-HOUR_US = 3_600_000_000
 UNKNOWN = "unknown"
 """A name that says no more than none does; calls with it and calls without any are one line."""
 

@@ -13,6 +13,7 @@ from msgspec import structs
 from sqlalchemy import Engine
 
 from wellhead.call import Opening, Settlement
+from wellhead.call_id import slot_of
 from wellhead.cost import Costed
 from wellhead.database import calls, costs, key_use, limit_windows, rollups, workers
 from wellhead.database.bulk import Row
@@ -25,7 +26,7 @@ from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger.admission import Admission, Decision, Plan, Say, WindowRow
 from wellhead.ledger.fit import fitted_opening, fitted_settlement
-from wellhead.ledger.ids import Ids, slot_of
+from wellhead.ledger.ids import Ids
 from wellhead.ledger.processes import is_running
 from wellhead.ledger.recovery import BEAT_US, CALLS_PER_TRANSACTION, IDLE_BEAT_US, interrupt, recover
 from wellhead.ledger.rollup import tally

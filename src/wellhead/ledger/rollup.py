@@ -13,9 +13,8 @@ from wellhead.call import Opening, Settlement
 from wellhead.database.rollups import Rollup
 from wellhead.database.schema import TOKEN_COLUMNS
 from wellhead.histogram import bucket
+from wellhead.moments import HOUR_US
 from wellhead.usage import UsageSource
-
-HOUR_US = 3_600_000_000
 
 CALLS_FOLDED = 256
 """Calls that are alike are put aside and added up so many at a time, figure by figure."""

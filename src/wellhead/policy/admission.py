@@ -7,7 +7,6 @@ key.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
 from wellhead.access import Key, KeyState, Patterns
@@ -15,9 +14,10 @@ from wellhead.call import Opening
 from wellhead.directory import Directory
 from wellhead.errors import CallerError, Quota, Refused
 from wellhead.limit import Limit, Measure, ScopeKind, Window
+from wellhead.moments import SECOND_US, to_the_second
 from wellhead.money import NANOUSD_PER_USD
 from wellhead.policy.routing import leads_elsewhere
-from wellhead.policy.windows import LENGTH_US, SECOND_US
+from wellhead.policy.windows import LENGTH_US
 
 HELD_RETRY_S = 1
 """What `Retry-After` says where calls under way may free something at any moment."""
@@ -233,7 +233,8 @@ def shown(measure: Measure, amount: int) -> str:
 
 
 def _moment(at_us: int) -> str:
-    return datetime.fromtimestamp(-(-at_us // SECOND_US), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Never before it: whoever comes at that second is let in.
+    return to_the_second(-(-at_us // SECOND_US) * SECOND_US)
 
 
 def _duration(us: int) -> str:

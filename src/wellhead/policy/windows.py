@@ -16,11 +16,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from wellhead.limit import Limit, Window
+from wellhead.moments import DAY_US, EPOCH, HOUR_US, MINUTE_US
 
-SECOND_US = 1_000_000
-MINUTE_US = 60 * SECOND_US
-HOUR_US = 60 * MINUTE_US
-DAY_US = 24 * HOUR_US
 LENGTH_US = {
     Window.MINUTE: MINUTE_US,
     Window.HOUR: HOUR_US,
@@ -34,8 +31,6 @@ BUCKETS = 60
 FOR_GOOD = 0
 """The one bucket of a window that never ends."""
 SPANS_REMEMBERED = 4096
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def bucket_of(limit: Limit, at_us: int) -> int:
@@ -93,7 +88,7 @@ def _span_of_minute(window: Window, zone: str, minute: int) -> tuple[int, int]:
         start_us -= (start_us - day_us) % HOUR_US
         return start_us, min(start_us + HOUR_US, next_day_us)
     tz = ZoneInfo(zone)
-    at = (_EPOCH + timedelta(minutes=minute)).astimezone(tz)
+    at = (EPOCH + timedelta(minutes=minute)).astimezone(tz)
     first = at.replace(hour=0, minute=0, tzinfo=None, fold=0)
     if window is Window.WEEK:
         first -= timedelta(days=first.weekday())
@@ -119,4 +114,4 @@ def _following(window: Window, first: datetime) -> datetime:
 def _midnight_us(day: datetime, tz: ZoneInfo) -> int:
     """The first moment of a day; where the clock skips midnight, or all of the day, that of the jump."""
     moment = day.replace(tzinfo=tz, fold=0).astimezone(UTC)
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - EPOCH) // timedelta(microseconds=1)

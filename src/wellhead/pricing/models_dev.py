@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from wellhead.moments import SECOND_US
 from wellhead.pricing.layer import Layer, shelf
 from wellhead.pricing.rates import (
-    SECOND_US,
     Kind,
     Listing,
     Prices,

@@ -36,11 +36,11 @@ from typing import Any
 import msgspec
 
 from wellhead.errors import Problem
+from wellhead.moments import SECOND_US
 from wellhead.pricing.layer import ANYBODY, EMPTY, Layer, shelf
 from wellhead.pricing.names import fold
 from wellhead.pricing.rates import (
     OPERATOR,
-    SECOND_US,
     Kind,
     Listing,
     Rate,

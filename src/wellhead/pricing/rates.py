@@ -12,12 +12,14 @@ edited; a new price is a new rate with a later `since_us`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal, DecimalException
+from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-NANOUSD_PER_USD = 1_000_000_000
+from wellhead.moments import SECOND_US
+from wellhead.money import nanousd
+
 UNITS = 1_000_000
 """What prices are stated for."""
 PRICE_MAX = 10**17
@@ -25,7 +27,6 @@ PRICE_MAX = 10**17
 OPERATOR = "operator"
 """The source of rates that the operator states."""
 DAY_S = 86_400
-SECOND_US = 1_000_000
 
 NONE: Mapping[Any, Any] = MappingProxyType({})
 
@@ -200,15 +201,7 @@ def nanousd_per_million(usd: object) -> int | None:
 
     A float is read by its shortest decimal form, which is what stood in the file.
     """
-    if isinstance(usd, bool) or not isinstance(usd, int | float | str | Decimal):
-        return None
-    try:
-        amount = Decimal(repr(usd) if isinstance(usd, float) else usd) * NANOUSD_PER_USD
-        if not amount.is_finite() or not 0 <= amount <= PRICE_MAX:
-            return None
-        return int(amount.to_integral_value(rounding=ROUND_HALF_UP))
-    except (DecimalException, ValueError):
-        return None
+    return nanousd(usd, PRICE_MAX) if isinstance(usd, int | float | str | Decimal) else None
 
 
 def sheet_for(sheets: tuple[Sheet, ...], input_tokens: int) -> Sheet:

@@ -13,17 +13,9 @@ from typing import Any
 
 import msgspec
 
+from wellhead.moments import SECOND_US
 from wellhead.pricing.layer import Layer, Shelf, clause, shelf
-from wellhead.pricing.rates import (
-    SECOND_US,
-    Hours,
-    Kind,
-    Listing,
-    Rate,
-    Sheet,
-    TierSheets,
-    family_of,
-)
+from wellhead.pricing.rates import Hours, Kind, Listing, Rate, Sheet, TierSheets, family_of
 
 MINUTE_S = 60
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from wellhead import compose, logs
+from wellhead import compose, hosting, logs
 from wellhead.errors import WellheadError
 from wellhead.serve.line import READY, receive_settings
 
@@ -33,7 +33,7 @@ def main(role: str, line_fd: int, listener_fd: int | None) -> int:
             run(settings, log)
         else:
             listener = socket.socket(fileno=listener_fd)
-            run(settings, listener, compose.Life(line, ready=READY), log)
+            run(settings, listener, hosting.Life(line, ready=READY), log)
     except WellheadError as error:
         log.error("worker.failed", reason=str(error))
         return 1
