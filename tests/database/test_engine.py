@@ -88,14 +88,20 @@ def test_reading_is_one_snapshot(engine: Engine) -> None:
     with engine.connect() as reader:
         before = reader.execute(count).scalar()
         with engine.begin() as other:
-            other.execute(text("INSERT INTO workers VALUES (1, 'h', 1, 1, 1, 1)"))
+            other.execute(
+                text(
+                    "INSERT INTO workers (slot,host,pid,process_started_ticks,started_us,heartbeat_us) VALUES (1, 'h', 1, 1, 1, 1)"
+                )
+            )
 
         assert reader.execute(count).scalar() == before == 0
 
 
 def test_a_new_reader_does_not_wait_for_the_writer(engine: Engine) -> None:
     with closing(writing_connection(engine)) as writer, transaction(writer):
-        writer.execute("INSERT INTO workers VALUES (1, 'h', 1, 1, 1, 1)")
+        writer.execute(
+            "INSERT INTO workers (slot,host,pid,process_started_ticks,started_us,heartbeat_us) VALUES (1, 'h', 1, 1, 1, 1)"
+        )
         latecomer = make_engine(str(engine.url))
         with latecomer.connect() as reader:
             assert reader.execute(text("SELECT count(*) FROM workers")).scalar() == 0
@@ -105,8 +111,12 @@ def test_a_new_reader_does_not_wait_for_the_writer(engine: Engine) -> None:
 def test_a_transaction_that_fails_leaves_nothing_behind(engine: Engine) -> None:
     with closing(writing_connection(engine)) as connection:
         with pytest.raises(sqlite3.IntegrityError), transaction(connection):
-            connection.execute("INSERT INTO workers VALUES (1, 'h', 1, 1, 1, 1)")
-            connection.execute("INSERT INTO workers VALUES (1, 'h', 1, 1, 1, 1)")
+            connection.execute(
+                "INSERT INTO workers (slot,host,pid,process_started_ticks,started_us,heartbeat_us) VALUES (1, 'h', 1, 1, 1, 1)"
+            )
+            connection.execute(
+                "INSERT INTO workers (slot,host,pid,process_started_ticks,started_us,heartbeat_us) VALUES (1, 'h', 1, 1, 1, 1)"
+            )
 
         assert not connection.in_transaction
         assert connection.execute("SELECT count(*) FROM workers").fetchone() == (0,)

@@ -310,7 +310,7 @@ def _span_of(limit: Limit, since_bucket: int) -> tuple[str, tuple[int, ...]]:
     assert until_us is not None
     return (
         "CASE WHEN admitted_us<? THEN ? ELSE admitted_us/?*? END",
-        (until_us, since_bucket, MINUTE_US, windows.MINUTE_US),
+        (until_us, since_bucket, MINUTE_US, MINUTE_US),
     )
 
 

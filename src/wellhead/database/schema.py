@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -184,19 +185,65 @@ usage_total = Table(
 )
 """The same since the books were opened, for counters that survive restarts."""
 
+usage_daily = Table(
+    "usage_daily",
+    metadata,
+    Column("day", Integer, nullable=False),
+    *_key_columns(),
+    *_sum_columns(),
+    PrimaryKeyConstraint("day", *(name for name, _ in USAGE_KEY)),
+    sqlite_with_rowid=False,
+)
+"""The same by the day; `day` counts whole days since the epoch (UTC)."""
+
+
+def _latency_columns() -> tuple[Column[object], ...]:
+    return (
+        Column("provider", Text, nullable=False),
+        Column("model", Text, nullable=False),
+        Column("bucket", Integer, nullable=False),
+        Column("latency_calls", BigInteger, nullable=False),
+        Column("ttft_calls", BigInteger, nullable=False),
+    )
+
+
 latency_hourly = Table(
     "latency_hourly",
     metadata,
     Column("hour", Integer, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("bucket", Integer, nullable=False),
-    Column("latency_calls", BigInteger, nullable=False),
-    Column("ttft_calls", BigInteger, nullable=False),
+    *_latency_columns(),
     PrimaryKeyConstraint("hour", "provider", "model", "bucket"),
     sqlite_with_rowid=False,
 )
-"""Log-scale histograms for percentiles; what a bucket holds is said in `wellhead.ledger.rollup`."""
+"""Log-scale histograms for percentiles; what a bucket holds is said in `wellhead.histogram`."""
+
+latency_daily = Table(
+    "latency_daily",
+    metadata,
+    Column("day", Integer, nullable=False),
+    *_latency_columns(),
+    PrimaryKeyConstraint("day", "provider", "model", "bucket"),
+    sqlite_with_rowid=False,
+)
+"""The same by the day."""
+
+latency_total = Table(
+    "latency_total",
+    metadata,
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("status_code", Integer, nullable=False),
+    Column("streamed", Boolean, nullable=False),
+    Column("bucket", Integer, nullable=False),
+    Column("latency_calls", BigInteger, nullable=False),
+    Column("latency_us", BigInteger, nullable=False),
+    Column("ttft_calls", BigInteger, nullable=False),
+    Column("ttft_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("provider", "model", "outcome", "status_code", "streamed", "bucket"),
+    sqlite_with_rowid=False,
+)
+"""Histograms since the books were opened, for Prometheus; the sums are those of the bucket's calls."""
 
 workers = Table(
     "workers",
@@ -207,8 +254,35 @@ workers = Table(
     Column("process_started_ticks", BigInteger, nullable=False),
     Column("started_us", BigInteger, nullable=False),
     Column("heartbeat_us", BigInteger, nullable=False),
+    Column("calls_open", BigInteger, nullable=False, server_default="0"),
+    Column("queued", BigInteger, nullable=False, server_default="0"),
+    Column("commits", BigInteger, nullable=False, server_default="0"),
+    Column("commit_us", BigInteger, nullable=False, server_default="0"),
+    Column("settlements_lost", BigInteger, nullable=False, server_default="0"),
 )
-"""The gateway processes that may have open calls; `calls.worker_id` is the slot."""
+"""The gateway processes that may have open calls; `calls.worker_id` is the slot.
+
+The figures are as of the heartbeat: calls in flight, bookings that waited, and since the worker started
+its commits, how long they took together, and ends of calls that could not be booked.
+"""
+
+quota_gauges = Table(
+    "quota_gauges",
+    metadata,
+    Column("provider", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("used_ratio", Float),
+    Column("amount_limit", BigInteger),
+    Column("remaining", BigInteger),
+    Column("resets_us", BigInteger),
+    Column("window_s", BigInteger),
+    Column("status", Text),
+    PrimaryKeyConstraint("provider", "account", "name"),
+    sqlite_with_rowid=False,
+)
+"""What the headers of responses last told of quotas; `account` is `''` where nobody said."""
 
 registry = Table(
     "registry",
@@ -361,3 +435,20 @@ cost_audits = Table(
     sqlite_with_rowid=False,
 )
 """One row for each pricing of a call, the first when it was settled: by which rate, found how, and why."""
+
+price_lists = Table(
+    "price_lists",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("checked_us", BigInteger, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Price lists as they were fetched, the last few of each source.
+
+`document` is compressed JSON, `digest` the SHA-256 of what it was before; `since_us` is when it was fetched
+first, `checked_us` when its source last had the same.
+"""
