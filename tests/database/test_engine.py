@@ -9,6 +9,11 @@ from sqlalchemy import Engine, text
 from wellhead.database.engine import JOURNAL_BYTES_MAX, make_engine, transaction, writing_connection
 from wellhead.errors import BooksUnavailable
 
+A_WORKER = (
+    "INSERT INTO workers (slot,host,pid,process_started_ticks,started_us,heartbeat_us)"
+    " VALUES (1, 'h', 1, 1, 1, 1)"
+)
+
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
@@ -88,20 +93,14 @@ def test_reading_is_one_snapshot(engine: Engine) -> None:
     with engine.connect() as reader:
         before = reader.execute(count).scalar()
         with engine.begin() as other:
-            other.execute(
-                text(
-                    "INSERT INTO workers (slot,host,pid,process_started_ticks,started_us,heartbeat_us) VALUES (1, 'h', 1, 1, 1, 1)"
-                )
-            )
+            other.execute(text(A_WORKER))
 
         assert reader.execute(count).scalar() == before == 0
 
 
 def test_a_new_reader_does_not_wait_for_the_writer(engine: Engine) -> None:
     with closing(writing_connection(engine)) as writer, transaction(writer):
-        writer.execute(
-            "INSERT INTO workers (slot,host,pid,process_started_ticks,started_us,heartbeat_us) VALUES (1, 'h', 1, 1, 1, 1)"
-        )
+        writer.execute(A_WORKER)
         latecomer = make_engine(str(engine.url))
         with latecomer.connect() as reader:
             assert reader.execute(text("SELECT count(*) FROM workers")).scalar() == 0
@@ -111,12 +110,8 @@ def test_a_new_reader_does_not_wait_for_the_writer(engine: Engine) -> None:
 def test_a_transaction_that_fails_leaves_nothing_behind(engine: Engine) -> None:
     with closing(writing_connection(engine)) as connection:
         with pytest.raises(sqlite3.IntegrityError), transaction(connection):
-            connection.execute(
-                "INSERT INTO workers (slot,host,pid,process_started_ticks,started_us,heartbeat_us) VALUES (1, 'h', 1, 1, 1, 1)"
-            )
-            connection.execute(
-                "INSERT INTO workers (slot,host,pid,process_started_ticks,started_us,heartbeat_us) VALUES (1, 'h', 1, 1, 1, 1)"
-            )
+            connection.execute(A_WORKER)
+            connection.execute(A_WORKER)
 
         assert not connection.in_transaction
         assert connection.execute("SELECT count(*) FROM workers").fetchone() == (0,)

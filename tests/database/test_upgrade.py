@@ -9,6 +9,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
 
 from wellhead.database.engine import make_engine
 from wellhead.database.schema import metadata
@@ -84,6 +85,19 @@ def test_several_processes_may_upgrade_at_once(tmp_path: Path) -> None:
 
     assert [process.wait(timeout=60) for process in processes] == [0, 0, 0, 0]
     assert is_current(url)
+
+
+def test_an_upgrade_that_fails_half_way_leaves_nothing_behind(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/books.db"
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE price_lists (in_the_way INTEGER)"))
+
+    with pytest.raises(BooksUnavailable, match="price_lists"):
+        upgrade(url)
+
+    assert inspect(engine).get_table_names() == ["price_lists"]
+    engine.dispose()
 
 
 def test_a_file_that_is_no_database_is_said_to_be_unavailable(tmp_path: Path) -> None:

@@ -157,7 +157,8 @@ def test_when_all_slots_are_taken_signing_on_is_refused(engine: Engine, clock: C
         for slot in range(SLOTS_MAX):
             connection.execute(
                 text(
-                    "INSERT INTO workers (slot,host,pid,process_started_ticks,started_us,heartbeat_us) VALUES (:slot, 'elsewhere', 1, 1, :now, :now)"
+                    "INSERT INTO workers (slot,host,pid,process_started_ticks,started_us,heartbeat_us)"
+                    " VALUES (:slot, 'elsewhere', 1, 1, :now, :now)"
                 ),
                 {"slot": slot, "now": NOON_US},
             )

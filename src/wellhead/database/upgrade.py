@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def upgrade(url: str) -> None:
     """Run all migrations that are missing; makes the file if there is none.  `BooksUnavailable` if it cannot.
 
-    Safe for several processes at once.
+    All or nothing, and safe for several processes at once.
     """
     from alembic import command
     from alembic.util import CommandError
@@ -25,10 +25,10 @@ def upgrade(url: str) -> None:
     engine = make_engine(url).execution_options(begin="BEGIN IMMEDIATE")
     config = _config()
     try:
-        with outages(), engine.connect() as connection:
+        # A transaction that is there already is what keeps Alembic from making one for each migration.
+        with outages(), engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-            connection.commit()
     except BooksUnavailable as error:
         raise BooksUnavailable(f"{engine.url.database}: {error}") from error
     except CommandError as error:
