@@ -82,6 +82,8 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     upstream_request_id: str | None = None
     model_served: str | None = None
     service_tier: str | None = None
+    account: str | None = None
+    """Which of several accounts at the provider served it, where the response says so."""
     streamed: bool = False
     """What the response really was, whatever the request asked for."""
     usage: Usage = NO_USAGE

@@ -5,7 +5,7 @@ from wellhead.database.schema import TOKEN_COLUMNS, calls, usage_hourly, usage_t
 from wellhead.usage import Usage
 
 OF_THE_BOOKS = {
-    *("state", "worker_id", "hold_nanousd", "account", "reserve"),
+    *("state", "worker_id", "hold_nanousd", "reserve"),
     *("admitted_us", "hold_input_tokens", "hold_output_tokens"),
 }
 

@@ -47,6 +47,7 @@ settlements = st.builds(
     request_bytes=counts,
     response_bytes=counts,
     streamed=st.booleans(),
+    account=st.sampled_from([None, "ann", ""]),
     trouble=st.sampled_from([(), ("one",), ("one", "two")]),
 )
 ends = st.lists(st.tuples(st.integers(0, 30), settlements), max_size=6)

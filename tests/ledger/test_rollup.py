@@ -44,7 +44,7 @@ def test_rows_have_the_shape_of_their_tables() -> None:
 
 def test_figures_stand_in_the_columns_of_their_names() -> None:
     usage = Usage(*range(1, 14))
-    end = a_settlement(usage=usage, cost_nanousd=77, streamed=True)
+    end = a_settlement(usage=usage, cost_nanousd=77, streamed=True, account="ann@example.org")
     opening = an_opening(1, client="laptop", project_id=3, key_id=4)
 
     assert hourly(tally([(opening, end)])) == [
@@ -56,7 +56,7 @@ def test_figures_stand_in_the_columns_of_their_names() -> None:
             "client": "laptop",
             "project_id": 3,
             "key_id": 4,
-            "account": "",
+            "account": "ann@example.org",
             "outcome": "completed",
             "streamed": 1,
             "calls": 1,

@@ -33,7 +33,7 @@ _SETTLEMENT = (
     *("latency_us", "upstream_latency_us", "ttft_us", "response_bytes", "attempts"),
     *("cost_nanousd", "rate_id"),
 )
-_SETTLEMENT_RARE = ("error_code", "error_message", "usage_extra", *_HOLDS)
+_SETTLEMENT_RARE = ("error_code", "error_message", "usage_extra", "account", *_HOLDS)
 _USAGE = TOKEN_COLUMNS[:6] + TOKEN_COLUMNS[10:11]
 _USAGE_RARE = tuple(name for name in TOKEN_COLUMNS if name not in _USAGE)
 

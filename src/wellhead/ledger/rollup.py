@@ -44,7 +44,7 @@ class Tally:
             opening.client or "",
             opening.project_id or 0,
             opening.key_id or 0,
-            "",
+            settlement.account or "",
             settlement.state.value,
             int(settlement.streamed),
         )
