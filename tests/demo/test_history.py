@@ -2,11 +2,13 @@
 
 import sqlite3
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from fakes.prices import CentPerToken
 from wellhead.call import CallState
 from wellhead.database.engine import make_engine
 from wellhead.database.schema import metadata
@@ -91,3 +93,25 @@ def test_it_is_written_once_with_its_rollups(books: str) -> None:
     assert count == hourly
     assert count[0] == written
     assert pending == (0,)
+
+
+def test_it_is_priced_with_a_record_of_each_pricing_and_adds_up(books: str) -> None:
+    write(books, UNTIL_US, count=500, prices=CentPerToken())
+    with closing(sqlite3.connect(books.removeprefix("sqlite:///"))) as connection:
+        (costs,) = connection.execute(
+            "SELECT count(*), sum(cost_nanousd), count(DISTINCT rate_id) FROM calls WHERE cost_state='priced'"
+        )
+        (audits,) = connection.execute(
+            "SELECT count(*), sum(cost_nanousd), count(DISTINCT rate_id) FROM cost_audits"
+            " WHERE cost_state='priced'"
+        )
+        (hourly,) = connection.execute("SELECT sum(priced_calls), sum(cost_nanousd) FROM usage_hourly")
+        (unpriced,) = connection.execute(
+            "SELECT count(*) FROM calls WHERE cost_nanousd IS NULL AND usage_source<>'absent'"
+            " AND output_tokens IS NOT NULL"
+        )
+    assert costs == audits
+    assert costs[:2] == hourly
+    assert costs[0] > 300
+    assert costs[2] == 1
+    assert unpriced == (0,)

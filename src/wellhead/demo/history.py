@@ -1,4 +1,4 @@
-"""The demo's past: thirty days of calls, booked as the gateway books them.
+"""The demo's past: thirty days of calls, booked and priced as the gateway books and prices them.
 
 Traffic follows the clock (office hours, quiet nights and week-ends, programs that
 never sleep) and doubles from the first day to the last.  The same seed and the same
@@ -7,7 +7,8 @@ end give the same books.
 
 import hashlib
 import random
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
@@ -15,11 +16,13 @@ from itertools import islice
 from msgspec.structs import replace
 
 from wellhead.call import CallState, Opening, Settlement
-from wellhead.database import calls, rollups
+from wellhead.database import calls, costs, rollups
+from wellhead.database.bulk import Row
 from wellhead.database.engine import make_engine, transaction, writing_connection
 from wellhead.demo.habits import HABITS, Mishap, Turn, a_turn
 from wellhead.ledger.ids import Ids
 from wellhead.ledger.rollup import Tally
+from wellhead.ports import Prices
 from wellhead.usage import NO_USAGE, Usage, UsageSource
 
 DAYS = 30
@@ -49,16 +52,25 @@ def awake(at_s: int) -> float:
     return WORKDAY[moment.hour] / 100 * (WEEKEND if moment.weekday() >= 5 else 1.0)
 
 
-def write(database: str, until_us: int, *, seed: int = 1, count: int = CALLS) -> int:
-    """Write the history into books that are still empty, all of it or nothing; how many calls it was."""
+def write(
+    database: str, until_us: int, *, seed: int = 1, count: int = CALLS, prices: Prices | None = None
+) -> int:
+    """Write the history into books that are still empty, all of it or nothing; how many calls it was.
+
+    Without `prices` no call has a price yet.
+    """
     engine = make_engine(database)
     try:
         with closing(writing_connection(engine)) as connection, transaction(connection):
             if calls.latest_id(connection):
                 return 0
             tally, written = Tally(), 0
+            rate_ids: dict[bytes, int] = {}
             past = history(until_us, seed, count)
             while batch := list(islice(past, CALLS_PER_BATCH)):
+                if prices is not None:
+                    batch, audits = _priced(connection, batch, prices, rate_ids)
+                    costs.note(connection, audits)
                 calls.insert(connection, calls.pending_rows(SLOT, (opening for opening, _ in batch)))
                 calls.settle(connection, calls.settled_rows(batch))
                 for opening, settlement in batch:
@@ -87,6 +99,26 @@ def history(until_us: int, seed: int, count: int = CALLS) -> Iterator[Booked]:
             booked = _booked(turn, ids.next(), moment_us, chance)
             if booked[1].finished_us < until_us:
                 yield booked
+
+
+def _priced(
+    connection: sqlite3.Connection, batch: Sequence[Booked], prices: Prices, rate_ids: dict[bytes, int]
+) -> tuple[list[Booked], list[Row]]:
+    """The same calls with their costs, and the records of how those came about; new rates are booked."""
+    priced, audits = [], []
+    for opening, end in batch:
+        costed = prices.price(opening, end)
+        if costed is not None:
+            rate, rate_id = costed.rate, None
+            if rate is not None:
+                rate_id = rate_ids.get(rate.digest)
+                if rate_id is None:
+                    rate_id = costs.rate_id(connection, rate, end.finished_us)
+                    rate_ids[rate.digest] = rate_id
+            audits.append(costs.audit_row(opening.id, end.finished_us, costed, rate_id))
+            end = replace(end, cost_nanousd=costed.nanousd, cost_state=costed.state, rate_id=rate_id)
+        priced.append((opening, end))
+    return priced, audits
 
 
 def _busyness(at_s: int, age: float) -> float:
