@@ -38,7 +38,8 @@ $(LITELLM_STAMP):
 	$(LITELLM)/python -m pip install --quiet --require-hashes -r requirements/litellm.lock
 	@touch $@
 
-setup: $(DEV_STAMP) $(LITELLM_STAMP) ## Install everything the checks and tests need into .venv and .venv-litellm
+setup: $(DEV_STAMP) $(LITELLM_STAMP) ## Install everything the checks and tests need: .venv, .venv-litellm, Debian packages
+	@$(BIN)/python tools/system_parts.py
 
 run: $(RUNTIME_STAMP) ## Install what is needed and run the gateway on its embedded default
 	$(BIN)/wellhead serve

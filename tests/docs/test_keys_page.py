@@ -4,7 +4,6 @@ import inspect
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -19,6 +18,7 @@ import pytest
 from fakes.keyed import REFUSALS
 from fakes.program import Wellhead, clean_environment
 from fakes.simulated import Simulated, simulated_process
+from fakes.system import needed
 from wellhead.cli import keys as keys_cli
 from wellhead.config.settings import LimitSettings
 from wellhead.control import keys as keys_api
@@ -29,10 +29,7 @@ from wellhead.policy import keys, windows
 from wellhead.policy.admission import NO_BUDGET_STATUS
 from wellhead.policy.limits import BYTES_PER_TOKEN
 
-pytestmark = [
-    pytest.mark.xdist_group("keys-page"),
-    pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="needs curl and jq"),
-]
+pytestmark = pytest.mark.xdist_group("keys-page")
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "keys.md").read_text()
@@ -130,6 +127,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    needed("curl", "jq")
     home = tmp_path_factory.mktemp("home")
     types = {"openai": "openai-compatible", "anthropic": "anthropic", "gemini": "gemini", "ollama": "ollama"}
     with simulated_process() as upstream:

@@ -7,7 +7,6 @@ secrets are shown as `wh_…`, `sk-…`, or the name of the variable that holds 
 import json
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,12 +20,10 @@ from fakes.keyed import BY, keyed
 from fakes.program import Wellhead
 from fakes.rows import Booked
 from fakes.simulated import Simulated, simulated_process
+from fakes.system import needed
 from wellhead.registry import NewKey
 
-pytestmark = [
-    pytest.mark.xdist_group("walkthrough"),
-    pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on this machine"),
-]
+pytestmark = pytest.mark.xdist_group("walkthrough")
 
 CURL_MAX_S = 20
 SHOWN_CHARS_MAX = 400
@@ -118,6 +115,7 @@ def _text(body: object) -> str:
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[Simulated]:
+    needed("curl")
     with simulated_process() as simulated:
         yield simulated
 
