@@ -38,13 +38,15 @@ def test_off_loopback_nobody_is_served_without_a_key() -> None:
 
 def test_a_vocabulary_says_what_a_call_reserves(tmp_path: Path) -> None:
     size = len(json.dumps(CHAT))
-    limit = ("limits", "create", "--measure", "input_tokens", "--window", "day", "--amount", str(size // 2))
+    of_all = ("limits", "create", "--global", "--measure", "input_tokens", "--window", "day")
+    limit = (*of_all, "--amount", str(size // 2))
     answers = []
     for vocabulary in (None, a_vocabulary_of_bytes(tmp_path)):
         limits = {} if vocabulary is None else {"limits": {"vocabulary": str(vocabulary)}}
         with simulated_process() as upstream, Wellhead(upstream=upstream.url, config=limits) as program:
             set_up = command(tmp_path, *limit, "--database", str(program.database_path))
             assert set_up.returncode == 0, set_up.stderr
+            assert httpx.get(program.gateway_url + "/ready").status_code == 200  # It knows the limit now.
             answers.append(httpx.post(program.gateway_url + "/v1/chat/completions", json=CHAT))
 
     assert [answer.status_code for answer in answers] == [200, 429]
