@@ -65,7 +65,7 @@ lock: ## Compile the locked requirement files again (hashes, no download address
 	cd requirements && \
 	compile() { ../$(BIN)/uv pip compile --quiet $(UPGRADE) --generate-hashes --universal --python-version 3.11 --no-header "$$@"; } && \
 	compile ../pyproject.toml -o runtime.lock && \
-	compile ../pyproject.toml --extra vocabulary dev.in build.in -c runtime.lock -o dev.lock && \
+	compile ../pyproject.toml --extra vocabulary --extra parquet dev.in build.in -c runtime.lock -o dev.lock && \
 	compile build.in -c dev.lock -o build.lock && \
 	compile litellm.in -o litellm.lock && \
 	compile prices.in -c runtime.lock -o prices.lock
