@@ -22,6 +22,11 @@ def a_limit(measure: Measure, scope: Scope, amount: int = 200) -> Limit:
     return Limit(5, scope, measure, Window.HOUR, amount, AT_US)
 
 
+def test_a_cost_that_nobody_knows_is_none() -> None:
+    assert shown.key(a_key_use(cost_nanousd=None))["cost_usd"] is None
+    assert shown.key(a_key_use(cost_nanousd=0))["cost_usd"] == 0.0
+
+
 def test_a_moment_is_utc_with_milliseconds_and_cut() -> None:
     assert shown.moment(AT_US) == "2026-03-01T12:00:00.123Z"
     assert shown.moment(0) == "1970-01-01T00:00:00.000Z"

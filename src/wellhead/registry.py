@@ -95,7 +95,8 @@ class KeyUse:
     calls: int
     """That ended, refused ones left out."""
     total_tokens: int
-    cost_nanousd: int
+    cost_nanousd: int | None
+    """Of those that have a price; `None`: there were calls, and none of them has."""
 
 
 @dataclass(frozen=True, slots=True)

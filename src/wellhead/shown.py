@@ -4,7 +4,7 @@ One form for the control API and for `--json` of the command line::
 
     moment     "2026-03-01T12:00:00.000Z"      UTC, milliseconds; null where there is none
     amounts    200, of a cost "12.50"          of limits: dollars as text, exact to the nano-dollar
-    cost_usd   0.42                            of what was done: a number, as everywhere in reports
+    cost_usd   0.42                            of what was done: a number; null where nothing has a price yet
     project    its uuid                        never its number in the books
 
 No record here holds a secret; `issued` alone shows one, which its caller was given for
@@ -77,7 +77,7 @@ def key(use: KeyUse) -> Shown:
         "predecessor_id": found.predecessor_id,
         "calls": use.calls,
         "total_tokens": use.total_tokens,
-        "cost_usd": usd(use.cost_nanousd),
+        "cost_usd": None if use.cost_nanousd is None else usd(use.cost_nanousd),
     }
 
 

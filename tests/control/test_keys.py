@@ -92,6 +92,17 @@ async def test_an_expiry_may_be_a_moment_of_any_zone() -> None:
     assert_one_shape(answer, 400, "INVALID_TIME")
 
 
+async def test_a_cost_that_nobody_knows_is_null_and_where_a_number_is_promised_nothing() -> None:
+    registry = FakeRegistry()
+    registry.create_key(BY, NewKey("x"))
+    registry.uses[1] = (NOON_US, 2, 30, None)
+    async with a_client(an_app(registry=registry)) as client:
+        full = (await client.get("/admin/keys/1")).json()
+        usage = (await client.get("/admin/api-keys/1/usage")).json()
+    assert (full["calls"], full["cost_usd"]) == (2, None)
+    assert usage == {"id": 1, "requestCount": 2, "totalTokens": 30, "totalCostUsd": 0.0}
+
+
 async def test_what_was_done_with_a_key_is_shown_in_both_forms() -> None:
     registry = FakeRegistry()
     registry.create_key(BY, NewKey("x", allowed_providers=("anthropic",)))

@@ -242,6 +242,18 @@ def test_a_key_is_shown_with_what_was_done_with_it(
     assert registry.key(other.id).last_used_us is None
 
 
+def test_what_calls_without_a_price_cost_is_unknown_and_of_no_calls_nothing(
+    registry: DatabaseRegistry, connection: sqlite3.Connection
+) -> None:
+    unused, unpriced, free, refused = (registry.create_key(BY, NewKey(name)).key for name in "abcd")
+    booked(connection, an_opening(1, key_id=unpriced.id), state=CallState.COMPLETED)
+    booked(connection, an_opening(2, key_id=free.id), cost_nanousd=0)
+    booked(connection, an_opening(3, key_id=free.id, model="b"), state=CallState.FAILED)
+    booked(connection, an_opening(4, key_id=refused.id), state=CallState.REFUSED)
+    costs = [registry.key(key.id).cost_nanousd for key in (unused, unpriced, free, refused)]
+    assert costs == [0, None, 0, 0]
+
+
 @pytest.mark.parametrize("end", [{}, {"state": CallState.FAILED}])
 def test_a_project_that_calls_refer_to_is_not_deleted(
     registry: DatabaseRegistry, connection: sqlite3.Connection, end: dict[str, Any]

@@ -57,7 +57,7 @@ class FakeRegistry:
         """How many changes there were."""
         self.unavailable: str | None = None
         """Set a reason to have everything raise `BooksUnavailable`."""
-        self.uses: dict[int, tuple[int | None, int, int, int]] = {}
+        self.uses: dict[int, tuple[int | None, int, int, int | None]] = {}
         """Of keys: last used, calls, total tokens, nano-dollars."""
         self.standings: dict[int, tuple[Standing, ...]] = {}
         """Of limits."""

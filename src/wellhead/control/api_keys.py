@@ -181,7 +181,7 @@ def add_to(routes: APIRouter, registry: Registry) -> None:
             id=use.key.id,
             requestCount=use.calls,
             totalTokens=use.total_tokens,
-            totalCostUsd=usd(use.cost_nanousd),
+            totalCostUsd=usd(use.cost_nanousd or 0),  # a number in agent-cli-proxy's form
         )
 
     @routes.patch(

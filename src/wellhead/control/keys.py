@@ -132,7 +132,7 @@ class KeyShown(BaseModel):
     predecessor_id: int | None = Field(description="The key that this one replaces.")
     calls: int = Field(description="That ended; refused ones are left out.")
     total_tokens: int
-    cost_usd: float
+    cost_usd: float | None = Field(description="Of the calls that have a price; null: none of them has.")
 
 
 class KeyIssued(KeyShown):

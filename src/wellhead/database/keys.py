@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, or_, select, update
 
 from wellhead.access import Key, KeyState, Project
 from wellhead.call import CallState
@@ -164,7 +164,13 @@ def _with_use(connection: Connection, some: Iterable[Key], now_us: int) -> list[
     some = list(some)
     ids = [key.id for key in some]
     t = usage_total.c
-    sums = select(t.key_id, func.sum(t.calls), func.sum(t.total_tokens), func.sum(t.cost_nanousd))
+    sums = select(
+        t.key_id,
+        func.sum(t.calls),
+        func.sum(t.total_tokens),
+        # Nothing where nothing has a price, which is not the same as a price of nothing.
+        func.sum(case((t.priced_calls > 0, t.cost_nanousd))),
+    )
     sums = sums.where(t.key_id.in_(ids), t.outcome != CallState.REFUSED.value).group_by(t.key_id)
     used = {key_id: found for key_id, *found in connection.execute(sums)}
     last = select(key_use.c.key_id, key_use.c.last_used_us).where(key_use.c.key_id.in_(ids))
