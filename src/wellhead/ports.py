@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from wellhead.breaker import Outcome
 from wellhead.call import Opening, Settlement
 from wellhead.cost import Costed
 from wellhead.directory import Directory
@@ -121,6 +122,42 @@ class Upstream(Protocol):
     async def close(self) -> None:
         """Close every connection."""
         ...
+
+
+class Breakers(Protocol):
+    """Whether calls to a subject (`wellhead.breaker`) go through just now, for all workers together."""
+
+    def is_open(self, subject: str) -> bool:
+        """Whether calls to it are refused just now; a cheap look, for choosing."""
+        ...
+
+    async def enter(self, subject: str) -> int | None:
+        """`None`: go on (perhaps as the one probe), and say `leave` exactly once afterwards.
+
+        Else in how many seconds to come again.  Raises nothing.
+        """
+        ...
+
+    def leave(self, subject: str, outcome: Outcome) -> None:
+        """How it ended; never waits, never raises."""
+        ...
+
+
+class _NoBreakers:
+    """Everything goes through."""
+
+    def is_open(self, subject: str) -> bool:  # noqa: ARG002
+        return False
+
+    async def enter(self, subject: str) -> int | None:  # noqa: ARG002
+        return None
+
+    def leave(self, subject: str, outcome: Outcome) -> None:
+        pass
+
+
+NO_BREAKERS: Breakers = _NoBreakers()
+"""Where they are turned off."""
 
 
 class Reports(Protocol):
