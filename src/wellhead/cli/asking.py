@@ -30,6 +30,15 @@ FromEnv = Annotated[
     typer.Option("--from-env", metavar="NAME", help="Take the secret from an environment variable."),
 ]
 
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+
+
+def confirmed(question: str) -> None:
+    """Go on if somebody at a terminal says yes; where there is none, `--yes` has to be given."""
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("say --yes to confirm; there is no terminal to ask on")
+    typer.confirm(question, abort=True, err=True)
+
 
 def secret(what: str, *, stdin: bool, from_env: str | None) -> str:
     """A secret from where the options say, or asked for on the terminal."""

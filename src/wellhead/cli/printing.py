@@ -6,7 +6,8 @@ form here as in the control API.
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,6 +35,23 @@ def table(rows: Sequence[Row], columns: Mapping[str, str], none: str) -> None:
 def one(fields: Row) -> None:
     """One thing, a line for each of its fields."""
     _grid([[name.replace("_", " "), _text(value)] for name, value in fields.items()])
+
+
+@contextmanager
+def progress(doing: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr while something long goes on; nothing where that is no terminal.
+
+    What it gives is told how much of how much is done.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _done, _of: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(doing, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
 def _grid(cells: Iterable[Sequence[str]], headings: Iterable[str] = ()) -> None:
