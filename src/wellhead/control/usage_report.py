@@ -5,8 +5,7 @@ left out of a report, and one that would be too long is refused.
 """
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -26,7 +25,8 @@ from wellhead.control.times import EXAMPLE, moment_us
 from wellhead.control.usage import UNKNOWN
 from wellhead.errors import CallerError
 from wellhead.histogram import percentile_us
-from wellhead.moments import DAY_US, EPOCH, HOUR_US
+from wellhead.intervals import Interval, day_of, edges_us, midnight_us
+from wellhead.moments import DAY_US, EPOCH
 from wellhead.money import usd
 from wellhead.ports import Reports
 from wellhead.report import HISTOGRAMMED, UNROLLED, Dimension, Histogram, Key, Line, Measure, Question
@@ -44,7 +44,6 @@ TOKENS = (
     Measure.REASONING_TOKENS,
     Measure.TOTAL_TOKENS,
 )
-ONE_US = timedelta(microseconds=1)
 EXAMPLE_LINE: dict[str, Any] = {
     "start": "2026-03-01T00:00:00.000Z",
     "tool": "codex",
@@ -63,16 +62,6 @@ EXAMPLE_LINE: dict[str, Any] = {
     "avg_latency_ms": 1840.5,
     "avg_ttft_ms": 320.0,
 }
-
-
-class Interval(StrEnum):
-    """What a report is cut into."""
-
-    HOUR = "hour"
-    DAY = "day"
-    WEEK = "week"
-    """From Monday."""
-    MONTH = "month"
 
 
 class UsageReport(BaseModel):
@@ -167,9 +156,9 @@ def _zone(name: str) -> ZoneInfo:
 
 def _range_us(since: str | None, until: str | None, zone: ZoneInfo, now_us: int) -> tuple[int, int]:
     if since is None and until is None:
-        today = (EPOCH + now_us * ONE_US).astimezone(zone).date()
+        today = day_of(now_us, zone)
         first = today - timedelta(days=DEFAULT_DAYS - 1)
-        return _midnight_us(first, zone), _midnight_us(today + timedelta(days=1), zone)
+        return midnight_us(first, zone), midnight_us(today + timedelta(days=1), zone)
     if since is None or until is None:
         raise CallerError("MISSING_PARAMETER", 400, "Missing from or to parameter.")
     return days.bounded(_moment_us(since, "from", zone, 0), _moment_us(until, "to", zone, 1))
@@ -180,38 +169,19 @@ def _moment_us(text: str, parameter: str, zone: ZoneInfo, more_days: int) -> int
         day = EPOCH.date() + timedelta(days=days.day_us(text, parameter) // DAY_US)
         if not date(1970, 1, 1) < day < date(9999, 12, 1):
             raise CallerError("INVALID_TIME", 400, f"`{parameter}` is out of all bounds.")
-        return _midnight_us(day + timedelta(days=more_days), zone)
+        return midnight_us(day + timedelta(days=more_days), zone)
     found = moment_us(text, parameter)
     assert found is not None
     return found
 
 
-def _midnight_us(day: date, zone: ZoneInfo) -> int:
-    return (datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC) - EPOCH) // ONE_US
-
-
 def _cut(since_us: int, until_us: int, interval: Interval | None, zone: ZoneInfo) -> tuple[int, ...]:
     """The bounds of the intervals of a range, which begin when they do on the clocks of the zone."""
-    if interval is None:
-        return since_us, until_us
-    if interval is Interval.HOUR:
-        inner = list(range(since_us - since_us % HOUR_US + HOUR_US, until_us, HOUR_US))
-    else:
-        first = (EPOCH + since_us * ONE_US).astimezone(zone).date()
-        many = (until_us - since_us) // DAY_US + 3
-        some = (first + timedelta(days=n) for n in range(many))
-        inner = [_midnight_us(day, zone) for day in some if _begins(interval, day)]
-    edges = sorted({since_us, until_us, *(one for one in inner if since_us < one < until_us)})
+    edges = edges_us(since_us, until_us, interval, zone)
     if len(edges) > SLOTS_MAX + 1:
         said = f"A report has at most {SLOTS_MAX} intervals; ask for a shorter range or wider ones."
         raise CallerError("REPORT_TOO_LARGE", 400, said)
-    return tuple(edges)
-
-
-def _begins(interval: Interval, day: date) -> bool:
-    if interval is Interval.WEEK:
-        return day.weekday() == 0
-    return interval is Interval.DAY or day.day == 1
+    return edges
 
 
 def _refuse_what_takes_too_long(question: Question, *, percentiles: bool) -> None:

@@ -1,0 +1,58 @@
+"""Days, weeks and months as the clocks of a time zone have them, and a range of time cut into them.
+
+::
+
+    since ──┐           midnights in the zone            ┌── until
+            ▼        ▼           ▼          ▼            ▼
+            [        |           |          |            )
+
+A day may be 23 or 25 hours long.  The pieces of a range always add up to it.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from wellhead.moments import DAY_US, EPOCH, HOUR_US
+
+ONE_US = timedelta(microseconds=1)
+
+
+class Interval(StrEnum):
+    """What a range is cut into."""
+
+    HOUR = "hour"
+    """Of UTC, as the books have them."""
+    DAY = "day"
+    WEEK = "week"
+    """From Monday."""
+    MONTH = "month"
+
+
+def midnight_us(day: date, zone: ZoneInfo) -> int:
+    """When a day begins; where the clocks skip midnight, when they do."""
+    return (datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC) - EPOCH) // ONE_US
+
+
+def day_of(at_us: int, zone: ZoneInfo) -> date:
+    """The day that a moment is on."""
+    return (EPOCH + at_us * ONE_US).astimezone(zone).date()
+
+
+def edges_us(since_us: int, until_us: int, interval: Interval | None, zone: ZoneInfo) -> tuple[int, ...]:
+    """The bounds of the pieces of a range, its own ends included; without an interval it is one piece."""
+    if interval is None:
+        return since_us, until_us
+    if interval is Interval.HOUR:
+        inner = list(range(since_us - since_us % HOUR_US + HOUR_US, until_us, HOUR_US))
+    else:
+        first = day_of(since_us, zone)
+        some = (first + timedelta(days=n) for n in range((until_us - since_us) // DAY_US + 3))
+        inner = [midnight_us(day, zone) for day in some if _begins(interval, day)]
+    return tuple(sorted({since_us, until_us, *(one for one in inner if since_us < one < until_us)}))
+
+
+def _begins(interval: Interval, day: date) -> bool:
+    if interval is Interval.WEEK:
+        return day.weekday() == 0
+    return interval is Interval.DAY or day.day == 1
