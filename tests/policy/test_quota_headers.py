@@ -11,10 +11,10 @@ from wellhead.policy.quota_headers import (
     AHEAD_S_MAX,
     GAUGES_MAX,
     RATIO_MAX,
-    Gauge,
     account_of,
     read,
 )
+from wellhead.quota import Gauge
 
 NOW_US = 1_795_258_800_000_000  # 2026-11-21T11:00:00Z
 SECOND = 1_000_000
@@ -23,8 +23,10 @@ RESPONSES = Path(__file__).parents[1] / "data" / "responses"
 
 def told(text: str, request: dict[bytes, bytes] | None = None) -> dict[str, Gauge]:
     pairs = (line.partition(": ") for line in text.strip().splitlines())
-    headers = [(header.strip().encode(), value.encode()) for header, _, value in pairs]
-    return {gauge.name: gauge for gauge in read(headers, NOW_US, request)}
+    # The port to upstreams gives names in small letters.
+    headers = [(header.strip().lower().encode(), value.encode()) for header, _, value in pairs]
+    account = account_of(headers, request or {})
+    return {gauge.name: gauge for gauge in read(headers, NOW_US, account)}
 
 
 def gauge(name: str, **fields: Any) -> Gauge:
@@ -199,11 +201,19 @@ def test_what_says_nothing_of_use_makes_no_gauge(text: str) -> None:
 
 
 def test_an_account_is_an_identifier_and_never_a_secret() -> None:
-    assert account_of([(b"Anthropic-Organization-Id", b"org-1")], {}) == "org-1"
+    assert account_of([(b"anthropic-organization-id", b"org-1")], {}) == "org-1"
     assert account_of([], {b"chatgpt-account-id": b"acct-1"}) == "acct-1"
     assert account_of([(b"anthropic-organization-id", b"org-1")], {b"chatgpt-account-id": b"a"}) == "org-1"
     assert account_of([(b"openai-organization", b"sk-live-1234")], {}) is None
+    assert account_of([(b"content-type", b"org-1")], {}) is None
     assert account_of([], {}) is None
+
+
+def test_a_part_of_a_key_that_came_or_took_its_place_is_no_account() -> None:
+    echo = [(b"openai-organization", b"plainkey-1")]
+    assert account_of(echo, {b"authorization": b"Bearer my-plainkey-12"}) is None
+    assert account_of(echo, {}, ["my-plainkey-12"]) is None
+    assert account_of(echo, {}, [None, "another"]) == "plainkey-1"
 
 
 def test_of_one_response_only_so_many_gauges_are_kept() -> None:
@@ -216,7 +226,7 @@ def test_recorded_responses_without_quotas_have_no_gauges() -> None:
     assert heads
     for head in heads:
         lines = [line.partition(b": ") for line in head.partition(b"\r\n\r\n")[0].splitlines()[:50]]
-        assert read([(header, value) for header, _, value in lines], NOW_US) == ()
+        assert read([(header.lower(), value) for header, _, value in lines], NOW_US) == ()
 
 
 NAMES = st.sampled_from(

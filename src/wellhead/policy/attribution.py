@@ -256,25 +256,26 @@ def _session(fields: Fields, asked: Asked) -> tuple[str | None, bool]:
     """The conversation, and whether an instance of a tool may be called by it."""
     told = (
         _called(fields, (CLAUDE_SESSION,))
-        or _unless_of_a_key(asked.user_session, fields)
+        or unless_of_a_key(asked.user_session, fields)
         or _called(fields, SESSION_HEADERS)
     )
     if told is not None:
         return told, True
     # An identifier of one request, or of what a cache is shared for, tells no instances apart.
-    return _called(fields, (REQUEST_ID,)) or _unless_of_a_key(asked.session, fields), False
+    return _called(fields, (REQUEST_ID,)) or unless_of_a_key(asked.session, fields), False
 
 
 def _called(fields: Fields, headers: tuple[bytes, ...]) -> str | None:
     """The first of these headers that holds a name."""
     for header in headers:
         value = fields.get(header)
-        if value and (named := _unless_of_a_key(value.decode("utf-8", "replace"), fields)):
+        if value and (named := unless_of_a_key(value.decode("utf-8", "replace"), fields)):
             return named
     return None
 
 
-def _unless_of_a_key(text: str | None, fields: Fields) -> str | None:
+def unless_of_a_key(text: str | None, fields: Fields) -> str | None:
+    """A name as it is kept, unless it is a part of a key that the request brought."""
     named = name(text) if text else None
     if named is None or len(named) < KEY_CHARS_MIN:
         return named

@@ -13,16 +13,19 @@ what cannot be read is left out, and of everything there is only so much.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from wellhead.policy import attribution
+from wellhead.quota import Gauge
 
 GAUGES_MAX = 16
 """Of one response."""
 HEADER_MAX = 96
 VALUE_MAX = 64
 """Bytes: what is longer is none of these."""
+HEADERS_KNOWN = 256
+"""Headers whose meaning is remembered: the providers' are a few dozen."""
 AMOUNT_MAX = 10**15
 RATIO_MAX = 100.0
 """Some providers let an account use more than all."""
@@ -37,24 +40,6 @@ ACCOUNT_HEADERS = (b"anthropic-organization-id", b"openai-organization")
 """Of responses: identifiers, no secrets."""
 ACCOUNT_REQUEST_HEADERS = (b"chatgpt-account-id",)
 """The same of requests."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gauge:
-    """One quota as it stood at a moment.  What was not told is `None`."""
-
-    name: str
-    at_us: int
-    used_ratio: float | None = None
-    """0.42 is 42 %."""
-    limit: int | None = None
-    remaining: int | None = None
-    resets_us: int | None = None
-    window_s: int | None = None
-    status: str | None = None
-    """The provider's own word, such as `allowed`."""
-    account: str | None = None
-
 
 _PREFIXES = (b"anthropic-ratelimit-", b"x-codex-", b"x-ratelimit-")
 _WHAT = r"(?P<what>[a-z0-9_]+(?:-[a-z0-9_]+){0,3})"
@@ -86,41 +71,48 @@ _EXACT = ("reset", "reset-at")
 
 
 def read(
-    headers: Iterable[tuple[bytes, bytes]], at_us: int, request: Mapping[bytes, bytes] | None = None
+    headers: Iterable[tuple[bytes, bytes]], at_us: int, account: str | None = None
 ) -> tuple[Gauge, ...]:
-    """What a response's headers tell of quotas, by the gauges' names; `request` are its request's headers."""
+    """What a response's headers (names in small letters) tell of quotas, by the gauges' names."""
     told: dict[str, dict[str, str]] = {}
-    lines = []
     for header, value in headers:
-        header = header.lower()
-        if header.startswith(_PREFIXES) and len(header) <= HEADER_MAX and len(value) <= VALUE_MAX:
-            found = _placed(header.decode("latin-1"))
-            if found is not None and (found[0] in told or len(told) < GAUGES_MAX):
-                told.setdefault(found[0], {})[found[1]] = value.decode("latin-1").strip()
-        elif header in ACCOUNT_HEADERS:
-            lines.append((header, value))
+        if not header.startswith(_PREFIXES) or len(header) > HEADER_MAX or len(value) > VALUE_MAX:
+            continue
+        found = _placed(header)
+        if found is not None and (found[0] in told or len(told) < GAUGES_MAX):
+            told.setdefault(found[0], {})[found[1]] = value.decode("latin-1").strip()
     if not told:
         return ()
-    account = account_of(lines, request or {})
     gauges = (_gauge(name, fields, at_us, account) for name, fields in sorted(told.items()))
     return tuple(gauge for gauge in gauges if gauge is not None)
 
 
-def account_of(headers: Iterable[tuple[bytes, bytes]], request: Mapping[bytes, bytes]) -> str | None:
-    """The account that a call was made for, as response and request name it."""
-    told = {header.lower(): value for header, value in headers}
-    for values, names in ((told, ACCOUNT_HEADERS), (request, ACCOUNT_REQUEST_HEADERS)):
-        for header in names:
-            value = values.get(header)
-            if value and (account := attribution.name(value[:VALUE_MAX].decode("utf-8", "replace"))):
-                return account
+def account_of(
+    headers: Iterable[tuple[bytes, bytes]], request: Mapping[bytes, bytes], secrets: Iterable[str | None] = ()
+) -> str | None:
+    """The account that a call was made for, as response and request name it.
+
+    Never a part of a key: of those that the request brought, nor of the `secrets` that took their place.
+    """
+    named = [value for name, value in headers if name in ACCOUNT_HEADERS]
+    named += [request[name] for name in ACCOUNT_REQUEST_HEADERS if name in request]
+    for value in named:
+        account = attribution.unless_of_a_key(value[:VALUE_MAX].decode("utf-8", "replace"), request)
+        if account and not any(_is_part(account, secret) for secret in secrets):
+            return account
     return None
 
 
-def _placed(header: str) -> tuple[str, str] | None:
+def _is_part(account: str, secret: str | None) -> bool:
+    return secret is not None and len(account) >= attribution.KEY_CHARS_MIN and account in secret
+
+
+@lru_cache(HEADERS_KNOWN)
+def _placed(header: bytes) -> tuple[str, str] | None:
     """The gauge that a header belongs to, and which of its figures it is."""
+    text = header.decode("latin-1")
     for shape, prefix in _SHAPES:
-        found = shape.fullmatch(header)
+        found = shape.fullmatch(text)
         if found is not None:
             return (prefix + found["what"].replace("-", "_"))[: attribution.NAME_MAX], found["field"]
     return None
