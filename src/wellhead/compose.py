@@ -51,7 +51,7 @@ def run_upgrade(settings: Settings, log: Log) -> None:
     from wellhead.database.upgrade import upgrade
 
     started = time.monotonic()
-    upgrade(settings.database)
+    upgrade(settings.database, settings.database_backups)
     log.debug("database.ready", elapsed_ms=round((time.monotonic() - started) * 1000))
 
 

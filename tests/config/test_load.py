@@ -162,6 +162,7 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
         "WELLHEAD_LOG__FORMAT": "json",
         "WELLHEAD_DATABASE": "/srv/books.db",
         "WELLHEAD_DATABASE_SYNCHRONOUS": "FULL",
+        "WELLHEAD_DATABASE_BACKUPS": "3",
         "WELLHEAD_UPSTREAM": "http://127.0.0.1:11434/",
         "WELLHEAD_ATTRIBUTION": "[{tool: nightly, when: {x-team: research}}]",
     }

@@ -1,3 +1,4 @@
+import os
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
+from wellhead.database.backup import checked
 from wellhead.database.engine import make_engine
 from wellhead.database.schema import metadata
 from wellhead.database.upgrade import is_current, upgrade
@@ -98,6 +100,32 @@ def test_an_upgrade_that_fails_half_way_leaves_nothing_behind(tmp_path: Path) ->
 
     assert inspect(engine).get_table_names() == ["price_lists"]
     engine.dispose()
+
+
+def test_books_are_copied_before_they_are_changed_and_the_newest_copies_are_kept(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/books.db"
+    for number in range(3):
+        (tmp_path / f"books.db.before-000{number}-x").write_text("")
+        os.utime(tmp_path / f"books.db.before-000{number}-x", (number, number))
+    upgrade_to("0003", url)
+    assert not is_current(url)
+
+    upgrade(url, copies=2)
+    upgrade(url, copies=2)
+
+    *_, older, copy = sorted(path.name for path in tmp_path.iterdir())
+    assert older == "books.db.before-0002-x"
+    assert checked(tmp_path / copy).revision == "0003"
+    assert is_current(url)
+
+
+def test_new_books_and_books_that_are_current_are_not_copied(tmp_path: Path) -> None:
+    for _ in range(2):
+        upgrade(f"sqlite:///{tmp_path}/books.db")
+    upgrade_to("0003", f"sqlite:///{tmp_path}/others.db")
+    upgrade(f"sqlite:///{tmp_path}/others.db", copies=0)
+
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".db", ".db-shm", ".db-wal"}
 
 
 def test_a_file_that_is_no_database_is_said_to_be_unavailable(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 import time
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from wellhead.cli.asking import Yes, confirmed
 from wellhead.cli.options import Config, Database, Json, configured
 
 commands = typer.Typer(help="Look after the books.", no_args_is_help=True, rich_markup_mode=None)
@@ -20,8 +22,9 @@ def init(config: Config = None, database: Database = None) -> None:
     """
     from wellhead.database.upgrade import upgrade
 
-    url = configured(config, database=database).settings.database
-    upgrade(url)
+    settings = configured(config, database=database).settings
+    url = settings.database
+    upgrade(url, settings.database_backups)
     print(f"Initialized DB at {url.removeprefix('sqlite:///')}")
 
 
@@ -35,8 +38,9 @@ def rebuild(config: Config = None, database: Database = None) -> None:
     from wellhead.database.upgrade import upgrade
     from wellhead.ledger.rebuild import rebuild as rebuild_books
 
-    url = configured(config, database=database).settings.database
-    upgrade(url)
+    settings = configured(config, database=database).settings
+    url = settings.database
+    upgrade(url, settings.database_backups)
     engine = make_engine(url)
     try:
         rebuild_books(engine, time.time_ns() // 1000)
@@ -82,3 +86,65 @@ def check(config: Config = None, database: Database = None, as_json: Json = Fals
             print("`wellhead db rebuild` computes them again.")
     if found:
         raise typer.Exit(1)
+
+
+@commands.command()
+def backup(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to make; there must be none.")],
+    config: Config = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Copy the database while it is in use, and check the copy.
+
+    The master key is not in it: keep a copy of its file elsewhere.
+
+    Example: wellhead db backup --output /backups/books-2026-03-01.db
+    """
+    from wellhead.cli import printing
+    from wellhead.database.backup import back_up
+
+    books = _path(configured(config, database=database).settings.database)
+    with printing.progress("Copying") as progress:
+        made = back_up(books, output.expanduser(), progress)
+    if as_json:
+        printing.as_json({"path": str(output), "revision": made.revision, "calls": made.calls})
+    else:
+        print(f"Copied {books} to {output}: {made.calls} calls, schema {made.revision}")
+
+
+@commands.command()
+def restore(
+    copy: Annotated[Path, typer.Argument(help="A file that `wellhead db backup` made.")],
+    config: Config = None,
+    database: Database = None,
+    yes: Yes = False,
+) -> None:
+    """Check a copy of the database and put it in the database's place, which is kept under another name.
+
+    Everything that uses the database has to be stopped before.
+
+    Example: wellhead db restore /backups/books-2026-03-01.db
+    """
+    from wellhead.database.backup import checked
+    from wellhead.database.backup import restore as put_back
+    from wellhead.database.upgrade import is_known
+    from wellhead.errors import BooksUnavailable
+    from wellhead.moments import to_the_second
+
+    books, copy = _path(configured(config, database=database).settings.database), copy.expanduser()
+    found = checked(copy)
+    if not is_known(found.revision):
+        raise BooksUnavailable(f"{copy}: a newer version of Wellhead made it; use that one")
+    latest = "none" if found.latest_call_us is None else to_the_second(found.latest_call_us)
+    if not yes:
+        confirmed(f"Put {copy} ({found.calls} calls, the last {latest}) in the place of {books}?")
+    suffix = to_the_second(time.time_ns() // 1000).replace(":", "").replace("-", "")
+    kept = put_back(copy, books, suffix)
+    print(f"Restored {books} from {copy}: {found.calls} calls, the last {latest}")
+    if kept is not None:
+        print(f"What was there is kept as {kept}")
+
+
+def _path(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///")).expanduser()

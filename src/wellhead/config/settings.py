@@ -253,6 +253,11 @@ class Settings:
         values.choice("normal", "full"),
         "normal: no call is lost when the program dies; full: nor when the machine loses power, but slower.",
     )
+    database_backups: int = setting(
+        5,
+        values.whole(0, 100),
+        "How many copies are kept that are made of the database before an upgrade; 0: none is made.",
+    )
     master_key: str | None = setting(
         None,
         values.master_key,

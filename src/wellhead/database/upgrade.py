@@ -4,19 +4,29 @@ The only module that knows Alembic, and it imports it only when called: a gatewa
 process never does.
 """
 
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wellhead.database.engine import make_engine, outages
 from wellhead.errors import BooksUnavailable
+from wellhead.moments import to_the_second
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from sqlalchemy import Connection
+
+BEFORE = ".before-"
+"""How the name of a copy goes on that is made before migrations run."""
+COPIES = 5
+"""How many of them are kept."""
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str, copies: int = COPIES) -> None:
     """Run all migrations that are missing; makes the file if there is none.  `BooksUnavailable` if it cannot.
 
-    All or nothing, and safe for several processes at once.
+    All or nothing, and safe for several processes at once.  Books that are to be changed are copied before,
+    and the newest `copies` of those copies are kept; 0 makes none.
     """
     from alembic import command
     from alembic.util import CommandError
@@ -28,6 +38,8 @@ def upgrade(url: str) -> None:
         # A transaction that is there already is what keeps Alembic from making one for each migration.
         with outages(), engine.begin() as connection:
             config.attributes["connection"] = connection
+            if copies:
+                _copy(connection, config, Path(str(engine.url.database)), copies)
             command.upgrade(config, "head")
     except BooksUnavailable as error:
         raise BooksUnavailable(f"{engine.url.database}: {error}") from error
@@ -36,6 +48,27 @@ def upgrade(url: str) -> None:
         raise BooksUnavailable(f"{engine.url.database}: {said}") from error
     finally:
         engine.dispose()
+
+
+def _copy(connection: "Connection", config: "Config", books: Path, copies: int) -> None:
+    """Copy books that are of an older version; the write lock is held, and nothing was written yet."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    from wellhead.database.backup import back_up, keep_newest
+
+    done = set(MigrationContext.configure(connection).get_current_heads())
+    scripts = ScriptDirectory.from_config(config)
+    newest, known = set(scripts.get_heads()), {one.revision for one in scripts.walk_revisions()}
+    if not done or done == newest or not done <= known:
+        return  # New, current, or not to be changed at all.
+    at = to_the_second(time.time_ns() // 1000).replace(":", "").replace("-", "")
+    try:
+        back_up(books, books.with_name(f"{books.name}{BEFORE}{max(newest)}-{at}"))
+    except BooksUnavailable as error:
+        said = f"before the upgrade the books are copied: {error} (or set database_backups to 0)"
+        raise BooksUnavailable(said) from error
+    keep_newest(books, BEFORE, copies)
 
 
 def is_current(url: str) -> bool:
@@ -50,6 +83,13 @@ def is_current(url: str) -> bool:
     finally:
         engine.dispose()
     return set(done) == set(ScriptDirectory.from_config(_config()).get_heads())
+
+
+def is_known(revision: str) -> bool:
+    """Whether books of that version can be brought up to date."""
+    from alembic.script import ScriptDirectory
+
+    return revision in {one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def _config() -> "Config":
