@@ -22,3 +22,8 @@ def to_the_second(us: int) -> str:
 def to_the_millisecond(us: int) -> str:
     """The same with three decimals."""
     return at(us).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def to_the_microsecond(us: int) -> str:
+    """The same with six decimals: exact."""
+    return at(us).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

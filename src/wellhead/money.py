@@ -40,3 +40,10 @@ def price(count: int, nanousd_per_million: int, per: int = 1_000_000) -> int:
 def usd(nanousd: int) -> float:
     """Nano-dollars as dollars, to be shown and never to be counted with: exact below some millions."""
     return nanousd / NANOUSD_PER_USD
+
+
+def decimal_usd(nanousd: int) -> str:
+    """Nano-dollars as dollars in decimal text: exact, never in powers of ten, with no more digits than needed."""
+    assert nanousd >= 0
+    whole, rest = divmod(nanousd, NANOUSD_PER_USD)
+    return f"{whole}.{rest:09}".rstrip("0") if rest else str(whole)
