@@ -53,7 +53,7 @@ def newest(
         if before is not None:
             query = query.where(calls.c.id < before)
         return [dict(row) for row in connection.execute(query).mappings()]
-    conditions = _conditions(calls, wanted)
+    conditions = conditions(calls, wanted)
     if before is not None:
         # As a sum, so that the hours stay what rows are looked up by.
         conditions.append(calls.c.id + 0 < before)
@@ -124,7 +124,7 @@ def _hours(connection: Connection, wanted: CallFilter) -> CursorResult[Any]:
     """Hours in which calls like these ended, the last first, and how many they may be."""
     t = usage_hourly.c
     query = select(t.hour, func.sum(t.calls).label("calls")).group_by(t.hour).order_by(t.hour.desc())
-    return connection.execute(query.where(*_conditions(usage_hourly, wanted)))
+    return connection.execute(query.where(*conditions(usage_hourly, wanted)))
 
 
 def _next_hours(hours: CursorResult[Any], calls_wanted: int) -> list[int]:
@@ -139,7 +139,7 @@ def _next_hours(hours: CursorResult[Any], calls_wanted: int) -> list[int]:
     return batch
 
 
-def _conditions(table: Table, wanted: CallFilter) -> list[ColumnElement[bool]]:
+def conditions(table: Table, wanted: CallFilter) -> list[ColumnElement[bool]]:
     """The filter as conditions on the rows, or as far as the rollup knows."""
     t, in_rows = table.c, table is calls
     found: list[ColumnElement[bool]] = []
