@@ -12,6 +12,7 @@ from wellhead.breaker import Outcome
 from wellhead.call import Opening, Settlement
 from wellhead.cost import Costed
 from wellhead.directory import Directory
+from wellhead.quota import Gauge
 from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Question
 
 Headers = list[tuple[bytes, bytes]]
@@ -51,6 +52,10 @@ class Books(Protocol):
 
         A call that was never opened (or whose opening failed) is left alone.
         """
+        ...
+
+    def note_quotas(self, provider: str, gauges: Sequence[Gauge]) -> None:
+        """Keep what a response told of quotas: of each the newest, soon.  Never raises and never waits."""
         ...
 
 

@@ -14,6 +14,7 @@ from wellhead.call import CallState, Opening
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger.writer import Writer
 from wellhead.ports import Books
+from wellhead.quota import Gauge
 
 
 @dataclass
@@ -22,6 +23,8 @@ class Case:
 
     books: Books
     states: Callable[[], dict[int, str]]
+    gauges: Callable[[], dict[tuple[str, str, str], int]]
+    """When each quota was told of last."""
     close: Callable[[], None]
     """Have all that was settled booked; the books may not be used afterwards."""
     break_down: Callable[[], None]
@@ -48,7 +51,13 @@ def a_fake() -> Case:
     def break_down() -> None:
         fake.unavailable = "broken down"
 
-    return Case(fake, states, lambda: None, break_down)
+    def gauges() -> dict[tuple[str, str, str], int]:
+        return {
+            (provider, account or "", name): gauge.at_us
+            for (provider, account, name), gauge in fake.gauges.items()
+        }
+
+    return Case(fake, states, gauges, lambda: None, break_down)
 
 
 def a_writer(folder: Path) -> tuple[Case, Engine]:
@@ -59,7 +68,11 @@ def a_writer(folder: Path) -> tuple[Case, Engine]:
     def states() -> dict[int, str]:
         return {row["id"]: row["state"] for row in rows_of(engine, "calls")}
 
-    return Case(writer, states, writer.close, writer.close), engine
+    def gauges() -> dict[tuple[str, str, str], int]:
+        rows = rows_of(engine, "quota_gauges")
+        return {(row["provider"], row["account"], row["name"]): row["at_us"] for row in rows}
+
+    return Case(writer, states, gauges, writer.close, writer.close), engine
 
 
 def opening(case: Case) -> Opening:
@@ -138,3 +151,11 @@ async def test_books_that_broke_down_refuse_to_open_and_swallow_settlements(case
         await case.books.open(call)
     case.books.settle(call, a_settlement())
     assert case.states() == {}
+
+
+async def test_of_quotas_the_newest_value_is_in_the_books_at_the_latest_with_their_end(case: Case) -> None:
+    for at_us in (5, 7, 6):
+        case.books.note_quotas("openai", [Gauge("requests", at_us, account="ann"), Gauge("tokens", at_us)])
+
+    case.close()
+    assert case.gauges() == {("openai", "ann", "requests"): 7, ("openai", "", "tokens"): 7}

@@ -19,6 +19,7 @@ from wellhead.errors import BooksUnavailable, CallerError, Refused
 from wellhead.ledger.rollup import tally
 from wellhead.ledger.writer import clock_us
 from wellhead.policy import admission
+from wellhead.quota import Gauge
 from wellhead.usage import Usage, UsageSource
 
 NOON_US = 1_740_830_400_000_000
@@ -40,6 +41,8 @@ class FakeBooks:
         """By call id, in the order they were booked."""
         self.settlements: dict[int, Settlement] = {}
         """The first settlement of each booked call."""
+        self.gauges: dict[tuple[str, str | None, str], Gauge] = {}
+        """What responses told of quotas, by provider, account and name."""
         self.unavailable: str | None = None
         """Set a reason to have `open` refuse."""
         self.gate = asyncio.Event()
@@ -78,6 +81,11 @@ class FakeBooks:
     def settle(self, opening: Opening, settlement: Settlement) -> None:
         if opening.id in self.openings:
             self.settlements.setdefault(opening.id, settlement)
+
+    def note_quotas(self, provider: str, gauges: Sequence[Gauge]) -> None:
+        for one in gauges:
+            place = provider, one.account, one.name
+            self.gauges[place] = max(one, self.gauges.get(place, one), key=lambda gauge: gauge.at_us)
 
     def pending(self) -> list[Opening]:
         """Calls that are open, the oldest first."""

@@ -886,3 +886,50 @@ async def test_wrong_keys_are_held_against_the_same_address() -> None:
             addresses = {fields["ip"] for event, fields in gateway.log.events if event == "gateway.refused"}
             assert addresses == ({"203.0.113.1", "203.0.113.2"} if trusted else {"127.0.0.1"})
             assert set(gateway.app._door._failures) == addresses
+
+
+QUOTAS = (
+    b"anthropic-organization-id: org-1",
+    b"Anthropic-Ratelimit-Unified-5h-Utilization: 0.42",
+    b"anthropic-ratelimit-unified-5h-status: allowed",
+)
+
+
+@pytest.mark.parametrize("status", [b"200 OK", b"429 Too Many Requests"])
+async def test_the_account_and_its_quotas_are_read_from_the_head_of_every_response(status: bytes) -> None:
+    async with (
+        WireServer(answer(TOLD, JSON, *QUOTAS, status=status)) as server,
+        running_gateway(sole(server.url)) as gateway,
+    ):
+        await talk(gateway.port, post(CHAT, ASK, JSON))
+        _, settlement = await gateway.the_call()
+        assert settlement.account == "org-1"
+        (gauge,) = gateway.books.gauges.values()
+        assert (gauge.name, gauge.account, gauge.used_ratio) == ("anthropic_5h", "org-1", 0.42)
+        assert gauge.at_us <= settlement.finished_us
+
+
+async def test_quotas_are_read_where_nothing_is_booked() -> None:
+    async with (
+        WireServer(answer(b"{}", JSON, *QUOTAS)) as server,
+        running_gateway(sole(server.url)) as gateway,
+    ):
+        await talk(gateway.port, b"GET /v1/models HTTP/1.1\r\nhost: h\r\n\r\n")
+        assert not gateway.books.openings
+        assert [place[:2] for place in gateway.books.gauges] == [("upstream", "org-1")]
+
+
+async def test_a_response_that_tells_nothing_leaves_nothing() -> None:
+    async with WireServer(answer(TOLD, JSON)) as server, running_gateway(sole(server.url)) as gateway:
+        await talk(gateway.port, post(CHAT, ASK, JSON))
+        _, settlement = await gateway.the_call()
+        assert (settlement.account, gateway.books.gauges) == (None, {})
+
+
+async def test_an_account_that_is_a_part_of_the_clients_key_is_none() -> None:
+    echo = answer(TOLD, JSON, b"openai-organization: secret-part", b"x-ratelimit-remaining-requests: 9")
+    async with WireServer(echo) as server, running_gateway(sole(server.url)) as gateway:
+        await talk(gateway.port, post(CHAT, ASK, JSON, b"authorization: Bearer my-secret-part-1"))
+        _, settlement = await gateway.the_call()
+        assert settlement.account is None
+        assert list(gateway.books.gauges) == [("upstream", None, "requests")]

@@ -11,13 +11,16 @@ from fakes.books import NOON_US, a_settlement, an_opening, rollups_of, rows_of
 from wellhead.call import CallState, Opening
 from wellhead.call_id import slot_of
 from wellhead.database.engine import make_engine
+from wellhead.database.gauges import GAUGES_MAX
 from wellhead.database.workers import SLOTS_MAX
 from wellhead.errors import BooksUnavailable
-from wellhead.ledger.clerk import Clerk
+from wellhead.ledger.clerk import Clerk, Waiting
 from wellhead.ledger.fit import TEXT_CHARS_MAX
+from wellhead.ledger.gauges import WRITE_US
 from wellhead.ledger.processes import this_process
 from wellhead.ledger.rebuild import rebuild
 from wellhead.ledger.recovery import BEAT_US, IDLE_BEAT_US, SILENCE_US_MAX
+from wellhead.quota import Gauge
 from wellhead.usage import COUNT_MAX, Usage
 
 HERE = this_process()
@@ -204,6 +207,72 @@ def test_an_idle_worker_says_that_it_lives_with_the_first_call_it_opens(
 
     clerk.book([opening(clerk)], [])
     assert heartbeat_us(engine) == clock.us
+
+
+def test_a_worker_says_how_busy_it_is_with_each_beat(clerk: Clerk, engine: Engine, clock: Clock) -> None:
+    first, second = opening(clerk), opening(clerk)
+    clerk.book([first, second], [])
+    clerk.waiting = Waiting(queued=7, lost=1)
+    clock.us += BEAT_US
+    clerk.book([], [(first, a_settlement())])
+
+    (row,) = rows_of(engine, "workers")
+    assert (row["calls_open"], row["queued"], row["settlements_lost"]) == (2, 7, 1)
+    assert row["commits"] == 1
+    assert 0 < row["commit_us"] < 10_000_000
+
+
+def test_the_last_call_to_end_leaves_a_worker_that_is_not_busy(clerk: Clerk, engine: Engine) -> None:
+    first, second = opening(clerk), opening(clerk)
+    clerk.book([first, second], [])
+    clerk.book([], [(first, a_settlement())])
+    assert rows_of(engine, "workers")[0]["commits"] == 0  # No beat was due.
+
+    clerk.book([], [(second, a_settlement())])
+    (row,) = rows_of(engine, "workers")
+    assert (row["calls_open"], row["commits"]) == (0, 2)
+
+
+def test_gauges_go_along_with_a_batch_or_else_with_a_tick(clerk: Clerk, engine: Engine, clock: Clock) -> None:
+    def told() -> list[int]:
+        return [row["at_us"] for row in rows_of(engine, "quota_gauges")]
+
+    clerk.gauges.note("openai", [Gauge("requests", 1)])
+    clerk.book([opening(clerk)], [])
+    assert told() == [1]
+
+    clerk.gauges.note("openai", [Gauge("requests", 2)])
+    clerk.book([opening(clerk)], [])
+    assert told() == [1]  # Less than a second later.
+    clock.us += WRITE_US
+    clerk.tick()
+    assert told() == [2]
+
+
+def test_gauges_for_which_there_is_no_room_are_said_once(engine: Engine, clock: Clock) -> None:
+    said: list[str] = []
+    clerk = Clerk(engine, clock.now_us, HERE, say=lambda event, **_: said.append(event))
+    clerk.sign_on()
+    for number in range(GAUGES_MAX):
+        clerk.gauges.note("openai", [Gauge("requests", NOON_US, account=f"a{number}")])
+    for _ in range(3):
+        clock.us += WRITE_US
+        clerk.book((), ())
+        clerk.gauges.note("openai", [Gauge("tokens", clock.us)])
+    clerk.sign_off()
+    assert said == ["quota_gauges_full"]
+
+
+def test_gauges_of_a_batch_that_was_not_booked_are_kept(clerk: Clerk, engine: Engine) -> None:
+    clerk.gauges.note("openai", [Gauge("requests", 1)])
+    with engine.connect() as blocking:
+        blocking.execute(text("DROP TABLE usage_total"))
+        blocking.commit()
+    call = opening(clerk)
+    with pytest.raises(BooksUnavailable):
+        clerk.book([call], [(call, a_settlement())])
+
+    assert len(clerk.gauges) == 1
 
 
 def test_a_worker_that_slept_finds_its_calls_booked_and_gets_another_slot(

@@ -32,6 +32,20 @@ class Worker:
     heartbeat_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy a worker is, and was since it started."""
+
+    calls_open: int = 0
+    queued: int = 0
+    """Bookings that wait."""
+    commits: int = 0
+    commit_us: int = 0
+    """How long they took together."""
+    settlements_lost: int = 0
+    """Ends of calls that could not be booked."""
+
+
 def registered(connection: sqlite3.Connection) -> list[Worker]:
     """All workers that signed on and were not released."""
     query = f"SELECT {_COLUMNS} FROM workers ORDER BY slot"  # noqa: S608
@@ -54,11 +68,15 @@ def register(connection: sqlite3.Connection, process: Process, now_us: int, take
     return worker
 
 
-def beat(connection: sqlite3.Connection, worker: Worker, now_us: int) -> bool:
-    """Say that the worker lives; false when its registration is gone (it was taken for dead)."""
-    statement = "UPDATE workers SET heartbeat_us=? WHERE slot=? AND started_us=? AND pid=? AND host=?"
-    values = (now_us, worker.slot, worker.started_us, worker.process.pid, worker.process.host)
-    return connection.execute(statement, values).rowcount == 1
+def beat(connection: sqlite3.Connection, worker: Worker, now_us: int, load: Load) -> bool:
+    """Say that the worker lives, and how busy it is; false when its registration is gone."""
+    statement = (
+        "UPDATE workers SET heartbeat_us=?,calls_open=?,queued=?,commits=?,commit_us=?,settlements_lost=?"
+        " WHERE slot=? AND started_us=? AND pid=? AND host=?"
+    )
+    figures = (load.calls_open, load.queued, load.commits, load.commit_us, load.settlements_lost)
+    of = (worker.slot, worker.started_us, worker.process.pid, worker.process.host)
+    return connection.execute(statement, (now_us, *figures, *of)).rowcount == 1
 
 
 def release(connection: sqlite3.Connection, slot: int) -> None:

@@ -25,7 +25,7 @@ from wellhead.gateway.door import Door
 from wellhead.gateway.plan import Places, Plan, plan_of
 from wellhead.gateway.relay import CALL_HEADER, Log, Relay
 from wellhead.gateway.server import ClientLeft, ResponseBroken
-from wellhead.policy import forwarded, routing
+from wellhead.policy import forwarded, quota_headers, routing
 from wellhead.policy.attribution import Attribution, Rule
 from wellhead.policy.routing import Place
 from wellhead.ports import Books, Headers, Upstream
@@ -226,12 +226,23 @@ class Gateway:
                 credential, relay.status, relay.retry_after
             ):
                 self._log.warning("credential.cooling", credential_id=credential.id, status=relay.status)
+            self._note_quotas(relay, client)
             if opened is not None:
                 self._settle(opened, relay, client, end)
         if told is not None:
             if client.told is not None:
                 raise ResponseBroken(told.code)
             raise told
+
+    def _note_quotas(self, relay: Relay, client: Client) -> None:
+        """What the response told in passing: whose quotas they are, and how they stand.  Never raises."""
+        if relay.head_us is None:
+            return
+        secrets = relay.secret, relay.provider.auth.value
+        relay.account = quota_headers.account_of(relay.headers, client.fields, secrets)
+        gauges = quota_headers.read(relay.headers, relay.head_us, relay.account)
+        if gauges:
+            self._books.note_quotas(relay.provider.id, gauges)
 
     def _settle(self, opened: Opening, relay: Relay, client: Client, end: End) -> None:
         settled = booking.settlement(opened, relay, client, end)

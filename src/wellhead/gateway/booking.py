@@ -137,6 +137,7 @@ def settlement(opened: Opening, relay: Relay, client: Client, end: End) -> Settl
         upstream_request_id=reading.upstream_request_id,
         model_served=reading.model_served,
         service_tier=reading.service_tier,
+        account=relay.account,
         streamed=meter.streamed if meter is not None else opened.streamed,
         usage=reading.usage,
         usage_source=reading.usage_source,

@@ -51,6 +51,10 @@ class Relay:
         """What the upstream said about when to come again, where it refused."""
         self.secret: str | None = None
         """The credential that took the place of the client's; not to be repeated in the books."""
+        self.headers: Headers = []
+        """Those of the upstream's response head."""
+        self.account: str | None = None
+        """Of several at the provider: the one that served it, as far as the response says."""
         self.head_us: int | None = None
         """When the upstream's response head was there."""
         self.first_byte_us: int | None = None
@@ -80,7 +84,7 @@ class Relay:
             response = await upstream.send(request)
             try:
                 self.head_us = self.now_us()
-                self.status = response.status
+                self.status, self.headers = response.status, response.headers
                 if response.status == 429:
                     self.retry_after = dict(response.headers).get(b"retry-after")
                 self._note("passthrough.upstream_headers", self.head_us, status=response.status)

@@ -5,6 +5,7 @@ the database the connection is given up; the next use makes a new one.
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,22 +16,24 @@ from sqlalchemy import Engine
 from wellhead.call import Opening, Settlement
 from wellhead.call_id import slot_of
 from wellhead.cost import Costed
-from wellhead.database import calls, costs, key_use, limit_windows, rollups, workers
+from wellhead.database import calls, costs, gauges, key_use, limit_windows, rollups, workers
 from wellhead.database.bulk import Row
 from wellhead.database.calls import Settled
 from wellhead.database.directory import AskVaults, is_current, load_directory, no_vaults
 from wellhead.database.engine import file_of, outages, transaction, writing_connection
 from wellhead.database.rollups import Rollup
-from wellhead.database.workers import Process, Worker
+from wellhead.database.workers import Load, Process, Worker
 from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger.admission import Admission, Decision, Plan, Say, WindowRow
 from wellhead.ledger.fit import fitted_opening, fitted_settlement
+from wellhead.ledger.gauges import Gauges
 from wellhead.ledger.ids import Ids
 from wellhead.ledger.processes import is_running
 from wellhead.ledger.recovery import BEAT_US, CALLS_PER_TRANSACTION, IDLE_BEAT_US, interrupt, recover
 from wellhead.ledger.rollup import tally
 from wellhead.ports import Prices
+from wellhead.quota import Gauge
 
 PRUNE_US = 600_000_000
 """How often windows that count no more are cleared away..."""
@@ -99,6 +102,15 @@ NO_RULES = Rules()
 def _say_nothing(_event: str, /, **_facts: object) -> None: ...
 
 
+@dataclass(slots=True)
+class Waiting:
+    """What whoever hands batches to a clerk knows of those that it could not hand over."""
+
+    queued: int = 0
+    lost: int = 0
+    """Ends of calls that will never be booked."""
+
+
 class Clerk:
     """Books for one worker.
 
@@ -134,6 +146,13 @@ class Clerk:
         self._pruned_us = 0
         self._prune_after: limit_windows.Place | None = None  # None: nothing is being cleared away.
         self._keys_used: dict[int, int] = {}
+        self.gauges = Gauges()
+        """What responses told of quotas; the one thing here that the event loop may fill."""
+        self._gauges_dropped = False
+        self.waiting = Waiting()
+        """Goes into the worker's figures; whoever owns the clerk keeps it."""
+        self._commits = 0
+        self._commit_ns = 0
 
     @property
     def directory(self) -> Directory:
@@ -214,7 +233,7 @@ class Clerk:
         """What has to be done from time to time; how many calls of dead workers were recovered."""
         recovered = self.recover()
         now_us = self._now_us()
-        if self._silent_us(now_us) >= (BEAT_US if self._open else IDLE_BEAT_US):
+        if self.gauges or self._silent_us(now_us) >= (BEAT_US if self._open else IDLE_BEAT_US):
             self.book((), ())
         if any(one.secret is None for some in self.directory.credentials.values() for one in some):
             # Perhaps the master key that opens them is there by now.
@@ -258,6 +277,7 @@ class Clerk:
             with self._connected() as connection:
                 while True:
                     with transaction(connection):
+                        gauges.keep(connection, self.gauges.all(), self._now_us())
                         count = interrupt(connection, self.worker.slot, self._now_us(), self._settle)
                         if count < CALLS_PER_TRANSACTION:
                             workers.release(connection, self.worker.slot)
@@ -273,13 +293,17 @@ class Clerk:
         earlier = [pair for pair in settled if pair[0].id not in new]
         at_once = [pair for pair in settled if pair[0].id in new]
         free_rows, ends = calls.pending_rows(self.worker.slot, plan.free), self._ends(earlier, costed)
+        # The last figures before a silence: no later batch would bring them up to date.
+        ended = {opening.id for opening, _ in settled}
+        goes_idle = bool(ended) and not plan.free and not plan.limited and self._open.keys() <= ended
+        started_ns = time.monotonic_ns()
         with self._connected() as connection, transaction(connection):
             if not is_current(connection, self.directory):
                 raise _RegistryMoved
             # Asked under the lock: whoever recovers this worker from here on waits for this batch.
             now_us = self._now_us()
-            beat_is_due = self._silent_us(now_us) >= BEAT_US
-            if beat_is_due and not workers.beat(connection, self.worker, now_us):
+            beat_is_due = goes_idle or self._silent_us(now_us) >= BEAT_US
+            if beat_is_due and not workers.beat(connection, self.worker, now_us, self._load(goes_idle)):
                 raise _RegistrationLost
             if exact:
                 pending = calls.pending_among(connection, [opening.id for opening, _ in earlier])
@@ -302,10 +326,31 @@ class Clerk:
                 self._settle(connection, [*over, *refused])
             used = self._keys_just_used(admitted.values(), now_us)
             key_use.note(connection, used)
+            told = self.gauges.due(now_us)
+            dropped = gauges.keep(connection, told, now_us)
+        self._commits += 1
+        self._commit_ns += time.monotonic_ns() - started_ns
         if beat_is_due:
             self._beaten_us = now_us
         self._keys_used.update(used)
+        self._wrote_gauges(told, dropped, now_us)
         return decision
+
+    def _wrote_gauges(self, told: Mapping[gauges.Place, Gauge], dropped: int, now_us: int) -> None:
+        self.gauges.wrote(told, now_us)
+        if dropped and not self._gauges_dropped:  # Once: they come with every response.
+            self._gauges_dropped = True
+            self._say("quota_gauges_full", kept=gauges.GAUGES_MAX)
+
+    def _load(self, goes_idle: bool) -> Load:
+        waiting = self.waiting
+        return Load(
+            calls_open=0 if goes_idle else len(self._open),
+            queued=waiting.queued,
+            commits=self._commits,
+            commit_us=self._commit_ns // 1000,
+            settlements_lost=waiting.lost,
+        )
 
     def _ends(self, settled: Sequence[Settled], costed: Mapping[int, Costed]) -> "_Ends":
         audits = [

@@ -31,6 +31,7 @@ from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger.clerk import NO_RULES, Clerk, Rules
 from wellhead.ledger.processes import this_process
+from wellhead.quota import Gauge
 
 OPENINGS_QUEUED_MAX = 10_000
 """Calls that may wait to be booked; the next one is refused."""
@@ -154,6 +155,10 @@ class Writer:
         self._settlements.append((opening, settlement))
         self._ring()
 
+    def note_quotas(self, provider: str, gauges: Sequence[Gauge]) -> None:
+        # They go along with the next batch, at the latest with the next tick: nobody is woken for them.
+        self._clerk.gauges.note(provider, gauges)
+
     def _ring(self) -> None:
         if self._asleep:
             self._asleep = False
@@ -213,6 +218,7 @@ class Writer:
                 return
 
     def _book(self, waiting: Sequence[_Waiting], settled: Sequence[Settled]) -> None:
+        self._tell_of_waiting()
         try:
             rulings = self._clerk.book([opening for opening, _ in waiting], settled)
         except BooksUnavailable as error:
@@ -248,6 +254,7 @@ class Writer:
             return
         self._next_tick_s = time.monotonic() + self._tick_s
         self._say_losses()
+        self._tell_of_waiting()
         try:
             recovered = self._clerk.tick()
         except BooksUnavailable as error:
@@ -277,6 +284,11 @@ class Writer:
             _answer([(booked, closed) for _, booked in waiting])
         while asking := _taken(self._asking):
             _answer([(answer, closed) for answer in asking])
+
+    def _tell_of_waiting(self) -> None:
+        waiting = self._clerk.waiting
+        waiting.queued = len(self._openings) + len(self._settlements)
+        waiting.lost = self.settlements_lost
 
     def _set_fault(self, fault: str | None) -> None:
         if fault is not None and self.fault is None:

@@ -70,9 +70,7 @@ _EXACT = ("reset", "reset-at")
 """Told as a moment or as a time from now; `reset-after-seconds` is for where they are missing."""
 
 
-def read(
-    headers: Iterable[tuple[bytes, bytes]], at_us: int, account: str | None = None
-) -> tuple[Gauge, ...]:
+def read(headers: Iterable[tuple[bytes, bytes]], at_us: int, account: str | None = None) -> tuple[Gauge, ...]:
     """What a response's headers (names in small letters) tell of quotas, by the gauges' names."""
     told: dict[str, dict[str, str]] = {}
     for header, value in headers:
