@@ -51,17 +51,30 @@ def kind_of(subject: str) -> Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class BreakerView:
-    """A breaker as all workers share it, at the moment of asking."""
+class Shared:
+    """A breaker as all workers share it; as a subject of which nothing is known, without particulars."""
 
     subject: str
-    state: State
-    failures: int
-    """In a row, up to the last change that was shared."""
-    opened_us: int | None
+    state: State = State.CLOSED
+    failures: int = 0
+    """In a row, as the worker counted that was the last to say so."""
+    version: int = 0
+    """Which change of all breakers was the last of this one; grows with time.  0: there was none yet."""
+    opening: int = 0
+    """The version with which it opened last."""
+    changed_us: int = 0
+    opened_us: int | None = None
     """When it opened last; `None` if it is closed."""
-    retry_us: int | None
-    """When a call may try again; `None` if it is closed."""
-    changed_us: int
-    opened_by: str | None
-    """Which process saw the failures, as host and number."""
+    opened_by: str | None = None
+    """Which process saw the failures."""
+    retry_us: int | None = None
+    """When a call may try, or may try again as nothing was heard of the one that does."""
+    probe_by: str | None = None
+    """Which process has the one call that may try; `None`: nobody."""
+    active_us: int = 0
+    """When a call last came to it, to some seconds."""
+
+    def state_at(self, now_us: int) -> State:
+        """What it comes to at a moment: an open one becomes half-open all by itself."""
+        is_due = self.retry_us is not None and now_us >= self.retry_us
+        return State.HALF_OPEN if self.state is State.OPEN and is_due else self.state

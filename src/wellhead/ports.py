@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from wellhead.breaker import Outcome
+from wellhead.breaker import Outcome, Shared
 from wellhead.call import Opening, Settlement
 from wellhead.cost import Costed
 from wellhead.directory import Directory
@@ -163,6 +163,33 @@ class _NoBreakers:
 
 NO_BREAKERS: Breakers = _NoBreakers()
 """Where they are turned off."""
+
+
+class SharedBreakers(Protocol):
+    """The breakers as all workers share them.
+
+    Everything blocks (call it in a thread) and raises `BooksUnavailable` when it cannot be done now.
+    """
+
+    def look(self, after: int) -> Sequence[Shared]:
+        """Those whose version is above `after`."""
+        ...
+
+    def put(self, new: Shared, seen: int) -> tuple[bool, Shared]:
+        """Have a breaker be so, if its version still is `seen`; whether it was, and how it is now.
+
+        It gets the next version, and that for its `opening` as well if it has 0 there.  Of several that put
+        at once, one succeeds.
+        """
+        ...
+
+    def touch(self, failures: Mapping[str, int | None], at_us: int) -> None:
+        """Calls came to these; of a closed one also how many failed in a row, where that is said."""
+        ...
+
+    def forget(self, healthy_before_us: int, any_before_us: int) -> None:
+        """Forget those that are closed, without failures and idle since the first moment, or just the second."""
+        ...
 
 
 class Reports(Protocol):
