@@ -1,7 +1,12 @@
-"""The price list that the books go by: implements `wellhead.ports.Prices` on a catalogue."""
+"""The price list that the books go by: implements `wellhead.ports.Prices` on a catalogue.
+
+A fetched list that comes while calls are priced is taken up between two of them; several
+threads may ask meanwhile.
+"""
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -10,7 +15,8 @@ from wellhead.call import Opening, Settlement
 from wellhead.cost import Costed, CostState, UsedRate
 from wellhead.directory import ProviderType
 from wellhead.money import COST_NANOUSD_MAX
-from wellhead.pricing.catalogue import Catalogue
+from wellhead.pricing.catalogue import Catalogue, Match
+from wellhead.pricing.layer import Layer
 from wellhead.pricing.quote import estimate, priced
 from wellhead.pricing.rates import Rate, Sheet
 from wellhead.usage import UsageSource
@@ -19,7 +25,7 @@ RATES_REMEMBERED_MAX = 10_000
 
 
 class PriceBook:
-    """Prices calls by one catalogue."""
+    """Prices calls by a catalogue."""
 
     def __init__(
         self,
@@ -34,11 +40,25 @@ class PriceBook:
         # By the rate's identity: it is as large as it is unchanging.
         self._used: dict[int, tuple[Rate, UsedRate]] = {}
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """What is gone by now."""
+        return self._catalogue
+
+    def go_by(self, refreshed: Layer) -> None:
+        """Take up a fetched list in place of the one before; calls that are being priced see either."""
+        self._catalogue = replace(self._catalogue, refreshed=refreshed)
+        self._used = {}
+
+    def match(self, provider: str, model: str, at_us: int) -> Match | None:
+        """The rate of a model at a moment, as calls are priced."""
+        local = self._types.get(provider) is ProviderType.OLLAMA
+        return self._catalogue.match(provider, model, at_us, local=local)
+
     def estimate(self, call: Opening, input_tokens: int, output_tokens: int) -> int | None:
         if call.model is None:
             return None
-        local = self._types.get(call.provider) is ProviderType.OLLAMA
-        match = self._catalogue.match(call.provider, call.model, call.started_us, local=local)
+        match = self.match(call.provider, call.model, call.started_us)
         return None if match is None else estimate(match.rate, input_tokens, output_tokens)
 
     def price(self, call: Opening, end: Settlement) -> Costed | None:
@@ -70,11 +90,12 @@ class PriceBook:
         )
 
     def _kept(self, rate: Rate) -> UsedRate:
-        known = self._used.get(id(rate))
+        used = self._used
+        known = used.get(id(rate))
         if known is None:
-            if len(self._used) >= RATES_REMEMBERED_MAX:
-                self._used.clear()
-            known = self._used[id(rate)] = (rate, _used(rate))
+            if len(used) >= RATES_REMEMBERED_MAX:
+                used.clear()
+            known = used[id(rate)] = (rate, _used(rate))
         return known[1]
 
 

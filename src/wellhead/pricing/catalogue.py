@@ -11,7 +11,7 @@ fraction of a microsecond.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from wellhead.pricing.layer import ANYBODY, EMPTY, RANK, How, Layer
@@ -37,6 +37,8 @@ LOCAL = "local"
 FREE_SUFFIX = ":free"
 COMPARED = (Kind.INPUT, Kind.OUTPUT, Kind.CACHE_READ)
 
+Found = tuple[Listing, How]
+
 
 class Match(NamedTuple):
     """A rate, and how it was come by."""
@@ -59,6 +61,17 @@ class Catalogue:
     _found: dict[tuple[str, str, bool], tuple[Match, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    def count(self) -> int:
+        """How many models have a price."""
+        return len(
+            {
+                (seller, listing.model)
+                for layer in (self.shipped, self.refreshed, self.overrides)
+                for seller, each in layer.shelves.items()
+                for listing in each.names.values()
+            }
+        )
 
     def match(self, provider: str, model: str, at_us: int, *, local: bool = False) -> Match | None:
         """The rate of a model at a moment; `None`: no price is known.
@@ -110,19 +123,21 @@ class Catalogue:
 
     def _listed(self, provider: str, model: str) -> Iterator[Match]:
         """By the lists: with the provider, else with the seller its name states, else with its maker."""
+        first_seen: list[Found] = []
         for shelf, name, is_asked in self._places(provider, model):
             fetched, built_in = self.refreshed.find(shelf, name), self.shipped.find(shelf, name)
-            best = _best(fetched, built_in)
-            if best is None:
-                continue
-            listings, how = best
+            listings = _in_order(fetched, built_in)
             if not is_asked and not name.endswith(FREE_SUFFIX) and shelf != maker(name):
                 # A reseller that was not asked for gives nothing away.
-                listings = tuple(each for each in listings if not _is_free(each))
-            if listings:
-                for listing in listings:
-                    yield from _matches(listing, how)
+                listings = tuple(each for each in listings if not _is_free(each[0]))
+            for listing, how in listings:
+                yield from _matches(listing, how)
+            if listings and built_in is not None:
                 return
+            # Before it was fetched the next place may have known a price.
+            first_seen += listings
+        for listing, how in first_seen[:1]:
+            yield from _matches(_opened(listing), how)
 
     def _places(self, provider: str, model: str) -> Iterator[tuple[str, str, bool]]:
         """Sellers, what the model may be called there, and whether the provider is meant by it."""
@@ -149,16 +164,19 @@ class Catalogue:
         if not is_guessable(name):
             return
         sellers = dict.fromkeys((seller(provider), maker(name.rpartition("/")[2]) or "", *FIRST_PARTIES))
-        best: tuple[str, Listing] | None = None
+        longest, by = "", ""
         for each in sellers:
             for layer in (self.refreshed, self.shipped):
                 shelf = layer.shelves.get(each)
                 for known, listing in shelf.folded.items() if shelf is not None else ():
-                    longer = len(known) > (FUZZY_MIN - 1 if best is None else len(best[0]))
+                    longer = len(known) >= FUZZY_MIN and len(known) > len(longest)
                     if longer and known in name and not _is_free(listing):
-                        best = known, listing
-        if best is not None:
-            yield from _matches(best[1], How.FUZZY)
+                        longest, by = known, each
+        fetched, built_in = (_known(layer, by, longest) for layer in (self.refreshed, self.shipped))
+        for listing, how in _in_order(fetched, built_in):
+            yield from _matches(listing, how)
+        if fetched is not None and built_in is None:
+            yield from _matches(_opened(fetched[0]), How.FUZZY)
 
     def _alias(self, model: str) -> str | None:
         name = fold(model)
@@ -172,6 +190,13 @@ class Catalogue:
 def _without_namespace(model: str) -> tuple[str, ...]:
     rest = model.rpartition("/")[2]
     return (rest,) if rest != model else ()
+
+
+def _known(layer: Layer, seller: str, name: str) -> Found | None:
+    """The listing of a name that was guessed."""
+    shelf = layer.shelves.get(seller)
+    listing = None if shelf is None else shelf.folded.get(name)
+    return None if listing is None or _is_free(listing) else (listing, How.FUZZY)
 
 
 def _matches(listing: Listing, how: How) -> Iterator[Match]:
@@ -201,39 +226,48 @@ def _is_free(listing: Listing) -> bool:
     return all(rate.is_free for rate in listing.rates)
 
 
-def _best(
-    fetched: tuple[Listing, How] | None, built_in: tuple[Listing, How] | None
-) -> tuple[tuple[Listing, ...], How] | None:
+def _in_order(fetched: Found | None, built_in: Found | None) -> tuple[Found, ...]:
     """Of both lists' findings, those to price by, in order of precedence.
 
-    The fetched list is newer but knows less (no tiers, no history), so it only
-    counts where it says something else, and not where it says that what used to
-    cost something is free.
+    The fetched list is newer but knows less (no tiers, no history of its own), so each
+    of its prices only counts where it says something else, and not where it says that
+    what used to cost something is free.
     """
-    if fetched is None or built_in is None:
-        one = fetched or built_in
-        return None if one is None else ((one[0],), one[1])
-    if (
-        RANK[fetched[1]] > RANK[built_in[1]]
-        or (_is_free(fetched[0]) and not _is_free(built_in[0]))
-        or _agree(fetched[0], built_in[0])
-    ):
-        return (built_in[0],), built_in[1]
-    return (fetched[0], built_in[0]), fetched[1]
-
-
-def _agree(fetched: Listing, built_in: Listing) -> bool:
-    newest = fetched.rates[-1]
-    at_us = newest.since_us
-    in_force = [
+    if fetched is None:
+        return () if built_in is None else (built_in,)
+    if built_in is None:
+        return (fetched,)
+    if RANK[fetched[1]] > RANK[built_in[1]]:
+        return (built_in,)
+    listing, how = fetched
+    built_in_is_free = _is_free(built_in[0])
+    news = tuple(
         rate
-        for rate in built_in.rates
-        if (rate.until_us is None if at_us is None else rate.until_us is None or at_us < rate.until_us)
-        and (at_us is None or rate.since_us is None or rate.since_us <= at_us)
+        for rate in listing.rates
+        if (built_in_is_free or not rate.is_free) and not _agrees(rate, built_in[0])
+    )
+    return ((replace(listing, rates=news), how), built_in) if news else (built_in,)
+
+
+def _opened(listing: Listing) -> Listing:
+    """A model that nobody knew before it was fetched: its first price is the best guess at earlier ones."""
+    return replace(
+        listing, rates=(replace(listing.rates[0], since_us=None, until_us=listing.rates[0].since_us),)
+    )
+
+
+def _agrees(rate: Rate, built_in: Listing) -> bool:
+    """Whether a fetched price says what the shipped list says for when it was first seen."""
+    at_us = rate.since_us
+    in_force = [
+        other
+        for other in built_in.rates
+        if (other.until_us is None if at_us is None else other.until_us is None or at_us < other.until_us)
+        and (at_us is None or other.since_us is None or other.since_us <= at_us)
     ]
     return any(
         all(
-            rate.prices.get(kind, 0) == newest.prices.get(kind, rate.prices.get(kind, 0)) for kind in COMPARED
+            other.prices.get(kind, 0) == rate.prices.get(kind, other.prices.get(kind, 0)) for kind in COMPARED
         )
-        for rate in in_force
+        for other in in_force
     )
