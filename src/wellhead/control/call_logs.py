@@ -9,35 +9,25 @@ told is 0 there, and a cost that is not known is 0 with a `cost_status` that is 
 
 import json
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from wellhead import shown
-from wellhead.call import CallState
 from wellhead.control.answers import failing
 from wellhead.control.bodies import ID_MAX, Id, example
-from wellhead.control.filters import Exact, a_filter
+from wellhead.control.calls_wanted import FILTERS, STATES, Wanted
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
 from wellhead.control.usage import UNKNOWN
-from wellhead.errors import CallerError, NotFound
+from wellhead.errors import NotFound
 from wellhead.money import usd
 from wellhead.ports import Reports
-from wellhead.report import CallFilter, CallRow
+from wellhead.report import CallRow
 
 SHOWN_MAX = 200
 OFFSET_MAX = 100_000
-FILTERS = ("tool", "client_id", "model", "provider", "status_min", "status_max", "lifecycle_status")
-STATES = {
-    "pending": (CallState.PENDING,),
-    "completed": (CallState.COMPLETED,),
-    "error": (CallState.FAILED, CallState.REFUSED),
-    "aborted": (CallState.ABORTED, CallState.INTERRUPTED),
-}
-"""Our states by theirs."""
 LIFECYCLE = {state.value: name for name, states in STATES.items() for state in states}
 COST = {"priced": "ok", "pending": "pending", "unpriceable": "unsupported", None: "unresolved"}
 
@@ -81,10 +71,6 @@ EXAMPLE_CALL: dict[str, Any] = {
     "cliproxy_source": None,
     "correlated_at": None,
 }
-
-Status = Annotated[
-    str | None, Query(max_length=4, pattern="^ *[0-9]{0,3} *$", description="HTTP status, this one included.")
-]
 
 
 class CallShown(BaseModel):
@@ -188,6 +174,7 @@ def add_to(routes: APIRouter, reports: Reports) -> None:
         responses=failing(400),
     )
     def list_(
+        wanted: Wanted,
         limit: Annotated[
             int, Query(ge=1, description=f"Calls at most; above {SHOWN_MAX} it is {SHOWN_MAX}.")
         ] = 50,
@@ -196,26 +183,10 @@ def add_to(routes: APIRouter, reports: Reports) -> None:
             int | None,
             Query(ge=0, le=ID_MAX, description="Calls before this `id`: the last one's of a page."),
         ] = None,
-        tool: Exact = None,
-        client_id: Exact = None,
-        model: Exact = None,
-        provider: Exact = None,
-        status_min: Status = None,
-        status_max: Status = None,
-        lifecycle_status: Annotated[str | None, Query(description=", ".join(STATES) + ".")] = None,
     ) -> list[CallShown]:
         """Pending ones too. With `before`, pages neither repeat nor skip calls while new ones come in."""
-        wanted = CallFilter(
-            tool=a_filter("tool", tool),
-            client=a_filter("client_id", client_id),
-            model=a_filter("model", model),
-            provider=a_filter("provider", provider),
-            status_min=_status("status_min", status_min),
-            status_max=_status("status_max", status_max),
-            states=_states(a_filter("lifecycle_status", lifecycle_status)),
-        )
         found = reports.calls(wanted, count=min(limit, SHOWN_MAX), offset=offset, before=before)
-        return [_shown(one) for one in found]
+        return [as_shown(one) for one in found]
 
     @routes.get(
         "/admin/logs/{id}",
@@ -226,7 +197,7 @@ def add_to(routes: APIRouter, reports: Reports) -> None:
     )
     def show(id_: Id) -> CallShown:
         """Pending or not."""
-        return _shown(_one(reports, id_))
+        return as_shown(_one(reports, id_))
 
     @routes.get(
         "/admin/logs/{id}/cost-audit",
@@ -267,24 +238,8 @@ def _one(reports: Reports, id_: int) -> CallRow:
     return found
 
 
-def _status(name: str, value: str | None) -> int | None:
-    text = a_filter(name, value)
-    return None if text is None else int(text)
-
-
-def _states(name: str | None) -> tuple[str, ...]:
-    if name is None:
-        return ()
-    if name not in STATES:
-        near = get_close_matches(name, STATES, n=1)
-        hint = f"perhaps `{near[0]}` was meant." if near else f"known are {', '.join(STATES)}."
-        raise CallerError(
-            "INVALID_FILTER", 400, f"Invalid filter parameter: there is no such `lifecycle_status`; {hint}"
-        )
-    return tuple(state.value for state in STATES[name])
-
-
-def _shown(call: CallRow) -> CallShown:
+def as_shown(call: CallRow) -> CallShown:
+    """A call, out of its row."""
     latency_us = call["latency_us"]
     meta = {"method": call["method"], "originator": None, "session_id": call["session"]}
     return CallShown(

@@ -53,11 +53,11 @@ def newest(
         if before is not None:
             query = query.where(calls.c.id < before)
         return [dict(row) for row in connection.execute(query).mappings()]
-    conditions = conditions(calls, wanted)
+    matching = conditions(calls, wanted)
     if before is not None:
         # As a sum, so that the hours stay what rows are looked up by.
-        conditions.append(calls.c.id + 0 < before)
-    ids = _matching(connection, wanted, conditions, offset + count)[offset : offset + count]
+        matching.append(calls.c.id + 0 < before)
+    ids = _matching(connection, wanted, matching, offset + count)[offset : offset + count]
     query = select(*_SHOWN).where(calls.c.id.in_(ids)).order_by(calls.c.id.desc())
     return [dict(row) for row in connection.execute(query).mappings()]
 
@@ -94,14 +94,14 @@ def first_and_last_us(connection: Connection) -> tuple[int | None, int | None]:
 
 
 def _matching(
-    connection: Connection, wanted: CallFilter, conditions: Sequence[ColumnElement[bool]], needed: int
+    connection: Connection, wanted: CallFilter, matching: Sequence[ColumnElement[bool]], needed: int
 ) -> list[int]:
     """The ids of the newest calls that match, as many as are needed."""
     found: list[tuple[int, int]] = []
     t = calls.c
     if not wanted.states or CallState.PENDING.value in wanted.states:
         # The condition as it is in the index; a bound value would not be recognised.
-        query = select(t.id, t.started_us).where(text("state = 'pending'"), *conditions)
+        query = select(t.id, t.started_us).where(text("state = 'pending'"), *matching)
         found += [(id_, started_us) for id_, started_us in connection.execute(query)]
     hours = _hours(connection, wanted)
     batch_calls = needed
@@ -109,7 +109,7 @@ def _matching(
         cut = rows_of(column("hour", Integer), name="hours").data([(hour,) for hour in batch]).cte("hours")
         started = cut.c.hour * HOUR_US
         within = (t.finished_us >= started) & (t.finished_us < started + HOUR_US)
-        query = select(t.id, t.started_us).select_from(cut.join(calls, within)).where(*conditions)
+        query = select(t.id, t.started_us).select_from(cut.join(calls, within)).where(*matching)
         found += [(id_, started_us) for id_, started_us in connection.execute(query)]
         found.sort(reverse=True)
         # What is not looked at yet ended, and so began, before the last of these hours.
