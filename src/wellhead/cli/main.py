@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from wellhead.cli import about, credentials, database, keys, limits, projects, serving
+from wellhead.cli import about, credentials, database, keys, limits, projects, report, serving
 from wellhead.errors import ConfigError, WellheadError
 
 FAILED = 1
@@ -38,7 +38,8 @@ commands.add_typer(keys.commands, name="keys")
 commands.add_typer(limits.commands, name="limits")
 commands.add_typer(credentials.commands, name="credentials")
 commands.add_typer(database.commands, name="db")
-for command in (serving.serve, serving.gateway, serving.control, serving.demo, about.paths, about.version):
+serving_commands = (serving.serve, serving.gateway, serving.control, serving.demo)
+for command in (*serving_commands, report.report, about.paths, about.version):
     commands.command()(command)
 
 

@@ -1,0 +1,31 @@
+"""Books that are only read: straight from the database, whether or not anything runs on it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wellhead.errors import BooksUnavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+@contextmanager
+def reading(url: str) -> Iterator["Engine"]:
+    """An engine on books that are there and up to date; `BooksUnavailable` says what to do if not."""
+    from wellhead.database.engine import make_engine
+    from wellhead.database.upgrade import is_current
+
+    path = url.removeprefix("sqlite:///")
+    if not Path(path).expanduser().exists():
+        raise BooksUnavailable(f"{path}: there is no such file; `wellhead db init` makes it")
+    if not is_current(url):
+        raise BooksUnavailable(
+            f"{path}: it is of another version; bring it up to date with `wellhead db init`"
+        )
+    engine = make_engine(url, must_exist=True)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
