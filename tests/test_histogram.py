@@ -1,9 +1,16 @@
-"""Percentiles from buckets."""
+"""Percentiles from buckets, and buckets packed into a few bytes."""
 
-from hypothesis import given
+from collections import Counter
+
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wellhead.histogram import bucket, percentile_us
+from wellhead.histogram import bucket, merged, packed, percentile_us, summed, unpacked
+from wellhead.usage import COUNT_MAX
+
+buckets = st.integers(0, bucket(COUNT_MAX)) | st.integers(200, 260)
+counts = st.integers(1, 300) | st.sampled_from([255, 256, 2**16 - 1, 2**16, 2**32 - 1, 2**32])
+histograms = st.dictionaries(buckets, counts, max_size=8)
 
 
 @given(st.lists(st.integers(0, 10**9), min_size=1), st.sampled_from([1, 50, 95, 99, 100]))
@@ -19,3 +26,28 @@ def test_a_percentile_is_off_by_no_more_than_its_bucket_is_wide(durations: list[
 
 def test_without_calls_there_is_no_percentile() -> None:
     assert percentile_us({}, 50) is None
+
+
+@given(histograms)
+def test_what_is_packed_is_unpacked_again(histogram: dict[int, int]) -> None:
+    assert unpacked(packed(histogram)) == histogram
+
+
+@given(histograms, histograms)
+@example({200: 255}, {200: 1})
+@example({200: 1, 210: 1}, {210: 2**16})
+def test_merging_gives_what_packing_the_sum_gives(one: dict[int, int], other: dict[int, int]) -> None:
+    assert merged(packed(one), packed(other)) == packed(dict(Counter(one) + Counter(other)))
+
+
+@given(st.lists(histograms, max_size=5))
+def test_a_sum_over_packed_ones_holds_every_call(some: list[dict[int, int]]) -> None:
+    assert summed(map(packed, some)) == dict(sum(map(Counter, some), Counter()))
+
+
+def test_an_hour_of_calls_takes_a_byte_for_a_bucket() -> None:
+    calls = Counter(bucket(400_000 + n * 1_000) for n in range(2_000))
+
+    assert packed({}) == b""
+    assert len(packed({7: 3})) == 3 + 1
+    assert len(packed(calls)) == 3 + max(calls) - min(calls) + 1

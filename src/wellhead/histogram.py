@@ -1,12 +1,26 @@
-"""Percentiles from the log-scale histograms of `latency_hourly`.
+"""Log-scale histograms of durations, packed as the rollups keep them, and their percentiles.
 
 Buckets are exact below 32 µs, then sixteen to each doubling, so that a duration
-seen from the middle of its bucket is off by 3.1 % at most.
+seen from the middle of its bucket is off by 3.1 % at most.  A packed histogram is
+one short run of counts::
+
+    width (1 byte)   first bucket (2 bytes)   count, count, ...   (width bytes each, little-endian)
+
+from the first bucket that was counted to the last, as narrow as its largest count
+allows, and nothing at all without calls.  So the same counts give the same bytes,
+in whatever order they were added up.
 """
 
-from collections.abc import Mapping
+import sys
+from array import array
+from collections.abc import Iterable, Mapping
+from operator import add
 
 _MANTISSA_BITS = 4
+_HEAD_BYTES = 3
+_KINDS = {array(kind).itemsize: kind for kind in "BHIQ"}
+_NARROW = 2**8, 2**16, 2**32
+assert set(_KINDS) == {1, 2, 4, 8}
 
 
 def bucket(us: int) -> int:
@@ -35,3 +49,77 @@ def percentile_us(histogram: Mapping[int, int], percent: int) -> int | None:
             low, end = bounds(number)
             return (low + end - 1) // 2
     raise AssertionError("the ranks of a histogram end with its calls")
+
+
+def packed(counts: Mapping[int, int]) -> bytes:
+    """Calls by their bucket, packed."""
+    if not counts:
+        return b""
+    first, last = min(counts), max(counts)
+    lanes = [0] * (last - first + 1)
+    for number, count in counts.items():
+        lanes[number - first] = count
+    return _of_lanes(first, lanes, 1 << sum(max(lanes) >= most for most in _NARROW))
+
+
+def unpacked(histogram: bytes) -> dict[int, int]:
+    """Calls by their bucket, those that have any."""
+    first, lanes = _lanes(histogram)
+    return {first + place: count for place, count in enumerate(lanes) if count}
+
+
+def merged(histogram: bytes, more: bytes) -> bytes:
+    """The sum of two packed histograms; quickest where the second one lies within the first."""
+    if not histogram or not more:
+        return histogram or more
+    start, added = _lanes(more)
+    if len(added) == 1 and (found := _with_one(histogram, start, added[0])):
+        return found
+    first, lanes = _lanes(histogram)
+    width, place = histogram[0], start - first
+    if 0 <= place <= len(lanes) - len(added) and max(lanes) + max(added) < 256**width:
+        # No count runs over into its neighbour, so that all of them are added as one number.
+        whole = int.from_bytes(histogram[_HEAD_BYTES:], "little")
+        whole += int.from_bytes(_of_lanes(0, added, width)[_HEAD_BYTES:], "little") << 8 * width * place
+        return histogram[:_HEAD_BYTES] + whole.to_bytes(width * len(lanes), "little")
+    return packed(summed((histogram, more)))
+
+
+def summed(histograms: Iterable[bytes]) -> dict[int, int]:
+    """Calls by their bucket over any number of packed histograms."""
+    total: list[int] = []
+    for one in histograms:
+        first, lanes = _lanes(one)
+        end = first + len(lanes)
+        if end > len(total):
+            total.extend([0] * (end - len(total)))
+        total[first:end] = map(add, total[first:end], lanes)
+    return {number: count for number, count in enumerate(total) if count}
+
+
+def _with_one(histogram: bytes, number: int, more: int) -> bytes:
+    """With so many calls more in one bucket; nothing where they do not fit into what is there."""
+    width = histogram[0]
+    at = _HEAD_BYTES + (number - (histogram[1] | histogram[2] << 8)) * width
+    if not _HEAD_BYTES <= at < len(histogram):
+        return b""
+    count = int.from_bytes(histogram[at : at + width], "little") + more
+    if count >> 8 * width:
+        return b""
+    return histogram[:at] + count.to_bytes(width, "little") + histogram[at + width :]
+
+
+def _lanes(histogram: bytes) -> tuple[int, list[int]]:
+    if not histogram:
+        return 0, []
+    lanes = array(_KINDS[histogram[0]], histogram[_HEAD_BYTES:])
+    if sys.byteorder == "big":
+        lanes.byteswap()
+    return histogram[1] | histogram[2] << 8, lanes.tolist()
+
+
+def _of_lanes(first: int, lanes: list[int], width: int) -> bytes:
+    found = array(_KINDS[width], lanes)
+    if sys.byteorder == "big":
+        found.byteswap()
+    return bytes((width, first & 0xFF, first >> 8)) + found.tobytes()

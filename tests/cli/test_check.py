@@ -8,7 +8,7 @@ import pytest
 
 from fakes.commands import Commands
 
-INSERT = "INSERT INTO latency_hourly VALUES (1, 'nobody', '', 7, 3, 1)"
+INSERT = "INSERT INTO latency_hourly VALUES (1, 'nobody', '', x'01070003', x'01070001')"
 
 
 def edit(commands: Commands, statement: str) -> None:

@@ -1,7 +1,15 @@
 from msgspec.structs import fields
 
 from wellhead.call import Opening, Settlement
-from wellhead.database.schema import TOKEN_COLUMNS, calls, usage_hourly, usage_total
+from wellhead.database.schema import (
+    TOKEN_COLUMNS,
+    calls,
+    latency_daily,
+    latency_hourly,
+    usage_daily,
+    usage_hourly,
+    usage_total,
+)
 from wellhead.usage import Usage
 
 OF_THE_BOOKS = {
@@ -22,6 +30,11 @@ def test_calls_have_the_fields_of_the_vocabulary_and_a_few_of_their_own() -> Non
 
 def test_token_columns_are_the_fields_of_usage_in_their_order() -> None:
     assert tuple(field.name for field in fields(Usage)) == TOKEN_COLUMNS
+
+
+def test_days_are_kept_like_hours() -> None:
+    for hourly, daily in ((usage_hourly, usage_daily), (latency_hourly, latency_daily)):
+        assert daily.columns.keys() == ["day", *hourly.columns.keys()[1:]]
 
 
 def test_the_total_is_the_hourly_rollup_without_the_hour() -> None:

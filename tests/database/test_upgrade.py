@@ -12,11 +12,20 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
+from fakes.books import NOON_US, an_opening, rollups_of
+from wellhead.database import calls
 from wellhead.database.backup import checked
-from wellhead.database.engine import make_engine
+from wellhead.database.bulk import placeholders
+from wellhead.database.calls import Settled
+from wellhead.database.engine import make_engine, transaction, writing_connection
 from wellhead.database.schema import metadata
 from wellhead.database.upgrade import is_current, upgrade
+from wellhead.demo.history import history
 from wellhead.errors import BooksUnavailable
+from wellhead.histogram import unpacked
+from wellhead.ledger.check import check
+from wellhead.ledger.rebuild import rebuild
+from wellhead.ledger.rollup import tally
 
 
 def test_migrations_make_exactly_the_schema(tmp_path: Path) -> None:
@@ -78,6 +87,39 @@ def test_books_of_the_first_version_keep_their_calls(tmp_path: Path) -> None:
     upgrade(f"sqlite:///{file}")
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("SELECT id, admitted_us FROM calls").fetchall() == [(7, None)]
+
+
+def test_books_with_calls_get_the_rollups_that_rebuilding_gives(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/books.db"
+    upgrade_to("0003", url)
+    engine = make_engine(url)
+    settled = list(history(NOON_US, 1, 2_000))
+    with closing(writing_connection(engine)) as connection, transaction(connection):
+        calls.insert(connection, calls.pending_rows(1, (opening for opening, _ in settled)))
+        calls.insert(connection, calls.pending_rows(1, [an_opening(5)]))
+        calls.settle(connection, calls.settled_rows(settled))
+        book_rollups_of_the_third_version(connection, settled)
+
+    upgrade(url)
+    assert check(engine, NOON_US) == []
+    filled = rollups_of(engine)
+    rebuild(engine, NOON_US)
+    assert rollups_of(engine) == filled
+    assert all(filled.values())
+    assert "latency_rows" not in inspect(engine).get_table_names()
+    engine.dispose()
+
+
+def book_rollups_of_the_third_version(connection: sqlite3.Connection, settled: list[Settled]) -> None:
+    """They had nothing by the day, and a row for each bucket."""
+    counted = tally(settled)
+    for table, rows in (("usage_hourly", counted.usage_hourly), ("usage_total", counted.usage_total)):
+        connection.executemany(f"INSERT INTO {table} VALUES {placeholders(len(rows[0]))}", rows)
+    for *key, latency, ttft in counted.latency_hourly:
+        both = unpacked(latency), unpacked(ttft)
+        for number in both[0].keys() | both[1].keys():
+            values = (*key, number, both[0].get(number, 0), both[1].get(number, 0))
+            connection.execute("INSERT INTO latency_hourly VALUES (?,?,?,?,?,?)", values)
 
 
 def test_several_processes_may_upgrade_at_once(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from wellhead.call import CallState, Opening, Settlement
 from wellhead.database import calls
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
-from wellhead.database.usage_reports import spans
+from wellhead.database.usage_reports import Spans, spans
 from wellhead.histogram import bucket
-from wellhead.moments import HOUR_US
+from wellhead.moments import DAY_US, HOUR_US
 from wellhead.report import Dimension, Measure, Question, TooManyLines
 from wellhead.usage import NO_USAGE, Usage, UsageSource
 
@@ -156,14 +156,32 @@ def counted(end: Settlement) -> dict[Measure, int]:
     }
 
 
-def test_slots_are_cut_into_whole_hours_and_what_is_left() -> None:
-    h = HOUR_US
-    assert spans((h, 3 * h)) == ([(0, 1, 3)], [])
-    assert spans((1, h - 1, 2 * h + 5)) == (
-        [(1, 1, 2)],
-        [(0, 1, h - 1), (1, h - 1, h), (1, 2 * h, 2 * h + 5)],
+def test_slots_are_cut_into_whole_days_whole_hours_and_what_is_left() -> None:
+    h, d = HOUR_US, DAY_US
+    assert spans((h, 3 * h)) == Spans(hours=[(0, 1, 3)])
+    assert spans((1, h - 1, 2 * h + 5)) == Spans(
+        hours=[(1, 1, 2)], rest=[(0, 1, h - 1), (1, h - 1, h), (1, 2 * h, 2 * h + 5)]
     )
-    assert spans((h + 1, 2 * h)) == ([], [(0, h + 1, 2 * h)])
+    assert spans((h + 1, 2 * h)) == Spans(rest=[(0, h + 1, 2 * h)])
+    assert spans((0, d, 4 * d)) == Spans(days=[(0, 0, 1), (1, 1, 4)])
+    assert spans((h - 1, 3 * d + 2 * h + 1)) == Spans(
+        [(0, 1, 3)], [(0, 1, 24), (0, 72, 74)], [(0, h - 1, h), (0, 3 * d + 2 * h, 3 * d + 2 * h + 1)]
+    )
+
+
+@given(st.lists(st.integers(-(10**12), 10**12), min_size=2, max_size=5, unique=True))
+def test_every_moment_of_a_slot_is_in_one_of_its_spans(moments: list[int]) -> None:
+    edges = tuple(sorted(moments))
+    cut = spans(edges)
+    pieces = [
+        (slot, since * unit, until * unit)
+        for some, unit in ((cut.days, DAY_US), (cut.hours, HOUR_US), (cut.rest, 1))
+        for slot, since, until in some
+    ]
+    for slot, (since, until) in enumerate(pairwise(edges)):
+        mine = sorted((start, end) for number, start, end in pieces if number == slot)
+        assert (mine[0][0], mine[-1][1]) == (since, until)
+        assert all(one[1] == other[0] for one, other in pairwise(mine))
 
 
 def test_a_cut_at_every_hour_and_beside_it_adds_up_to_all_of_time(engine: Engine) -> None:

@@ -153,7 +153,7 @@ def rows_of(engine: Engine, table: str) -> list[dict[str, Any]]:
 
 def rollups_of(engine: Engine) -> dict[str, list[dict[str, Any]]]:
     """Everything that can be rebuilt."""
-    return {table: rows_of(engine, table) for table in ("usage_hourly", "usage_total", "latency_hourly")}
+    return {table.name: rows_of(engine, table.name) for table in rollups.TABLES}
 
 
 def book_ends(connection: sqlite3.Connection, settled: Sequence[Settled]) -> None:

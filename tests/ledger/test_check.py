@@ -83,8 +83,20 @@ def test_every_figure_that_does_not_is_told_with_its_row(books: Engine) -> None:
             ("usage_hourly", "calls", 0, 2),
         ),
         (
-            "INSERT INTO latency_hourly VALUES (1, 'nobody', '', 1, 1, 1)",
+            "INSERT INTO latency_hourly VALUES (1, 'nobody', '', x'01070001', x'')",
             ("latency_hourly", "latency_calls", 1, 0),
+        ),
+        (
+            "UPDATE usage_daily SET cost_nanousd = 7 WHERE project_id = 1",
+            ("usage_daily", "cost_nanousd", 7, 0),
+        ),
+        (
+            "INSERT INTO latency_daily VALUES (99999, 'later', '', x'01070001', x'')",
+            ("latency_daily", "latency_calls", 1, 0),
+        ),
+        (
+            "UPDATE latency_total SET latency_us = 1 WHERE latency_calls > 0",
+            ("latency_total", "latency_us", 1, 2730000),
         ),
         (
             "UPDATE limit_windows SET used = used + 1 WHERE limit_id = 1",

@@ -89,7 +89,7 @@ def test_rebuilding_puts_right_what_was_edited_by_hand(engine: Engine) -> None:
     before = rollups_of(engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE usage_hourly SET calls = 99"))
-        connection.execute(text("INSERT INTO latency_hourly VALUES (1, 'nobody', '', 1, 1, 1)"))
+        connection.execute(text("INSERT INTO latency_hourly VALUES (1, 'nobody', '', x'01070001', x'')"))
 
     rebuild(engine, NOON_US)
     assert rollups_of(engine) == before

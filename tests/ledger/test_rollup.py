@@ -3,11 +3,12 @@ from hypothesis import strategies as st
 
 from fakes.books import NOON_US, a_settlement, an_opening
 from wellhead.call import CallState
+from wellhead.database import rollups
 from wellhead.database.rollups import Rollup
-from wellhead.database.schema import latency_hourly, usage_hourly, usage_total
-from wellhead.histogram import bounds, bucket
-from wellhead.ledger.rollup import tally
-from wellhead.moments import HOUR_US
+from wellhead.database.schema import latency_total, usage_hourly, usage_total
+from wellhead.histogram import bounds, bucket, packed, unpacked
+from wellhead.ledger.rollup import tally, tally_by_day
+from wellhead.moments import DAY_US, HOUR_US
 from wellhead.usage import NO_USAGE, Usage, UsageSource
 
 NOON_HOUR = NOON_US // HOUR_US
@@ -37,9 +38,8 @@ def test_buckets_follow_each_other_without_gap(number: int) -> None:
 def test_rows_have_the_shape_of_their_tables() -> None:
     rollup = tally([(an_opening(1), a_settlement())])
 
-    assert [len(row) for row in rollup.usage_hourly] == [len(usage_hourly.columns)]
-    assert [len(row) for row in rollup.usage_total] == [len(usage_total.columns)]
-    assert {len(row) for row in rollup.latency_hourly} == {len(latency_hourly.columns)}
+    for table in rollups.TABLES:
+        assert {len(row) for row in getattr(rollup, table.name)} == {len(table.columns)}
 
 
 def test_figures_stand_in_the_columns_of_their_names() -> None:
@@ -114,6 +114,31 @@ def test_calls_count_in_the_hour_they_ended() -> None:
     assert [row[usage_total.columns.keys().index("calls")] for row in rollup.usage_total] == [2]
 
 
+def test_hours_add_up_to_days_and_days_to_all_of_time() -> None:
+    midnight = NOON_US + 12 * HOUR_US
+    moments = [midnight - HOUR_US, midnight - 1, midnight, midnight + 5 * HOUR_US]
+    rollup = tally([(an_opening(n), a_settlement(finished_us=at)) for n, at in enumerate(moments)])
+
+    day = midnight // DAY_US
+    place = usage_hourly.columns.keys().index("calls")
+    assert [row[0] - 24 * day for row in rollup.usage_hourly] == [-1, 0, 5]
+    assert [(row[0], row[place]) for row in rollup.usage_daily] == [(day - 1, 2), (day, 2)]
+    assert [row[place - 1] for row in rollup.usage_total] == [4]
+    assert [(row[0], unpacked(row[-1])) for row in rollup.latency_daily] == [
+        (day - 1, {bucket(100_000): 2}),
+        (day, {bucket(100_000): 2}),
+    ]
+
+
+def test_days_that_are_counted_one_by_one_are_the_same_days() -> None:
+    ends = [a_settlement(finished_us=NOON_US + n * 7 * HOUR_US) for n in range(9)]
+    calls = [(an_opening(n), end) for n, end in enumerate(ends)]
+
+    one_by_one = dict(tally_by_day(calls))
+    assert len(one_by_one) == 3
+    assert [row for day in one_by_one.values() for row in day.usage_hourly] == tally(calls).usage_hourly
+
+
 def test_outcomes_are_kept_apart() -> None:
     ends = [a_settlement(), a_settlement(state=CallState.FAILED)]
 
@@ -124,12 +149,26 @@ def test_outcomes_are_kept_apart() -> None:
 def test_latency_and_time_to_first_byte_are_counted_in_their_buckets() -> None:
     rollup = tally([(an_opening(1), a_settlement())])
 
-    names = latency_hourly.columns.keys()
-    rows = [dict(zip(names, row, strict=True)) for row in rollup.latency_hourly]
-    common = {"hour": NOON_HOUR, "provider": "openai", "model": "demo-large"}
-    assert rows == [
-        {**common, "bucket": bucket(100_000), "latency_calls": 0, "ttft_calls": 1},
-        {**common, "bucket": bucket(910_000), "latency_calls": 1, "ttft_calls": 0},
+    both = packed({bucket(910_000): 1}), packed({bucket(100_000): 1})
+    assert rollup.latency_hourly == [(NOON_HOUR, "openai", "demo-large", *both)]
+
+
+def test_histograms_of_all_time_tell_answers_apart_and_keep_sums() -> None:
+    ends = [
+        a_settlement(latency_us=910_000, ttft_us=None),
+        a_settlement(latency_us=910_001, ttft_us=910_002, streamed=True),
+        a_settlement(latency_us=910_003, ttft_us=None),
+        a_settlement(state=CallState.ABORTED, status_code=None, latency_us=910_000, ttft_us=None),
+    ]
+    rollup = tally([(an_opening(n), end) for n, end in enumerate(ends)])
+
+    names = latency_total.columns.keys()
+    assert names[:3] == ["provider", "model", "outcome"]
+    number = bucket(910_000)
+    assert [row[2:] for row in rollup.latency_total] == [
+        ("aborted", 0, 0, number, 1, 910_000, 0, 0),
+        ("completed", 200, 0, number, 2, 1_820_003, 0, 0),
+        ("completed", 200, 1, number, 1, 910_001, 1, 910_002),
     ]
 
 
@@ -137,7 +176,8 @@ def test_rows_are_sorted_by_key() -> None:
     providers = ("openai", "anthropic", "ollama")
     rollup = tally([(an_opening(n, provider=p), a_settlement()) for n, p in enumerate(providers)])
 
-    for rows in (rollup.usage_hourly, rollup.usage_total, rollup.latency_hourly):
+    for table in rollups.TABLES:
+        rows = getattr(rollup, table.name)
         assert list(rows) == sorted(rows)
 
 

@@ -135,8 +135,8 @@ def latest_id(connection: sqlite3.Connection) -> int:
 
 
 def all_settled(connection: sqlite3.Connection) -> Iterator[Settled]:
-    """Every call in a terminal state, by id, as it was booked."""
-    for row in connection.execute(f"{_SELECT} WHERE state<>'pending' ORDER BY id"):
+    """Every call in a terminal state, by its end, as it was booked."""
+    for row in connection.execute(f"{_SELECT} WHERE finished_us IS NOT NULL ORDER BY finished_us, id"):
         values = dict(zip(_COLUMNS, row, strict=True))
         yield _opening(values), _settlement(values)
 

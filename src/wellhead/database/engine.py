@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from wellhead.errors import BooksUnavailable
+from wellhead.histogram import merged
 
 BUSY_TIMEOUT_S = 5.0
 """How long a statement waits for another process's lock before it fails."""
@@ -65,6 +66,7 @@ def make_engine(url: str, *, synchronous: Synchronous = "NORMAL", must_exist: bo
                 _tell(connection, "auto_vacuum=INCREMENTAL")
             for pragma in _pragmas(synchronous):
                 _tell(connection, pragma)
+            connection.create_function("histogram_sum", 2, merged, deterministic=True)
         except BaseException:
             connection.close()
             raise

@@ -5,28 +5,41 @@ so that several writers touch the same rows in the same order.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Column, LargeBinary, Table
 
 from wellhead.database.bulk import Bulk, Row, placeholders
-from wellhead.database.schema import latency_hourly, usage_hourly, usage_total
+from wellhead.database.schema import (
+    latency_daily,
+    latency_hourly,
+    latency_total,
+    usage_daily,
+    usage_hourly,
+    usage_total,
+)
+
+TABLES = (usage_hourly, usage_daily, usage_total, latency_hourly, latency_daily, latency_total)
 
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
-    """What a number of settled calls add to each of the three tables."""
+    """What a number of settled calls add to each of the tables, by their names."""
 
     usage_hourly: Sequence[Row]
+    usage_daily: Sequence[Row]
     usage_total: Sequence[Row]
     latency_hourly: Sequence[Row]
+    latency_daily: Sequence[Row]
+    latency_total: Sequence[Row]
 
 
 def _upsert(table: Table) -> Bulk:
     keys = [column.name for column in table.primary_key.columns]
     sums = [column.name for column in table.columns if column.name not in keys]
-    added = ",".join(f"{name}={table.name}.{name}+excluded.{name}" for name in sums)
+    added = ",".join(f"{name}={_sum(table.c[name])}" for name in sums)
     return Bulk(
         f"INSERT INTO {table.name} ({','.join(keys + sums)}) VALUES ",  # noqa: S608
         placeholders(len(keys) + len(sums)),
@@ -34,30 +47,29 @@ def _upsert(table: Table) -> Bulk:
     )
 
 
-_TABLES = (usage_hourly, usage_total, latency_hourly)
-_ADD = tuple(_upsert(table) for table in _TABLES)
+def _sum(column: Column[Any]) -> str:
+    both = f"{column.table.name}.{column.name}", f"excluded.{column.name}"
+    return f"histogram_sum({','.join(both)})" if isinstance(column.type, LargeBinary) else "+".join(both)
+
+
+_ADD = tuple((table.name, _upsert(table)) for table in TABLES)
 
 
 def add(connection: sqlite3.Connection, rollup: Rollup) -> None:
     """Add to what is there; part of the transaction that settles the calls."""
-    for statement, rows in zip(
-        _ADD, (rollup.usage_hourly, rollup.usage_total, rollup.latency_hourly), strict=True
-    ):
-        statement.run(connection, rows)
+    for name, statement in _ADD:
+        statement.run(connection, getattr(rollup, name))
 
 
-def kept(connection: sqlite3.Connection) -> Rollup:
-    """All that is there, sorted by key."""
-    found = []
-    for table in _TABLES:
-        names = ",".join(column.name for column in table.columns)
-        # The key's columns come first in each of them.
-        keys = ",".join(str(1 + place) for place in range(len(table.primary_key.columns)))
-        found.append(connection.execute(f"SELECT {names} FROM {table.name} ORDER BY {keys}").fetchall())  # noqa: S608
-    return Rollup(*found)
+def kept(connection: sqlite3.Connection, table: Table) -> Iterator[Row]:
+    """The rows of one of the tables, by their keys."""
+    names = ",".join(column.name for column in table.columns)
+    # The key's columns come first in each of them.
+    keys = ",".join(str(1 + place) for place in range(len(table.primary_key.columns)))
+    return connection.execute(f"SELECT {names} FROM {table.name} ORDER BY {keys}")  # noqa: S608
 
 
 def clear(connection: sqlite3.Connection) -> None:
     """Forget all rollups, in the transaction that rebuilds them."""
-    for table in _TABLES:
+    for table in TABLES:
         connection.execute(f"DELETE FROM {table.name}")  # noqa: S608

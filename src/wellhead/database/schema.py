@@ -6,6 +6,8 @@ In rollups a key that nobody said is `''` or 0, since NULLs are never equal and
 could not be added up.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -197,13 +199,12 @@ usage_daily = Table(
 """The same by the day; `day` counts whole days since the epoch (UTC)."""
 
 
-def _latency_columns() -> tuple[Column[object], ...]:
+def _latency_columns() -> tuple[Column[Any], ...]:
     return (
         Column("provider", Text, nullable=False),
         Column("model", Text, nullable=False),
-        Column("bucket", Integer, nullable=False),
-        Column("latency_calls", BigInteger, nullable=False),
-        Column("ttft_calls", BigInteger, nullable=False),
+        Column("latency", LargeBinary, nullable=False),
+        Column("ttft", LargeBinary, nullable=False),
     )
 
 
@@ -212,17 +213,20 @@ latency_hourly = Table(
     metadata,
     Column("hour", Integer, nullable=False),
     *_latency_columns(),
-    PrimaryKeyConstraint("hour", "provider", "model", "bucket"),
+    PrimaryKeyConstraint("hour", "provider", "model"),
     sqlite_with_rowid=False,
 )
-"""Log-scale histograms for percentiles; what a bucket holds is said in `wellhead.histogram`."""
+"""Log-scale histograms for percentiles, packed as `wellhead.histogram` says.
+
+A row for each bucket would take as much room as a tenth of the calls.
+"""
 
 latency_daily = Table(
     "latency_daily",
     metadata,
     Column("day", Integer, nullable=False),
     *_latency_columns(),
-    PrimaryKeyConstraint("day", "provider", "model", "bucket"),
+    PrimaryKeyConstraint("day", "provider", "model"),
     sqlite_with_rowid=False,
 )
 """The same by the day."""
@@ -243,7 +247,10 @@ latency_total = Table(
     PrimaryKeyConstraint("provider", "model", "outcome", "status_code", "streamed", "bucket"),
     sqlite_with_rowid=False,
 )
-"""Histograms since the books were opened, for Prometheus; the sums are those of the bucket's calls."""
+"""Histograms since the books were opened, for Prometheus; the sums are those of the bucket's calls.
+
+`status_code` is 0 where nobody was told anything.
+"""
 
 workers = Table(
     "workers",

@@ -2,18 +2,20 @@
 
 ::
 
-    slot 0                     slot 1
-    |▒▒▒|▓▓▓▓▓▓▓▓|▓▓▓▓▓▓▓▓|▒▒▒▒|▒▒▒|▓▓▓▓▓▓▓▓|▒▒|      ▓ whole hours, from usage_hourly   ▒ from calls
+    slot 0                                      slot 1
+    |▒▒▒|▓▓▓▓|▓▓▓▓|██████████████████|▓▓▓▓|▒▒▒▒|▒▒▒|▓▓▓▓|██████████████████|██
+    ▒ from calls   ▓ whole hours, from usage_hourly   █ whole days (UTC), from usage_daily
 
-Each slot is cut into whole hours, which come from the rollup, and edges, which come
-from the rows; two statements, whatever the number of slots.  All of time comes from
-`usage_total`.  Where a dimension is asked for that the rollups do not know,
-everything comes from the rows.
+Each slot is cut into whole days and whole hours, which come from the rollups, and
+edges, which come from the rows; three statements, whatever the number of slots.  All
+of time comes from `usage_total`.  Where a dimension is asked for that the rollups do
+not know, everything comes from the rows.
 """
 
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
@@ -27,15 +29,25 @@ from sqlalchemy import (
     case,
     column,
     func,
+    literal,
     select,
     true,
     values,
 )
 
 from wellhead.call import CallState
-from wellhead.database.schema import TOKEN_COLUMNS, calls, latency_hourly, projects, usage_hourly, usage_total
-from wellhead.histogram import bucket
-from wellhead.moments import HOUR_US
+from wellhead.database.schema import (
+    TOKEN_COLUMNS,
+    calls,
+    latency_daily,
+    latency_hourly,
+    projects,
+    usage_daily,
+    usage_hourly,
+    usage_total,
+)
+from wellhead.histogram import bucket, packed, summed
+from wellhead.moments import DAY_US, HOUR_US
 from wellhead.report import (
     HISTOGRAMMED,
     UNROLLED,
@@ -53,7 +65,18 @@ UNKNOWN = "unknown"
 """A name that says no more than none does; calls with it and calls without any are one line."""
 
 Span = tuple[int, int, int]
-"""A slot, and from when to when: hours or microseconds."""
+"""A slot, and from when to when: days, hours or microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """What slots are made of; each moment of a slot is in one of its spans."""
+
+    days: list[Span] = field(default_factory=list)
+    hours: list[Span] = field(default_factory=list)
+    rest: list[Span] = field(default_factory=list)
+    """In microseconds."""
+
 
 _ERRORS = (CallState.FAILED.value, CallState.REFUSED.value)
 _ABORTS = (CallState.ABORTED.value, CallState.INTERRUPTED.value)
@@ -83,43 +106,42 @@ def answer(connection: Connection, question: Question) -> list[Line]:
 def histograms(connection: Connection, question: Question) -> dict[tuple[int, tuple[Key, ...]], Histogram]:
     """How long the calls of each line took, by slot and keys; for dimensions in `HISTOGRAMMED` alone."""
     assert question.dimensions <= HISTOGRAMMED
-    found: defaultdict[tuple[int, tuple[Key, ...]], Histogram] = defaultdict(Histogram)
-    whole, edges = spans(question.edges_us)
-    if whole or not question.edges_us:
-        t = latency_hourly.c
-        for slot, *keys, number, latency, ttft in connection.execute(_of_histogram(question, whole)):
-            line = found[slot, tuple(_key(one, value) for one, value in zip(question.by, keys, strict=True))]
-            _count(line.latency, number, latency)
-            _count(line.ttft, number, ttft)
-    if edges:
-        t = calls.c
-        cut = _cut(edges)
-        query = select(
-            cut.c.slot, *(_column(calls, one) for one in question.by), t.latency_us, t.ttft_us
-        ).select_from(cut.join(calls, _within(t.finished_us, cut)))
-        for slot, *keys, latency_us, ttft_us in connection.execute(_where(query, calls, question, {})):
-            line = found[slot, tuple(_key(one, value) for one, value in zip(question.by, keys, strict=True))]
-            if latency_us is not None:
-                _count(line.latency, bucket(latency_us), 1)
-            if ttft_us is not None:
-                _count(line.ttft, bucket(ttft_us), 1)
-    return dict(found)
+    found: defaultdict[tuple[int, tuple[Key, ...]], tuple[list[bytes], list[bytes]]]
+    found = defaultdict(lambda: ([], []))
+    for query in _packed(question):
+        for slot, *keys, latency, ttft in connection.execute(query):
+            both = found[slot, _keys(question, keys)]
+            both[0].append(latency)
+            both[1].append(ttft)
+    cut = spans(question.edges_us)
+    if cut.rest:
+        for place, counted in _of_rows(connection, question, cut.rest).items():
+            for some, counts in zip(found[place], counted, strict=True):
+                some.append(packed(counts))
+    return {place: Histogram(*map(summed, both)) for place, both in found.items()}
 
 
-def spans(edges_us: Sequence[int]) -> tuple[list[Span], list[Span]]:
-    """The whole hours of each slot, in hours, and what is left of each, in microseconds."""
-    hours, rest = [], []
+def spans(edges_us: Sequence[int]) -> Spans:
+    """Slots, cut into whole days, whole hours, and what is left."""
+    found = Spans()
     for slot, (since_us, until_us) in enumerate(itertools.pairwise(edges_us)):
-        first, end = -(-since_us // HOUR_US), until_us // HOUR_US
-        if first >= end:
-            rest.append((slot, since_us, until_us))
-            continue
-        hours.append((slot, first, end))
-        if since_us < first * HOUR_US:
-            rest.append((slot, since_us, first * HOUR_US))
-        if end * HOUR_US < until_us:
-            rest.append((slot, end * HOUR_US, until_us))
-    return hours, rest
+        for hours in _whole(slot, since_us, until_us, HOUR_US, found.rest):
+            for days in _whole(*hours, DAY_US // HOUR_US, found.hours):
+                found.days.append(days)
+    return found
+
+
+def _whole(slot: int, since: int, until: int, unit: int, rest: list[Span]) -> list[Span]:
+    """The whole units of a span, if there are any, in units; what is left of it is added to `rest`."""
+    first, end = -(-since // unit), until // unit
+    if first >= end:
+        rest.append((slot, since, until))
+        return []
+    if since < first * unit:
+        rest.append((slot, since, first * unit))
+    if end * unit < until:
+        rest.append((slot, end * unit, until))
+    return [(slot, first, end)]
 
 
 def _queries(question: Question, projects_by_uuid: dict[str, int]) -> Iterable[Select[Any]]:
@@ -132,43 +154,58 @@ def _queries(question: Question, projects_by_uuid: dict[str, int]) -> Iterable[S
         # Without anything to group by there would be a row of nothing.
         yield _where(query, table, question, projects_by_uuid).having(_sum(table, Measure.CALLS) > 0)
         return
-    whole, edges = spans(question.edges_us)
+    cut = spans(question.edges_us)
     if unrolled:
-        whole, edges = (
-            [],
-            [
-                (slot, since, until)
-                for slot, (since, until) in enumerate(
-                    zip(question.edges_us, question.edges_us[1:], strict=False)
-                )
-            ],
-        )
-    for table, moment, some in ((usage_hourly, "hour", whole), (calls, "finished_us", edges)):
+        cut = Spans(rest=[(slot, *edges) for slot, edges in enumerate(itertools.pairwise(question.edges_us))])
+    for table, moment, some in (
+        (usage_daily, "day", cut.days),
+        (usage_hourly, "hour", cut.hours),
+        (calls, "finished_us", cut.rest),
+    ):
         if some:
-            cut = _cut(some)
+            slots = _cut(some)
             keys = [_column(table, one) for one in question.by]
             query = (
-                select(cut.c.slot, *keys, *_sums(table, question))
-                .select_from(cut.join(table, _within(table.c[moment], cut)))
-                .group_by(cut.c.slot, *keys)
+                select(slots.c.slot, *keys, *_sums(table, question))
+                .select_from(slots.join(table, _within(table.c[moment], slots)))
+                .group_by(slots.c.slot, *keys)
             )
             yield _where(query, table, question, projects_by_uuid)
 
 
-def _of_histogram(question: Question, whole: Sequence[Span]) -> Select[Any]:
-    t = latency_hourly.c
-    keys = [_column(latency_hourly, one) for one in question.by]
-    sums = (func.sum(t.latency_calls), func.sum(t.ttft_calls))
-    if question.edges_us:
-        cut = _cut(whole)
-        query = (
-            select(cut.c.slot, *keys, t.bucket, *sums)
-            .select_from(cut.join(latency_hourly, _within(t.hour, cut)))
-            .group_by(cut.c.slot, *keys, t.bucket)
-        )
-    else:
-        query = select(func.min(0), *keys, t.bucket, *sums).group_by(*keys, t.bucket)
-    return _where(query, latency_hourly, question, {})
+def _packed(question: Question) -> Iterable[Select[Any]]:
+    """Packed histograms of whole days and whole hours, each with its slot and keys."""
+    if not question.edges_us:
+        t = latency_daily.c
+        keys = [_column(latency_daily, one) for one in question.by]
+        yield _where(select(literal(0), *keys, t.latency, t.ttft), latency_daily, question, {})
+        return
+    cut = spans(question.edges_us)
+    for table, moment, some in ((latency_daily, "day", cut.days), (latency_hourly, "hour", cut.hours)):
+        if some:
+            slots = _cut(some)
+            keys = [_column(table, one) for one in question.by]
+            query = select(slots.c.slot, *keys, table.c.latency, table.c.ttft).select_from(
+                slots.join(table, _within(table.c[moment], slots))
+            )
+            yield _where(query, table, question, {})
+
+
+def _of_rows(
+    connection: Connection, question: Question, rest: Sequence[Span]
+) -> dict[tuple[int, tuple[Key, ...]], tuple[dict[int, int], dict[int, int]]]:
+    """Calls of the edges by their bucket, by slot and keys."""
+    found: defaultdict[tuple[int, tuple[Key, ...]], tuple[dict[int, int], dict[int, int]]]
+    found = defaultdict(lambda: ({}, {}))
+    t, slots = calls.c, _cut(rest)
+    query = select(
+        slots.c.slot, *(_column(calls, one) for one in question.by), t.latency_us, t.ttft_us
+    ).select_from(slots.join(calls, _within(t.finished_us, slots)))
+    for slot, *keys, latency_us, ttft_us in connection.execute(_where(query, calls, question, {})):
+        for counts, us in zip(found[slot, _keys(question, keys)], (latency_us, ttft_us), strict=True):
+            if us is not None:
+                counts[bucket(us)] = counts.get(bucket(us), 0) + 1
+    return found
 
 
 def _cut(some: Sequence[Span]) -> Any:
@@ -269,9 +306,8 @@ def _key(dimension: Dimension, value: Any) -> Key:
     return None if value in ("", UNKNOWN) else value
 
 
-def _count(histogram: Any, number: int, more: int) -> None:
-    if more:
-        histogram[number] = histogram.get(number, 0) + more
+def _keys(question: Question, values: Sequence[Any]) -> tuple[Key, ...]:
+    return tuple(_key(one, value) for one, value in zip(question.by, values, strict=True))
 
 
 def _projects(connection: Connection) -> dict[int, str]:

@@ -1,12 +1,21 @@
 """Whether what was added up agrees with the calls: rollups and the windows of limits.
 
 Both can be counted again from the rows of `calls`.  Everything is read in one state of
-the books, and nothing is written, so a gateway may run meanwhile.
+the books, and nothing is written, so a gateway may run meanwhile.  Calls are counted
+by the day they ended on, and the rollups are read beside them::
+
+    calls          ▒▒▒▒▒▒|▒▒▒▒▒▒|▒▒▒▒▒▒      counted day by day
+    usage_hourly   ▓▓▓▓▓▓|▓▓▓▓▓▓|▓▓▓▓▓▓      read as far as that day
+
+so a check takes the room of a day and of what has no day, however many calls there are.
 """
 
-from collections.abc import Iterator, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import groupby
+from operator import add
 
 from sqlalchemy import Engine, Table
 
@@ -15,9 +24,24 @@ from wellhead.database.bulk import Row
 from wellhead.database.directory import load_directory
 from wellhead.database.engine import outages, writing_connection
 from wellhead.database.limit_windows import differences
-from wellhead.database.schema import latency_hourly, usage_hourly, usage_total
+from wellhead.database.schema import (
+    latency_daily,
+    latency_hourly,
+    latency_total,
+    usage_daily,
+    usage_hourly,
+    usage_total,
+)
 from wellhead.database.snapshot import snapshot
-from wellhead.ledger.rollup import tally
+from wellhead.histogram import unpacked
+from wellhead.ledger.rollup import HOURS_A_DAY, tally_by_day
+
+BY_TIME = {usage_hourly: HOURS_A_DAY, usage_daily: 1, latency_hourly: HOURS_A_DAY, latency_daily: 1}
+"""Rollups whose key begins with a time, and how many of it are a day."""
+HISTOGRAMS = (latency_hourly, latency_daily)
+BY_NONE = (usage_total, latency_total)
+END_DAY = 2**31
+"""Later than any day in the books."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +63,9 @@ def check(engine: Engine, now_us: int) -> list[Disagreement]:
     with outages(), closing(writing_connection(engine)) as connection:
         connection.execute("PRAGMA query_only=ON")
         with snapshot(connection):
-            there, counted = rollups.kept(connection), tally(calls.all_settled(connection))
+            found = list(_of_rollups(connection))
             limits = load_directory(connection).limits
             windows = differences(connection, limits, now_us)
-    found = [
-        *_compared(usage_total, there.usage_total, counted.usage_total),
-        *_compared(usage_hourly, there.usage_hourly, counted.usage_hourly),
-        *_compared(latency_hourly, there.latency_hourly, counted.latency_hourly),
-    ]
     for one in windows:
         where = {"limit_id": one.limit_id, "subject": one.subject, "bucket": one.bucket}
         for figure, kept, count in zip(("used", "held"), one.kept, one.counted, strict=True):
@@ -55,15 +74,82 @@ def check(engine: Engine, now_us: int) -> list[Disagreement]:
     return found
 
 
-def _compared(table: Table, there: Sequence[Row], counted: Sequence[Row]) -> Iterator[Disagreement]:
-    names = [column.name for column in table.columns]
-    size = len(table.primary_key.columns)
-    kept_by_key = {tuple(row[:size]): row[size:] for row in there}
-    counted_by_key = {tuple(row[:size]): row[size:] for row in counted}
+def _of_rollups(connection: sqlite3.Connection) -> Iterator[Disagreement]:
+    by_time = [(table, _Kept(connection, table, many)) for table, many in BY_TIME.items()]
+    totals: dict[Table, dict[Row, Row]] = {table: {} for table in BY_NONE}
+    for day, counted in tally_by_day(calls.all_settled(connection)):
+        for table, there in by_time:
+            for rows in there.before(day):
+                yield from _compared(table, rows, ())
+            yield from _compared(table, there.of(day), getattr(counted, table.name))
+        for table, sums in totals.items():
+            _add(sums, getattr(counted, table.name), _key_size(table))
+    for table, there in by_time:
+        for rows in there.before(END_DAY):
+            yield from _compared(table, rows, ())
+    for table, sums in totals.items():
+        counted_rows = [(*key, *values) for key, values in sums.items()]
+        yield from _compared(table, rollups.kept(connection, table), counted_rows)
+
+
+class _Kept:
+    """The rows of a rollup, read on from day to day."""
+
+    def __init__(self, connection: sqlite3.Connection, table: Table, many_a_day: int) -> None:
+        self._days = groupby(rollups.kept(connection, table), lambda row: int(row[0]) // many_a_day)
+        self._next = self._take()
+
+    def before(self, day: int) -> Iterator[list[Row]]:
+        """What was not read yet of earlier days, by day."""
+        while self._next is not None and self._next[0] < day:
+            yield self._next[1]
+            self._next = self._take()
+
+    def of(self, day: int) -> list[Row]:
+        """The day's own rows; what is earlier was read already."""
+        if self._next is None or self._next[0] != day:
+            return []
+        rows, self._next = self._next[1], self._take()
+        return rows
+
+    def _take(self) -> tuple[int, list[Row]] | None:
+        day, rows = next(self._days, (0, None))
+        return None if rows is None else (day, list(rows))
+
+
+def _compared(table: Table, there: Iterable[Row], counted: Iterable[Row]) -> Iterator[Disagreement]:
+    there, counted = list(there), list(counted)
+    if there == counted:
+        return
+    names, size = [column.name for column in table.columns], _key_size(table)
+    if table in HISTOGRAMS:
+        names, size = [*names[:size], "bucket", "latency_calls", "ttft_calls"], size + 1
+        there, counted = list(_unpacked(there)), list(_unpacked(counted))
+    kept_by_key = {row[:size]: row[size:] for row in there}
+    counted_by_key = {row[:size]: row[size:] for row in counted}
     nothing = (0,) * (len(names) - size)
     for key in sorted(kept_by_key.keys() | counted_by_key.keys()):
         pairs = zip(kept_by_key.get(key, nothing), counted_by_key.get(key, nothing), strict=True)
         for figure, (kept, count) in zip(names[size:], pairs, strict=True):
             if kept != count:
                 where = dict(zip(names, key, strict=False))
-                yield Disagreement(table.name, where, figure, int(str(kept)), int(str(count)))
+                yield Disagreement(table.name, where, figure, int(kept), int(count))
+
+
+def _unpacked(rows: Iterable[Row]) -> Iterator[Row]:
+    """A row for each bucket of histograms."""
+    for *key, latency, ttft in rows:
+        both = unpacked(latency), unpacked(ttft)
+        for number in sorted(both[0].keys() | both[1].keys()):
+            yield *key, number, both[0].get(number, 0), both[1].get(number, 0)
+
+
+def _add(sums: dict[Row, Row], rows: Iterable[Row], size: int) -> None:
+    for row in rows:
+        key, more = row[:size], row[size:]
+        before = sums.get(key)
+        sums[key] = more if before is None else tuple(map(add, before, more))
+
+
+def _key_size(table: Table) -> int:
+    return len(table.primary_key.columns)

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from wellhead.database import calls, limit_windows, rollups
 from wellhead.database.directory import load_directory
 from wellhead.database.engine import outages, transaction, writing_connection
-from wellhead.ledger.rollup import tally
+from wellhead.ledger.rollup import tally_by_day
 
 
 def rebuild(engine: Engine, now_us: int) -> None:
@@ -22,6 +22,7 @@ def rebuild(engine: Engine, now_us: int) -> None:
     """
     with outages(), closing(writing_connection(engine)) as connection, transaction(connection):
         rollups.clear(connection)
-        rollups.add(connection, tally(calls.all_settled(connection)))
+        for _, rollup in tally_by_day(calls.all_settled(connection)):
+            rollups.add(connection, rollup)
         wrong = limit_windows.differences(connection, load_directory(connection).limits, now_us)
         limit_windows.add(connection, [one.remedy for one in wrong])

@@ -1,4 +1,8 @@
-"""Adds settled calls up: what a batch means for the three rollup tables.
+"""Adds settled calls up: what a batch means for the rollup tables.
+
+::
+
+    calls ─► by hour ─► by day ─► since the beginning
 
 The same function serves the writer, recovery and rebuilding, which is why
 rebuilding changes nothing.  Rows are tuples in the order of the tables' columns,
@@ -6,33 +10,45 @@ sorted by their keys, so that writers in several processes never lock each other
 out.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from operator import add, attrgetter
 
 from wellhead.call import Opening, Settlement
+from wellhead.database.bulk import Row
 from wellhead.database.rollups import Rollup
-from wellhead.database.schema import TOKEN_COLUMNS
-from wellhead.histogram import bucket
-from wellhead.moments import HOUR_US
+from wellhead.database.schema import TOKEN_COLUMNS, USAGE_SUMS
+from wellhead.histogram import bucket, merged, packed
+from wellhead.moments import DAY_US, HOUR_US
 from wellhead.usage import UsageSource
 
 CALLS_FOLDED = 256
 """Calls that are alike are put aside and added up so many at a time, figure by figure."""
+HOURS_A_DAY = DAY_US // HOUR_US
 
-Key = tuple[object, ...]
 Figures = tuple[int, ...]
 """Of one call or the sum of several, in the order of `USAGE_SUMS`."""
+Settled = tuple[Opening, Settlement]
+Counts = dict[int, int]
+"""Calls by their bucket."""
 
 _tokens = attrgetter(*TOKEN_COLUMNS)
+_TIMED, _LATENCY, _STARTED, _TTFT = map(
+    USAGE_SUMS.index, ("timed_calls", "latency_us", "ttft_calls", "ttft_us")
+)
 
 
 class Tally:
     """Adds up settled calls; its size is that of the rollups, not that of the calls."""
 
     def __init__(self) -> None:
-        self._aside: dict[Key, list[Figures]] = {}
-        self._usage: dict[Key, Figures] = {}
-        self._latency: dict[Key, list[int]] = {}
+        self._aside: dict[Row, list[Figures]] = {}
+        self._usage: dict[Row, Figures] = {}
+        self._times: defaultdict[Row, tuple[Counts, Counts]] = defaultdict(lambda: ({}, {}))
+        """Latencies and times to the first byte by hour, provider and model."""
+        self._answers: defaultdict[Row, dict[int, list[int]]] = defaultdict(dict)
+        """Figures by bucket, by all that the histograms since the beginning tell apart."""
 
     def add(self, opening: Opening, settlement: Settlement) -> None:
         """Count one call that was really moved to its terminal state."""
@@ -47,36 +63,64 @@ class Tally:
             settlement.account or "",
             settlement.state.value,
             int(settlement.streamed),
+            settlement.status_code or 0,
         )
         alike = self._aside.setdefault(key, [])
         alike.append(_figures(opening, settlement))
         if len(alike) == CALLS_FOLDED:
             self._fold(key, self._aside.pop(key))
-        place = key[:3]  # Hour, provider, model.
-        if settlement.latency_us is not None:
-            self._latency.setdefault((*place, bucket(settlement.latency_us)), [0, 0])[0] += 1
-        if settlement.ttft_us is not None:
-            self._latency.setdefault((*place, bucket(settlement.ttft_us)), [0, 0])[1] += 1
 
     def rollup(self) -> Rollup:
         """What all of them add to each table."""
         while self._aside:
             self._fold(*self._aside.popitem())
-        total: dict[Key, Figures] = {}
-        for key, sums in self._usage.items():
-            _add(total, key[1:], sums)
-        return Rollup(_rows(self._usage), _rows(total), _rows(self._latency))
+        daily: dict[Row, Figures] = {}
+        total: dict[Row, Figures] = {}
+        for key, figures in self._usage.items():
+            _add(daily, _by_day(key), figures)
+        for key, figures in daily.items():
+            _add(total, key[1:], figures)
+        hours = [(*key, *map(packed, both)) for key, both in self._times.items() if any(both)]
+        return Rollup(
+            _rows(self._usage),
+            _rows(daily),
+            _rows(total),
+            sorted(hours),
+            _days(hours),
+            sorted(
+                (*key, number, *sums) for key, some in self._answers.items() for number, sums in some.items()
+            ),
+        )
 
-    def _fold(self, key: Key, alike: list[Figures]) -> None:
-        _add(self._usage, key, alike[0] if len(alike) == 1 else tuple(map(sum, zip(*alike, strict=True))))
+    def _fold(self, key: Row, alike: list[Figures]) -> None:
+        *usage_key, status = key
+        _add(
+            self._usage,
+            tuple(usage_key),
+            alike[0] if len(alike) == 1 else tuple(map(sum, zip(*alike, strict=True))),
+        )
+        hour, provider, model, *_, outcome, streamed = usage_key
+        latencies, ttfts = self._times[hour, provider, model]
+        answers = self._answers[provider, model, outcome, status, streamed]
+        for one in alike:
+            if one[_TIMED]:
+                _count(latencies, answers, 0, one[_LATENCY])
+            if one[_STARTED]:
+                _count(ttfts, answers, 2, one[_TTFT])
 
 
-def tally(settled: Iterable[tuple[Opening, Settlement]]) -> Rollup:
+def tally(settled: Iterable[Settled]) -> Rollup:
     """What a number of settled calls add to the rollups."""
     counted = Tally()
     for opening, settlement in settled:
         counted.add(opening, settlement)
     return counted.rollup()
+
+
+def tally_by_day(settled: Iterable[Settled]) -> Iterator[tuple[int, Rollup]]:
+    """The same for each day, of calls in the order of their ends: all of time takes the room of a day."""
+    for day, some in groupby(settled, lambda pair: pair[1].finished_us // DAY_US):
+        yield day, tally(some)
 
 
 def _figures(opening: Opening, settlement: Settlement) -> Figures:
@@ -97,10 +141,33 @@ def _figures(opening: Opening, settlement: Settlement) -> Figures:
     )
 
 
-def _add(sums: dict[Key, Figures], key: Key, more: Figures) -> None:
+def _count(counts: Counts, answers: dict[int, list[int]], place: int, us: int) -> None:
+    number = bucket(us)
+    counts[number] = counts.get(number, 0) + 1
+    sums = answers.get(number)
+    if sums is None:
+        answers[number] = sums = [0, 0, 0, 0]
+    sums[place] += 1
+    sums[place + 1] += us
+
+
+def _by_day(key: Row) -> Row:
+    return key[0] // HOURS_A_DAY, *key[1:]
+
+
+def _add(sums: dict[Row, Figures], key: Row, more: Figures) -> None:
     before = sums.get(key)
     sums[key] = more if before is None else tuple(map(add, before, more))
 
 
-def _rows(sums: Mapping[Key, Sequence[int]]) -> list[tuple[object, ...]]:
+def _rows(sums: Mapping[Row, Figures]) -> list[Row]:
     return sorted((*key, *values) for key, values in sums.items())
+
+
+def _days(hours: Iterable[Row]) -> list[Row]:
+    days: dict[Row, tuple[bytes, bytes]] = {}
+    for hour, provider, model, latency, ttft in hours:
+        key = hour // HOURS_A_DAY, provider, model
+        before = days.get(key, (b"", b""))
+        days[key] = merged(before[0], latency), merged(before[1], ttft)
+    return sorted((*key, *both) for key, both in days.items())
