@@ -188,7 +188,7 @@ class SharedBreakers(Protocol):
         ...
 
     def forget(self, healthy_before_us: int, any_before_us: int) -> None:
-        """Forget those that are closed, without failures and idle since the first moment, or just the second."""
+        """Forget those idle since the second moment; healthy ones (closed, no failures) since the first."""
         ...
 
 

@@ -443,6 +443,26 @@ cost_audits = Table(
 )
 """One row for each pricing of a call, the first when it was settled: by which rate, found how, and why."""
 
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("opening", BigInteger, nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+    Column("active_us", BigInteger, nullable=False),
+    Column("opened_us", BigInteger),
+    Column("retry_us", BigInteger),
+    Column("opened_by", Text),
+    Column("probe_by", Text),
+    sqlite_with_rowid=False,
+)
+"""What workers share of circuit breakers: the fields of `wellhead.breaker.Shared`."""
+
+Index("breakers_version", breakers.c.version)
+
 price_lists = Table(
     "price_lists",
     metadata,

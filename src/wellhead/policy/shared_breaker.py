@@ -63,7 +63,7 @@ def news(
     has the probe or asks for it.
     """
     is_new = breaker.opening != said_opening
-    base = replace(shared, failures=breaker.failures, changed_us=wall_us, probe_by=None)
+    base = replace(shared, failures=breaker.failures, changed_us=wall_us, active_us=wall_us, probe_by=None)
     if is_new:
         base = replace(base, opening=0, opened_us=wall_us, opened_by=me)
     left_us = max(breaker.until_us - now_us, 0)
