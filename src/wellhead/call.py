@@ -69,6 +69,23 @@ class Opening(msgspec.Struct, frozen=True, gc=False):
     """...and in money, where a budget counts it and there is a price."""
 
 
+class Attempt(msgspec.Struct, frozen=True, gc=False):
+    """One time that a call was sent upstream."""
+
+    provider: str
+    credential_id: int | None
+    """Which credential of ours went with it."""
+    started_us: int
+    latency_us: int | None = None
+    """Until the response's head was there; `None` if none came."""
+    status_code: int | None = None
+    """The upstream's."""
+    error_code: str | None = None
+    """Why it came to nothing; `None` if it did not."""
+    unmetered: bool = False
+    """The upstream may have worked for it, and nobody knows what it used."""
+
+
 class Settlement(msgspec.Struct, frozen=True, gc=False):
     """What is known of a call at its end."""
 
@@ -108,6 +125,8 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     """The response ended without its dialect's end marker."""
     trouble: tuple[str, ...] = ()
     """What the meter could not read."""
+    tried: tuple[Attempt, ...] = ()
+    """The attempts, in order, where there was more than one or it came to nothing."""
     hold_input_tokens: int | None = None
     """What is kept of the hold, beside the facts, since the upstream did not say what it used."""
     hold_output_tokens: int | None = None

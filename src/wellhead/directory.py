@@ -58,6 +58,22 @@ class Auth:
 
 
 @dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a provider may take, in seconds; 0 is for ever."""
+
+    connect_s: float = 10.0
+    """To connect (TCP and TLS) by one address."""
+    headers_s: float = 0.0
+    """From the request's end to the response's head."""
+    first_chunk_s: float = 0.0
+    """From the head of a stream to the first of it."""
+    idle_s: float = 0.0
+    """Between two pieces of a body, as long as there is room for the next."""
+    total_s: float = 0.0
+    """For everything: attempts, the waits between them, and the response to its end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """A configured API behind the gateway."""
 
@@ -83,6 +99,9 @@ class Provider:
     """With `DRAIN`: how long at most; `None` means to the end."""
     output_tokens_ceiling: int | None = None
     """What a call without `max_output_tokens` is reckoned with; `None`: as the gateway says."""
+    timeouts: Timeouts = Timeouts()
+    fallback: tuple[str, ...] = ()
+    """Ids of the providers that stand in for it when it cannot serve a call, in this order."""
     variant: str | None = None
     """A variation of the dialect (`deepseek`, `xai`, `groq`, `mistral`, `openrouter`)."""
 

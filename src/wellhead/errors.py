@@ -5,6 +5,7 @@ HTTP statuses and bodies are made of them only in `gateway/replies.py` and
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 class WellheadError(Exception):
@@ -51,6 +52,15 @@ class Refused(CallerError):
         self.quotas = quotas
 
 
+class BreakerOpen(CallerError):
+    """The circuit breaker before a provider lets no call through just now, and nobody stands in for it."""
+
+    def __init__(self, provider: str, retry_after_s: int) -> None:
+        told = f"Calls to the upstream {provider} fail, so none is sent to it just now; try again shortly"
+        super().__init__("breaker_open", 503, told, retry_after_s=retry_after_s)
+        self.provider = provider
+
+
 class RegistryError(WellheadError):
     """The registry will not do what an operator asked; the message says why and what to do."""
 
@@ -71,6 +81,8 @@ class UpstreamError(WellheadError):
     """The upstream could not be reached or broke off; the message is safe to show (no URL, no secret)."""
 
     code = "bad_gateway"
+    was_sent = True
+    """Some of the request may have reached the upstream."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -80,11 +92,32 @@ class UpstreamError(WellheadError):
 class UpstreamUnreachable(UpstreamError):
     """No connection came about (DNS, refused, TLS): no byte of the request reached the upstream."""
 
+    was_sent = False
+
+
+class Wait(StrEnum):
+    """What of an upstream is waited for, each for so long at most."""
+
+    CONNECT = "connect"
+    """A connection to it; nothing was sent before."""
+    HEADERS = "headers"
+    """The head of its response."""
+    FIRST_CHUNK = "first_chunk"
+    """The first of a stream."""
+    IDLE = "idle"
+    """More of its response."""
+    TOTAL = "total"
+    """The end of all of it."""
+
 
 class UpstreamTimeout(UpstreamError):
-    """The upstream took longer than a configured limit."""
+    """The upstream took longer than a configured limit; `code` says which."""
 
-    code = "upstream_timeout"
+    def __init__(self, wait: Wait, message: str) -> None:
+        super().__init__(message)
+        self.wait = wait
+        self.code = f"upstream_timeout_{wait.value}"
+        self.was_sent = wait is not Wait.CONNECT
 
 
 class UpstreamBroke(UpstreamError):

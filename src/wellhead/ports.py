@@ -4,15 +4,17 @@ Each has at least two implementations (the real one and the tests' fake), and
 one contract suite that runs against all of them.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from wellhead.breaker import Outcome, Shared
 from wellhead.call import Opening, Settlement
 from wellhead.cost import Costed
-from wellhead.directory import Directory
-from wellhead.quota import Gauge
+from wellhead.directory import Directory, Timeouts
+from wellhead.exporting.columns import Row
+from wellhead.figures import Figures
+from wellhead.quota import AccountGauge, Gauge
 from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Question
 
 Headers = list[tuple[bytes, bytes]]
@@ -47,10 +49,19 @@ class Books(Protocol):
         """
         ...
 
+    async def move(self, opening: Opening, to: Opening) -> None:
+        """Book an open call as another provider's: admitted anew under its limits, released from the old.
+
+        `to` is the same call as that provider is to serve it.  Raises as `open` does (but nothing is booked
+        as refused); then it stays as it was.  A cancelled `move` may or may not have been booked.
+        """
+        ...
+
     def settle(self, opening: Opening, settlement: Settlement) -> None:
         """Book the end of a call.  Never raises and never waits; a second settlement of a call is a no-op.
 
-        A call that was never opened (or whose opening failed) is left alone.
+        A call that was never opened (or whose opening failed) is left alone, but for one that ends as
+        refused: that is booked whole, since it is not to be opened at all.
         """
         ...
 
@@ -76,6 +87,10 @@ class UpstreamRequest:
     """Announced length of a body that comes in pieces; `None` sends it chunked."""
     host: bytes | None = None
     """The `host` header; `None` takes the one of `base_url`."""
+    timeouts: Timeouts = Timeouts()
+    """How long each step may take; `total_s` is for whoever makes several attempts."""
+    streamed: bool = False
+    """A stream is asked for."""
 
 
 class UpstreamResponse(Protocol):
@@ -91,7 +106,8 @@ class UpstreamResponse(Protocol):
     async def read(self) -> bytes:
         """The next bytes of the body, as they came, at once; `b""` when the body is complete.
 
-        Raises `UpstreamBroke` when it ended before it was complete.  Whoever does not call it
+        Raises `UpstreamBroke` when it ended before it was complete, and `UpstreamTimeout` when nothing
+        came for too long; time in which nobody waits here does not count.  Whoever does not call it
         slows the upstream down; at most 256 KiB wait here.
         """
         ...
@@ -119,7 +135,8 @@ class Upstream(Protocol):
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Send and wait for the response head (interim 1xx are absorbed, redirects not followed).
 
-        Raises `UpstreamUnreachable` (nothing was sent), `UpstreamBroke` or `UpstreamTimeout`.
+        Raises `UpstreamUnreachable` (nothing was sent), `UpstreamBroke` or `UpstreamTimeout`; only where the
+        error's `was_sent` is false is a body that comes in pieces as good as new.
         Cancelling it, or the body's own error, cuts the connection.
         """
         ...
@@ -211,6 +228,10 @@ class Reports(Protocol):
         """What system C's metrics are made of, over the calls that ended in [since, until)."""
         ...
 
+    def figures(self, now_us: int) -> Figures:
+        """What monitoring reads; gives names in it to models that are new."""
+        ...
+
     def call_times(self) -> tuple[int | None, int | None]:
         """When the first and the last call in the books began; `None` when they are empty."""
         ...
@@ -239,6 +260,19 @@ class Reports(Protocol):
         after: tuple[int, int] | None = None,
     ) -> Sequence[CallRow]:
         """Calls that ended in [since, until), the last first; after one by its `finished_us` and `id`."""
+        ...
+
+    def export(self, wanted: CallFilter, since_us: int, until_us: int) -> Iterator[Sequence[Row]]:
+        """Calls that match and ended in [since, until), the first to end first, by pages; pending ones, which
+        are in no range, where `wanted` asks for these alone.
+
+        Each page is read by itself when it is asked for, and may raise `BooksUnavailable`; nothing is held
+        between two of them.
+        """
+        ...
+
+    def gauges(self) -> Sequence[AccountGauge]:
+        """How accounts last stood with their quotas, by provider, account and name."""
         ...
 
     def check(self) -> None:

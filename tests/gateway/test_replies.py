@@ -15,10 +15,19 @@ from fakes.books import NOON_US, FakeBooks, an_opening
 from fakes.gateway import a_request
 from wellhead.access import Key
 from wellhead.directory import Auth, AuthType, Directory, Provider, ProviderType
-from wellhead.errors import CallerError, Quota, Refused, UpstreamBroke, UpstreamTimeout, UpstreamUnreachable
+from wellhead.errors import (
+    BreakerOpen,
+    CallerError,
+    Quota,
+    Refused,
+    UpstreamBroke,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+    Wait,
+)
 from wellhead.gateway.client import too_large
 from wellhead.gateway.door import Caller, Door
-from wellhead.gateway.replies import INTEGER_MAX, error_body, error_headers, from_upstream
+from wellhead.gateway.replies import INTEGER_MAX, error_body, error_headers, from_upstream, is_short_circuit
 from wellhead.limit import Limit, Measure, Window
 from wellhead.money import NANOUSD_PER_USD
 from wellhead.policy.admission import Shortage, forbidden, refusal, unauthorized
@@ -76,8 +85,8 @@ def test_an_upstream_that_cannot_be_reached_is_a_502_and_a_slow_one_a_504() -> N
     assert refused.message == "The upstream vllm could not be reached: the connection was refused"
     odd = from_upstream("vllm", UpstreamBroke("what it sent is not HTTP"))
     assert odd.message == "The upstream vllm gave no answer: what it sent is not HTTP"
-    slow = from_upstream("vllm", UpstreamTimeout("silent"))
-    assert (slow.status, slow.code) == (504, "upstream_timeout")
+    slow = from_upstream("vllm", UpstreamTimeout(Wait.HEADERS, "silent"))
+    assert (slow.status, slow.code) == (504, "upstream_timeout_headers")
 
 
 # Every refusal, in every form.
@@ -136,6 +145,10 @@ def said(code: str, status: int, retry_after_s: int | None = None) -> Make:
     return lambda _family: CallerError(code, status, "told", retry_after_s=retry_after_s)
 
 
+def late(wait: Wait) -> Make:
+    return lambda _family: from_upstream("u", UpstreamTimeout(wait, "silent"))
+
+
 HOURLY = a_limit(name="hourly")
 BUDGET = a_limit(Measure.COST, 5 * NANOUSD_PER_USD, Window.MONTH, name="water")
 
@@ -180,12 +193,13 @@ TABLE: dict[str, Row] = {
     "not_found": (said("not_found", 404), None, MISSING),
     "request_too_large": (lambda _: too_large(10), None, LARGER),
     "websocket_unsupported": (said("websocket_unsupported", 426), None, UPGRADE),
-    "upstream_timeout": (lambda _: from_upstream("u", UpstreamTimeout("silent")), None, TIMEOUT),
+    **{f"upstream_timeout_{wait.value}": (late(wait), None, TIMEOUT) for wait in Wait},
     "bad_gateway": (lambda _: from_upstream("u", UpstreamBroke("silent")), None, GATEWAY),
     "internal_error": (said("internal_error", 500), None, INTERNAL),
 }
-OF_OPENAI = {"budget_exhausted": "insufficient_quota"}
-"""Codes of ours that OpenAI's clients know by another name."""
+TIMEOUTS = {f"upstream_timeout_{wait.value}": "upstream_timeout" for wait in Wait}
+OF_OPENAI = {"budget_exhausted": "insufficient_quota", **TIMEOUTS}
+"""Codes of ours that clients know by another name."""
 
 
 @pytest.mark.parametrize("code", TABLE)
@@ -232,8 +246,63 @@ def test_the_table_has_every_code_that_the_gateway_uses() -> None:
     )
     raised = re.findall(r'(?:CallerError|Refused)\(\s*"(\w+)", (\d{3})', source)
     chosen = re.findall(r'\bcode, status = "(\w+)"', source)
-    assert {code for code, _ in raised} | set(chosen) == TABLE.keys()
+    assert {code for code, _ in raised} | set(chosen) | TIMEOUTS.keys() == TABLE.keys()
     assert all(TABLE[code][2][3] == int(status) for code, status in raised)
+
+
+# A breaker that is open.
+
+
+OPEN = BreakerOpen("vllm", 7)
+THEIRS = {
+    "code": "short-circuit",
+    "status": 503,
+    "providerId": "vllm",
+    "retryable": False,
+    "cause": "circuit breaker open",
+}
+"""What agent-cli-proxy says inside `error`."""
+
+
+@pytest.mark.parametrize(
+    ("family", "body"),
+    [
+        (OPENAI, {"error": {"message": OPEN.message, "type": "server_error", "param": None, **THEIRS}}),
+        (
+            ANTHROPIC,
+            {"type": "error", "error": {"type": "overloaded_error", "message": OPEN.message, **THEIRS}},
+        ),
+        # Google's clients want a number and a name of theirs in two of the places.
+        (
+            GEMINI,
+            {"error": {"message": OPEN.message, **THEIRS, "code": 503, "status": "UNAVAILABLE"}},
+        ),
+        (OLLAMA, {"error": OPEN.message, **THEIRS}),
+    ],
+)
+def test_an_open_breaker_is_told_in_both_forms(family: ProviderType, body: object) -> None:
+    said = error_body(family, OPEN)
+    assert json.loads(said) == body
+    fields = dict(error_headers(OPEN, said))
+    assert (OPEN.status, fields[b"retry-after"], fields[b"x-wellhead-error"]) == (503, b"7", b"breaker_open")
+    assert is_short_circuit(list(fields.items()), said)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_one"),
+    [
+        (b'{"error":{"code":"short-circuit","status":503}}', True),
+        (b'{"error":{"code":"overloaded","message":"short-circuit"}}', False),
+        (b'{"error":"short-circuit"}', False),
+        (b'["short-circuit"]', False),
+        (b'{"error":{"code":"short-circuit"', False),
+        (b"[" * 100_000 + b'"short-circuit"', False),
+        (b"short-circuit \xff", False),
+        (b"", False),
+    ],
+)
+def test_what_another_gateway_says_of_its_breaker_is_known(body: bytes, is_one: bool) -> None:
+    assert is_short_circuit([(b"content-type", b"application/json")], body) is is_one
 
 
 # How limits stand.

@@ -3,19 +3,18 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from fakes.wire import Exchange, Script, WireServer, answer, chunked, raw, until
-from wellhead.errors import CallerError, UpstreamBroke, UpstreamUnreachable
+from wellhead.errors import CallerError, UpstreamBroke, UpstreamTimeout, UpstreamUnreachable, Wait
 from wellhead.gateway.upstream import AiohttpUpstream, UpstreamOptions, WireResponse
 from wellhead.ports import UpstreamRequest
 
 
 @pytest.fixture
 async def upstream() -> AsyncIterator[AiohttpUpstream]:
-    made = AiohttpUpstream(UpstreamOptions(connect_timeout_s=2.0))
+    made = AiohttpUpstream()
     yield made
     await made.close()
 
@@ -247,10 +246,15 @@ async def test_a_name_that_does_not_exist_is_said(upstream: AiohttpUpstream) -> 
         await upstream.send(a_request("http://nowhere.invalid", b"{}"))
 
 
-async def test_tls_that_cannot_be_set_up_is_said(upstream: AiohttpUpstream, tmp_path: Path) -> None:
-    async with WireServer(answer(b"plain")) as server:
-        with pytest.raises(UpstreamUnreachable):
-            await upstream.send(a_request(server.url.replace("http", "https"), b"{}"))
+async def test_tls_that_cannot_be_set_up_is_said(upstream: AiohttpUpstream) -> None:
+    async def plain(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(UpstreamUnreachable, match="TLS"):
+            await upstream.send(a_request(url, b"{}"))
 
 
 async def test_a_request_that_finds_no_free_place_does_not_wait_for_ever() -> None:
@@ -262,8 +266,9 @@ async def test_a_request_that_finds_no_free_place_does_not_wait_for_ever() -> No
     async with WireServer(hang) as server:
         first = asyncio.ensure_future(crowded.send(a_request(server.url, b"{}")))
         await until(lambda: server.requests)
-        with pytest.raises(UpstreamUnreachable, match="in time"):
+        with pytest.raises(UpstreamTimeout, match="in time") as caught:
             await crowded.send(a_request(server.url, b"{}"))
+        assert (caught.value.wait, caught.value.was_sent) == (Wait.CONNECT, False)
         first.cancel()
         await asyncio.wait([first])
     await crowded.close()

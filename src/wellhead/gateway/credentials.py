@@ -2,11 +2,12 @@
 
 Round robin over those that are not cooling down; one that the upstream refused or
 limited cools down and is passed over.  If all of them cool, the one that is ready
-first is tried all the same: the upstream knows better than we do.
+first is tried all the same: the upstream knows better than we do.  A second one for the
+same call is taken only if it does not cool.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from wellhead.access import Credential, Key
@@ -51,12 +52,22 @@ class Credentials:
         `None` where there is none for the provider.  Raises `CallerError` (503) where there are, and none
         of them can be opened.
         """
-        candidates = known.get((key.project_id, provider)) or known.get((None, provider), ())
+        candidates = _for(known, key, provider)
         chosen = self.choose(candidates)
         if chosen is None and candidates:
             told = f"The credential for {provider} cannot be opened; the gateway's master key is another"
             raise CallerError("credential_unreadable", 503, told)
         return chosen
+
+    def other(self, known: Known, key: Key, provider: str, tried: Collection[int]) -> Credential | None:
+        """One more for the same call, beside those with these ids; `None` where none is ready."""
+        candidates = _for(known, key, provider)
+        if len(candidates) <= len(tried):
+            return None
+        now_us = self._now_us()
+        return self.choose(
+            [one for one in candidates if one.id not in tried and self._rank(one, now_us)[0] == 0]
+        )
 
     def choose(self, candidates: Sequence[Credential]) -> Credential | None:
         """The next one to use; `None` where there is none that can be opened."""
@@ -91,6 +102,10 @@ class Credentials:
             if len(self._past) > REMEMBERED_MAX:
                 self._past.popitem(last=False)
         return past
+
+
+def _for(known: Known, key: Key, provider: str) -> Sequence[Credential]:
+    return known.get((key.project_id, provider)) or known.get((None, provider), ())
 
 
 def _seconds(retry_after: bytes | None) -> int:

@@ -5,6 +5,7 @@
     Places    path               what the path says
     plan_of   body               the provider, the dialect, the body as it is to be sent
     Plan      credential chosen  the request to the upstream
+    stand_in  another provider   the same, made anew for it
 """
 
 from collections.abc import AsyncIterator
@@ -26,6 +27,8 @@ from wellhead.policy.routing import Place
 from wellhead.ports import UpstreamRequest
 from wellhead.usage import NOTHING_ASKED, Asked
 
+MEANT_FOR_ONE = frozenset((b"cookie", b"openai-organization", b"openai-project"))
+"""Headers that belong to an account at one provider: no other one is sent them."""
 PLACES_MAX = 1024
 """What the last so many different paths say is remembered..."""
 PLACE_CHARS_MAX = 200
@@ -66,8 +69,23 @@ class Plan:
     """`None`: it does not generate, so it is neither metered nor booked."""
     asked: Asked
     body: bytes | AsyncIterator[bytes] | None
+    original: bytes | AsyncIterator[bytes] | None
+    """The body before the provider's rewrites."""
     hide_usage: bool = False
     """Its usage was asked for by us, and is to be hidden from the client."""
+    is_stand_in: bool = False
+    """The client meant it for another provider."""
+
+    @property
+    def generates(self) -> bool:
+        """It is metered, and what it asks for can be had elsewhere: nothing of it stays with a provider."""
+        return self.dialect is not None and (self.place.dialect is not None or self.asked.model is not None)
+
+    @property
+    def streams(self) -> bool:
+        """A stream is asked for, as far as the request says."""
+        streamed = self.place.streamed if self.place.streamed is not None else self.asked.streamed
+        return bool(streamed)
 
     def request(self, client: Client, credential: Credential | None) -> UpstreamRequest:
         """The request as it leaves, with the credential in the place of the client's, if there is one."""
@@ -78,6 +96,9 @@ class Plan:
             credential=None if credential is None else credential.secret,
             family=self.place.family,
         )
+        if self.is_stand_in:
+            assert credential is not None or self.provider.auth.type is not AuthType.PRESERVE
+            headers = [line for line in headers if line[0] not in MEANT_FOR_ONE]
         if self.hide_usage:  # what is compressed cannot be hidden in
             headers = [line for line in headers if line[0] != b"accept-encoding"]
             headers.append((b"accept-encoding", b"identity"))
@@ -88,7 +109,16 @@ class Plan:
             replaced = credential is not None or self.provider.auth.type is not AuthType.PRESERVE
             query = query_without(query, ours, all_keys=replaced)
         target = routing.target(self.provider, client.raw_path[self.place.prefix_size :], query)
-        return UpstreamRequest(client.method, self.provider.base_url, target, headers, self.body, client.size)
+        return UpstreamRequest(
+            client.method,
+            self.provider.base_url,
+            target,
+            headers,
+            self.body,
+            client.size,
+            timeouts=self.provider.timeouts,
+            streamed=self.streams,
+        )
 
 
 def plan_of(
@@ -110,12 +140,18 @@ def plan_of(
     if dialect is not None and isinstance(body, bytes) and _may_mean_another_model(place, caller, body):
         told = "The body names its model twice, or is no plain JSON object; this key needs one plain name"
         raise CallerError("model_ambiguous", 400, told)
-    if isinstance(body, Upload):
-        return Plan(place, caller, provider, dialect, asked, body.pieces)
-    plan = Plan(place, caller, provider, dialect, asked, body)
-    if body is not None:
-        _rewrite(plan, body)
+    sent = body.pieces if isinstance(body, Upload) else body
+    plan = Plan(place, caller, provider, dialect, asked, sent, sent)
+    _rewrite(plan)
     return plan
+
+
+def stand_in(plan: Plan, provider: Provider) -> Plan:
+    """The plan as it is when another provider is to serve it."""
+    place, asked, original = plan.place, plan.asked, plan.original
+    made = Plan(place, plan.caller, provider, plan.dialect, asked, original, original, is_stand_in=True)
+    _rewrite(made)
+    return made
 
 
 def _may_mean_another_model(place: Place, caller: Caller, body: bytes) -> bool:
@@ -130,9 +166,11 @@ def _asked(body: bytes | Upload | None, place: Place, dialect: Dialect | None) -
     return read_request(body, dialect) if body and place.generates is not False else NOTHING_ASKED
 
 
-def _rewrite(plan: Plan, body: bytes) -> None:
+def _rewrite(plan: Plan) -> None:
     """Do with the body what the provider's entry says."""
-    provider, asked = plan.provider, plan.asked
+    provider, asked, body = plan.provider, plan.asked, plan.original
+    if not isinstance(body, bytes):
+        return
     if provider.strip_provider_field and asked.provider is not None:
         body = rewrite.without_member(body, "provider")
     asks = provider.ask_stream_usage and plan.place.dialect == "openai_chat" and asked.streamed

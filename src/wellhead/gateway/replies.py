@@ -9,7 +9,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wellhead.directory import ProviderType
-from wellhead.errors import CallerError, Quota, Refused, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from wellhead.errors import (
+    BreakerOpen,
+    CallerError,
+    Quota,
+    Refused,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+    Wait,
+)
 from wellhead.ports import Headers
 
 _OPENAI_TYPES: Mapping[int, str] = {
@@ -19,12 +28,21 @@ _OPENAI_TYPES: Mapping[int, str] = {
     404: "not_found_error",
     429: "rate_limit_error",
 }
-_OPENAI_CODES: Mapping[str, str] = {"budget_exhausted": "insufficient_quota"}
-"""Codes of ours for which OpenAI's clients know another."""
+TIMED_OUT = "upstream_timeout"
+"""How the codes of all timeouts begin, and what a body calls each of them."""
+SHORT_CIRCUIT = "short-circuit"
+"""What agent-cli-proxy calls a breaker that is open."""
+_OPENAI_CODES: Mapping[str, str] = {
+    "budget_exhausted": "insufficient_quota",
+    "breaker_open": SHORT_CIRCUIT,
+    **{f"{TIMED_OUT}_{wait.value}": TIMED_OUT for wait in Wait},
+}
+"""Codes of ours for which clients know another."""
 _ANTHROPIC_TYPES: Mapping[int, str] = {
     401: "authentication_error",
     403: "permission_error",
     404: "not_found_error",
+    408: "timeout_error",
     413: "request_too_large",
     429: "rate_limit_error",
     503: "overloaded_error",
@@ -34,6 +52,7 @@ _GEMINI_STATUSES: Mapping[int, str] = {
     401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
+    408: "DEADLINE_EXCEEDED",
     429: "RESOURCE_EXHAUSTED",
     500: "INTERNAL",
     502: "UNAVAILABLE",
@@ -48,25 +67,50 @@ def error_body(family: ProviderType, error: CallerError) -> bytes:
     """The JSON body of one of our own errors."""
     status, message = error.status, error.message
     body: dict[str, Any]
+    inner: dict[str, Any] = {}
     if family is ProviderType.ANTHROPIC:
         kind = _ANTHROPIC_TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
-        body = {"type": "error", "error": {"type": kind, "message": message}}
+        inner = {"type": kind, "message": message}
+        body = {"type": "error", "error": inner}
     elif family is ProviderType.GEMINI:
         kind = _GEMINI_STATUSES.get(status, "INVALID_ARGUMENT")
-        body = {"error": {"code": status, "message": message, "status": kind}}
+        inner = {"code": status, "message": message, "status": kind}
+        body = {"error": inner}
     elif family is ProviderType.OLLAMA:
-        body = {"error": message}
+        body = inner = {"error": message}
     else:
         kind = _OPENAI_TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
-        body = {
-            "error": {
-                "message": message,
-                "type": kind,
-                "code": _OPENAI_CODES.get(error.code, error.code),
-                "param": None,
-            }
-        }
+        code = _OPENAI_CODES.get(error.code, error.code)
+        inner = {"message": message, "type": kind, "code": code, "param": None}
+        body = {"error": inner}
+    if isinstance(error, BreakerOpen):
+        # What the dialect itself says under one of these names stays.
+        inner.update({name: value for name, value in _short_circuit(error).items() if name not in inner})
     return json.dumps(body).encode()
+
+
+def _short_circuit(error: BreakerOpen) -> dict[str, Any]:
+    """What agent-cli-proxy says of a breaker that is open."""
+    return {
+        "code": SHORT_CIRCUIT,
+        "status": error.status,
+        "providerId": error.provider,
+        "retryable": False,
+        "cause": "circuit breaker open",
+    }
+
+
+def is_short_circuit(headers: Headers, body: bytes) -> bool:
+    """Whether a 503 is what a gateway like this one says because of a breaker of its own; `body` begins it."""
+    if (b"x-wellhead-error", b"breaker_open") in headers:
+        return True
+    if SHORT_CIRCUIT.encode() not in body:
+        return False
+    try:
+        found = json.loads(body)["error"]["code"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return False
+    return bool(found == SHORT_CIRCUIT)
 
 
 def error_headers(error: CallerError, body: bytes) -> Headers:
@@ -85,7 +129,7 @@ def error_headers(error: CallerError, body: bytes) -> Headers:
         lines += _quota_lines(error.quotas)
     if error.status == 401:
         lines.append((b"cache-control", b"no-store"))
-    if error.status in (413, 426):
+    if error.status in (408, 413, 426):
         lines.append((b"connection", b"close"))
     if error.status == 426:
         lines.append((b"upgrade", b"HTTP/1.1"))
@@ -120,6 +164,6 @@ def _integer(number: int) -> int:
 def from_upstream(provider_id: str, error: UpstreamError) -> CallerError:
     """What the client is told when the upstream gave no response head."""
     if isinstance(error, UpstreamTimeout):
-        return CallerError("upstream_timeout", 504, f"The upstream {provider_id} timed out: {error.message}")
+        return CallerError(error.code, 504, f"The upstream {provider_id} timed out: {error.message}")
     happened = "could not be reached" if isinstance(error, UpstreamUnreachable) else "gave no answer"
     return CallerError("bad_gateway", 502, f"The upstream {provider_id} {happened}: {error.message}")

@@ -131,6 +131,11 @@ def choose(directory: Directory, place: Place, model: str | None, named: str | N
     raise CallerError("no_provider", 404, f"no configured provider serves {place.path}")
 
 
+def stands_in(provider: Provider, place: Place, model: str | None) -> bool:
+    """Whether a provider can serve a call that was meant for another one of its type."""
+    return (not provider.paths or place.path in provider.paths) and _takes(provider, model)
+
+
 def target(provider: Provider, raw_path: bytes, query: bytes) -> bytes:
     """The request target to send, byte for byte but for what the provider's entry replaces.
 
