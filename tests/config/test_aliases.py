@@ -19,7 +19,8 @@ def loaded(tmp_path: Path, yaml: str = "", **environ: str) -> Loaded:
 
 def test_every_alias_stands_for_a_setting_that_exists() -> None:
     paths = {d.path for d in declared()} | {"providers"}
-    assert {a.setting for a in ALIASES if a.meaning not in (Meaning.ALWAYS_ON, Meaning.NEVER)} <= paths
+    no_settings = (Meaning.ALWAYS_ON, Meaning.NEVER, Meaning.UNUSED)
+    assert {a.setting for a in ALIASES if a.meaning not in no_settings} <= paths
 
 
 def test_the_metrics_fork_is_configured_as_before_in_its_flat_file(tmp_path: Path) -> None:
@@ -52,6 +53,41 @@ def test_what_cannot_be_switched_off_is_said(tmp_path: Path) -> None:
         ("config.warning", "logging_to_file"),
         ("config.warning", "METRICS_ENABLED"),
     ]
+
+
+def test_the_agent_proxys_background_work_is_set_up_as_before(tmp_path: Path) -> None:
+    found = loaded(
+        tmp_path,
+        PRICING_REFRESH_INTERVAL_MS="3600000",
+        READY_PRICING_MAX_AGE_MS="7200000",
+        COST_BACKFILL_INTERVAL_MS="60000",
+        COST_BACKFILL_LOOKBACK_MS="86400000",
+        COST_BACKFILL_CHUNK_SIZE="1000",
+    )
+    pricing = found.settings.pricing
+    assert found.notices == ()
+    assert (pricing.refresh_interval_s, pricing.ready_max_age_s) == (3600, 7200)
+    assert (pricing.backfill_interval_s, pricing.backfill_lookback_s, pricing.backfill_chunk) == (
+        *(60, 86_400),
+        1000,
+    )
+
+
+def test_what_there_is_nothing_to_say_about_is_told(tmp_path: Path) -> None:
+    found = loaded(tmp_path, PRICING_CACHE_PATH="/var/cache/prices.json", PRICING_CACHE_TTL_MS="3600000")
+    assert [str(n.fields["message"]) for n in found.notices] == [
+        "PRICING_CACHE_PATH has no effect: fetched price lists are kept in the database",
+        "PRICING_CACHE_TTL_MS has no effect: pricing.refresh_interval_s says how often prices are fetched",
+    ]
+
+
+@pytest.mark.parametrize("raw", ["30", "-1", "often", "40d"])
+def test_a_list_is_fetched_neither_too_often_nor_too_rarely(tmp_path: Path, raw: str) -> None:
+    with pytest.raises(ConfigError) as failed:
+        loaded(tmp_path, WELLHEAD_PRICING__REFRESH_INTERVAL_S=raw)
+    assert failed.value.problems[0].message.startswith("must be seconds, such as 30 or 1.5s, from 60 to ")
+    assert ", or 0, not " in failed.value.problems[0].message
+    assert loaded(tmp_path, WELLHEAD_PRICING__REFRESH_INTERVAL_S="0").settings.pricing.refresh_interval_s == 0
 
 
 def test_its_sample_host_is_bound_and_every_call_needs_a_key(tmp_path: Path) -> None:

@@ -75,6 +75,11 @@ def test_every_path_goes_to_the_simulated_upstream() -> None:
     assert settings.database == "sqlite:////var/lib/wellhead/demo.db"
 
 
+def test_no_price_list_is_fetched_for_it() -> None:
+    settings = Settings(database="sqlite:////var/lib/wellhead/wellhead.db")
+    assert demo_settings(settings, "http://127.0.0.1:7").pricing.refresh_interval_s == 0
+
+
 def test_it_says_where_to_look_without_the_password() -> None:
     settings = Settings(database="sqlite:////var/lib/wellhead/wellhead.db")
     urls = {"gateway": "http://127.0.0.1:1", "control": "http://127.0.0.1:2"}

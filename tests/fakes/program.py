@@ -33,13 +33,16 @@ COMMAND_MAX_S = 60.0
 KEPT = ("PATH", "PYTHONPATH", "LANG", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 """What a process needs of the environment; everything else would make tests depend on the machine."""
 
+OFFLINE = {"WELLHEAD_PRICING__REFRESH_INTERVAL_S": "0"}
+"""No test asks anybody on the network."""
+
 Line = dict[str, Any]
 
 
 def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """An environment without any setting in it, and with an empty home."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    return {**kept, "HOME": str(home), **(extra or {})}
+    return {**kept, **OFFLINE, "HOME": str(home), **(extra or {})}
 
 
 def command(home: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":

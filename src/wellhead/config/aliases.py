@@ -29,6 +29,7 @@ class Meaning(StrEnum):
     MILLISECONDS = "the value, in milliseconds"
     ALWAYS_ON = "always on here"
     NEVER = "not here"
+    UNUSED = "nothing to say here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,15 @@ class Alias:
     systems: str
     where: Where
     setting: str
-    """The setting it is here; with `ALWAYS_ON` and `NEVER` what to tell who wants it otherwise."""
+    """The setting it is here; with `ALWAYS_ON`, `NEVER` and `UNUSED` what to tell who wants it otherwise."""
     meaning: Meaning = Meaning.VALUE
 
 
 ENV, FILE = Where.ENVIRONMENT, Where.FILE
 BOOKS = "Wellhead always keeps its books"
 REQUIRE_KEY = "PROXY_REQUIRE_API_KEY"
+NO_CACHE_FILE = "fetched price lists are kept in the database"
+NO_CACHE_TTL = "pricing.refresh_interval_s says how often prices are fetched"
 STDOUT = "Wellhead logs to stdout and stderr; redirect them to a file"
 
 ALIASES = (
@@ -80,6 +83,13 @@ ALIASES = (
     Alias("DB_PATH", "B, C", ENV, "database"),
     Alias("PRICING_OVERRIDES_JSON", "B", ENV, "pricing.overrides"),
     Alias("PRICING_ALIASES_JSON", "B", ENV, "pricing.aliases"),
+    Alias("PRICING_REFRESH_INTERVAL_MS", "B", ENV, "pricing.refresh_interval_s", Meaning.MILLISECONDS),
+    Alias("READY_PRICING_MAX_AGE_MS", "B", ENV, "pricing.ready_max_age_s", Meaning.MILLISECONDS),
+    Alias("COST_BACKFILL_INTERVAL_MS", "B", ENV, "pricing.backfill_interval_s", Meaning.MILLISECONDS),
+    Alias("COST_BACKFILL_LOOKBACK_MS", "B", ENV, "pricing.backfill_lookback_s", Meaning.MILLISECONDS),
+    Alias("COST_BACKFILL_CHUNK_SIZE", "B", ENV, "pricing.backfill_chunk"),
+    Alias("PRICING_CACHE_PATH", "B", ENV, NO_CACHE_FILE, Meaning.UNUSED),
+    Alias("PRICING_CACHE_TTL_MS", "B", ENV, NO_CACHE_TTL, Meaning.UNUSED),
     Alias("LOG_LEVEL", "B", ENV, "log.level"),
     Alias("LOG_FORMAT", "B", ENV, "log.format"),
     Alias("PROVIDERS_JSON", "B", ENV, "providers"),
@@ -125,6 +135,8 @@ def translate(names: Mapping[str, object], where: Where) -> tuple[dict[str, Give
             case Meaning.ALWAYS_ON | Meaning.NEVER:
                 if _is_on(raw) is (alias.meaning is Meaning.NEVER):
                     warnings.append(f"{alias.name} has no effect: {alias.setting}")
+            case Meaning.UNUSED:
+                warnings.append(f"{alias.name} has no effect: {alias.setting}")
     for setting, found in parts.items():
         given.setdefault(setting, _joined(setting, found))
     return given, warnings

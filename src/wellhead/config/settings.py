@@ -23,14 +23,20 @@ from wellhead.policy.attribution import Rule
 
 T = TypeVar("T")
 
+SPOOL_MAX = 10**12
 REQUEST_BODY_MAX = 10**9
 WORKERS_MAX = 64
 GRACE_MAX_S = 3600.0
+CALLS_MAX = 1_000_000
+CLIENT_TIMEOUT_MAX_S = 3600.0
 RATE_MAX = 10**6
 SESSION_MAX_S = 400 * 86_400.0
 """No browser keeps a cookie for longer."""
 LOGIN_ATTEMPTS_MAX = 1000
 LOGIN_WINDOW_MAX_S = 86_400.0
+REFRESH_MAX_S = 30 * 86_400.0
+LOOKBACK_MAX_S = 3660 * 86_400.0
+BACKFILL_CHUNK_MAX = 100_000
 FILE_SUFFIX = "_file"
 """Of a setting that names a file in whose first line the value of another one stands."""
 
@@ -64,8 +70,31 @@ class GatewaySettings:
         "What happens to the upstream call when the client has left: cancel it, or drain it (to the end, "
         "or so long at most) so that its usage is known.",
     )
+    max_concurrent_calls: int = setting(
+        2000,
+        values.whole(0, CALLS_MAX),
+        "How many calls may be under way in each worker; one more is answered with 503. 0: any number.",
+    )
+    header_timeout_s: float = setting(
+        10.0,
+        values.seconds(0.1, CLIENT_TIMEOUT_MAX_S),
+        "How long the head of a request may take from its first byte; then it is answered with 408.",
+    )
+    body_timeout_s: float = setting(
+        30.0,
+        values.seconds(0.1, CLIENT_TIMEOUT_MAX_S),
+        "How long each further kilobyte of a request's body may take; then it is answered with 408.",
+    )
     shutdown_grace_s: float = setting(
         30.0, values.seconds(0, GRACE_MAX_S), "How long running calls may go on after SIGTERM."
+    )
+    shutdown_delay_s: float = setting(
+        0.0,
+        values.seconds(0, GRACE_MAX_S),
+        "How long calls are still taken after SIGTERM, while /ready already says no.",
+    )
+    ready_upstream: str | None = setting(
+        None, values.text, "Id of the provider that has to answer for the gateway to be ready."
     )
     require_key: bool | None = setting(
         None,
@@ -220,6 +249,34 @@ class PricingSettings:
         values.dollars(0.01, 1_000_000),
         "What costs more is not believed, and has no price.",
     )
+    source_url: str = setting(
+        "https://models.dev/api.json",
+        values.url,
+        "Where the price list of models.dev is fetched, or a copy of it in the same form.",
+    )
+    refresh_interval_s: float = setting(
+        21_600.0,
+        values.seconds_or_off(60, REFRESH_MAX_S),
+        "How often that list is fetched; 0: never, and nothing is asked of the network.",
+    )
+    ready_max_age_s: float = setting(
+        86_400.0,
+        values.seconds_or_off(60, REFRESH_MAX_S),
+        "How old a fetched list may be before `/ready` fails; 0: any age.",
+    )
+    backfill_interval_s: float = setting(
+        1800.0,
+        values.seconds_or_off(1, REFRESH_MAX_S),
+        "How often calls that had no price are looked at again; 0: never.",
+    )
+    backfill_lookback_s: float = setting(
+        604_800.0, values.seconds(60, LOOKBACK_MAX_S), "How long ago those may have ended."
+    )
+    backfill_chunk: int = setting(
+        500,
+        values.whole(1, BACKFILL_CHUNK_MAX),
+        "How many of them are booked in one transaction; never more than 500.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +309,18 @@ class Settings:
         "normal",
         values.choice("normal", "full"),
         "normal: no call is lost when the program dies; full: nor when the machine loses power, but slower.",
+    )
+    database_outage: str = setting(
+        "closed",
+        values.choice("closed", "open"),
+        "What becomes of new calls while the database is not there. closed: they are refused; open: they go "
+        "out, are booked afterwards, and no limit counts them.",
+    )
+    database_spool: int = setting(
+        256_000_000,
+        values.size(0, SPOOL_MAX),
+        "How large the file of each gateway process may grow that keeps, beside the database, what it "
+        "cannot take just now.",
     )
     database_backups: int = setting(
         5,
@@ -311,6 +380,12 @@ def declared(part: Any = Settings, prefix: str = "") -> Iterator[Declared]:
             yield Declared(prefix + item.name, item.default, **item.metadata)
         elif is_dataclass(item.default):
             yield from declared(item.default, f"{item.name}.")
+
+
+def spool_directory(database: str) -> Path:
+    """Where gateway processes keep what the database cannot take just now."""
+    path = Path(database.removeprefix("sqlite:///")).expanduser()
+    return path.with_name(f"{path.name}.spool")
 
 
 def default_database(environ: Mapping[str, str]) -> str:

@@ -119,6 +119,21 @@ def seconds(lowest: float, highest: float) -> Callable[[object], float]:
     return read
 
 
+def seconds_or_off(lowest: float, highest: float) -> Callable[[object], float]:
+    """The same, or 0 for what is never to be."""
+    some = seconds(lowest, highest)
+
+    def read(raw: object) -> float:
+        if _quantity(raw, TIME_UNITS_S) == 0:
+            return 0.0
+        try:
+            return some(raw)
+        except ValueError as error:
+            raise ValueError(f"{error}, or 0") from None
+
+    return read
+
+
 def dollars(lowest: float, highest: float) -> Callable[[object], float]:
     def read(raw: object) -> float:
         number = _quantity(raw, {"": 1, "usd": 1})

@@ -7,7 +7,7 @@
     demo.db        beside the database of real use      history first, then what the gateway books
 
 No provider of the configuration is ever called: the traffic of the demo must not
-reach, or be billed by, anybody real.
+reach, or be billed by, anybody real.  Nor is a price list fetched.
 """
 
 import asyncio
@@ -75,6 +75,7 @@ def demo_settings(settings: Settings, upstream_url: str) -> Settings:
     return replace(
         settings,
         gateway=replace(settings.gateway, shutdown_grace_s=SHUTDOWN_GRACE_S),
+        pricing=replace(settings.pricing, refresh_interval_s=0.0),
         database=f"sqlite:///{usual.with_name(DATABASE)}",
         upstream=upstream_url,
         providers=providers.merge((), upstream_url),
