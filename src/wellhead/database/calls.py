@@ -112,6 +112,16 @@ def pending_among(connection: sqlite3.Connection, ids: Sequence[int]) -> set[int
     return found
 
 
+def known_among(connection: sqlite3.Connection, ids: Sequence[int]) -> set[int]:
+    """Which of these calls are in the books at all."""
+    found: set[int] = set()
+    for start in range(0, len(ids), IDS_PER_QUERY):
+        some = ids[start : start + IDS_PER_QUERY]
+        query = f"SELECT id FROM calls WHERE id IN {placeholders(len(some))}"  # noqa: S608
+        found.update(id_ for (id_,) in connection.execute(query, some))
+    return found
+
+
 def pending_of(connection: sqlite3.Connection, worker_id: int, count_max: int) -> list[Opening]:
     """Open calls of a worker, the oldest first."""
     query = f"{_SELECT} WHERE state='pending' AND worker_id=? ORDER BY id LIMIT ?"

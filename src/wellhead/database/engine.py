@@ -97,6 +97,12 @@ def writing_connection(engine: Engine) -> sqlite3.Connection:
     return connection
 
 
+def wait_for_locks(connection: sqlite3.Connection, patience_s: float | None = None) -> None:
+    """How long a connection waits for other processes' locks; `None`: as long as all do."""
+    patience_s = BUSY_TIMEOUT_S if patience_s is None else patience_s
+    connection.execute(f"PRAGMA busy_timeout={round(patience_s * 1000)}")
+
+
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All or nothing, with the write lock from the start."""

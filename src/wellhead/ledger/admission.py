@@ -80,7 +80,7 @@ class Admission:
         # Clocks of processes differ a little: a key that was made to end now has ended here, too.
         ruled_us = max(now_us, self.directory.changed_us)
         for opening in openings:
-            ruling = self._ruling(opening, ruled_us)
+            ruling = self.ruling(opening, ruled_us)
             met = self._limits.met_by(opening)
             hold = with_holds(opening, met, self._quote)
             call = replace(
@@ -100,7 +100,8 @@ class Admission:
                 plan.free.append(call)
         return plan
 
-    def _ruling(self, opening: Opening, now_us: int) -> CallerError | None:
+    def ruling(self, opening: Opening, now_us: int) -> CallerError | None:
+        """Why its key does not allow a call."""
         if opening.key_id is None:
             return None
         # The gateway knew the key when the call came; meanwhile it may be worth nothing.

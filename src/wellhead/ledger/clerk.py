@@ -6,7 +6,7 @@ the database the connection is given up; the next use makes a new one.
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -20,11 +20,11 @@ from wellhead.database import calls, costs, gauges, key_use, limit_windows, roll
 from wellhead.database.bulk import Row
 from wellhead.database.calls import Settled
 from wellhead.database.directory import AskVaults, is_current, load_directory, no_vaults
-from wellhead.database.engine import file_of, outages, transaction, writing_connection
+from wellhead.database.engine import file_of, outages, transaction, wait_for_locks, writing_connection
 from wellhead.database.rollups import Rollup
 from wellhead.database.workers import Load, Process, Worker
 from wellhead.directory import Directory
-from wellhead.errors import BooksUnavailable
+from wellhead.errors import BooksUnavailable, CallerError
 from wellhead.ledger.admission import Admission, Decision, Plan, Say, WindowRow
 from wellhead.ledger.fit import fitted_opening, fitted_settlement
 from wellhead.ledger.gauges import Gauges
@@ -153,6 +153,9 @@ class Clerk:
         """Goes into the worker's figures; whoever owns the clerk keeps it."""
         self._commits = 0
         self._commit_ns = 0
+        self.spared: Callable[[], Collection[int]] = tuple
+        """Slots of dead workers whose calls are not to be taken for interrupted yet."""
+        self._patience_s: float | None = None
 
     @property
     def directory(self) -> Directory:
@@ -247,8 +250,27 @@ class Clerk:
     def recover(self) -> int:
         """Book what dead workers left open."""
         self.refresh()  # Now, rather than under the lock that everybody waits for.
+        # Asked before the look at who is dead: whoever dies in between is found the next time.
+        spared = self.spared()
         with self._connected() as connection:
-            return recover(connection, self._process, self._now_us(), is_running, self._settle)
+            return recover(connection, self._process, self._now_us(), is_running, self._settle, spared)
+
+    def ruling(self, opening: Opening) -> CallerError | None:
+        """Why a call may not go out, as far as that is known without a look at the books."""
+        return self._admission.ruling(opening, self._now_us())
+
+    def as_booked(self, opening: Opening) -> Opening:
+        """A call in flight as it was admitted."""
+        return self._open.get(opening.id) or opening
+
+    def enter(self, openings: Sequence[Opening]) -> None:
+        """Book calls as pending that went out before they could be booked, but for those that are there."""
+        fitted = [fitted_opening(opening) for opening in openings]
+        with self._connected() as connection, transaction(connection):
+            there = calls.known_among(connection, [opening.id for opening in fitted])
+            new = [opening for opening in fitted if opening.id not in there]
+            calls.insert(connection, calls.pending_rows(self.worker.slot, new))
+        self._open.update((opening.id, opening) for opening in new)
 
     def _settle(self, connection: sqlite3.Connection, settled: Sequence[Settled]) -> None:
         """Book ends of calls that are known to be pending, limits and rollups included; under the lock."""
@@ -403,6 +425,7 @@ class Clerk:
             with outages():
                 if self._connection is None:
                     self._connection = writing_connection(self._engine)
+                    self.wait_for_locks(self._patience_s)
                     self._file = file_of(self._engine)
                     self._rate_ids.clear()
                 elif file_of(self._engine) != self._file:
@@ -413,6 +436,12 @@ class Clerk:
         except BooksUnavailable:
             self.hang_up()
             raise
+
+    def wait_for_locks(self, patience_s: float | None = None) -> None:
+        """Wait no longer than that for other processes' locks from here on; `None`: as long as usual."""
+        self._patience_s = patience_s
+        if self._connection is not None:
+            wait_for_locks(self._connection, patience_s)
 
     def hang_up(self) -> None:
         """Let the connection go and sign off nothing, like a process that dies."""

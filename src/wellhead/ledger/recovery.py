@@ -10,7 +10,7 @@ of death: figures of hours that have passed do not change afterwards.
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.database import calls, workers
@@ -43,15 +43,22 @@ def is_gone(worker: Worker, here: Process, now_us: int, has_pending: bool, is_ru
 
 
 def recover(
-    connection: sqlite3.Connection, here: Process, now_us: int, is_running: Liveness, settle: Settle
+    connection: sqlite3.Connection,
+    here: Process,
+    now_us: int,
+    is_running: Liveness,
+    settle: Settle,
+    spared: Collection[int] = (),
 ) -> int:
     """Book what dead workers left open and release their slots; how many calls that were.
+
+    Those of the spared slots are left for later: how they ended is known elsewhere.
 
     Looks first without taking the write lock: as a rule nobody died.  What it then does it
     decides again under the lock, since another worker may have been quicker.
     """
     booked = 0
-    for slot in _gone(connection, here, now_us, is_running):
+    for slot in _gone(connection, here, now_us, is_running) - set(spared):
         while True:
             with transaction(connection):
                 if slot not in _gone(connection, here, now_us, is_running):
@@ -67,7 +74,7 @@ def recover(
 def interrupt(connection: sqlite3.Connection, slot: int, now_us: int, settle: Settle) -> int:
     """Book some open calls of a worker as interrupted; fewer than `CALLS_PER_TRANSACTION` were the last."""
     openings = calls.pending_of(connection, slot, CALLS_PER_TRANSACTION)
-    settle(connection, [(opening, _interrupted(opening, now_us)) for opening in openings])
+    settle(connection, [(opening, interrupted(opening, now_us)) for opening in openings])
     return len(openings)
 
 
@@ -79,7 +86,8 @@ def _gone(connection: sqlite3.Connection, here: Process, now_us: int, is_running
     return gone | with_pending - {worker.slot for worker in registered}
 
 
-def _interrupted(opening: Opening, now_us: int) -> Settlement:
+def interrupted(opening: Opening, now_us: int) -> Settlement:
+    """The end of a call whose worker died."""
     return Settlement(
         state=CallState.INTERRUPTED,
         finished_us=max(now_us, opening.started_us),

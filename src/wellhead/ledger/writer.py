@@ -9,8 +9,9 @@
 Group commit without timer or linger: the thread takes all that was queued since its
 last commit.  An idle system commits one call at once, a busy one hundreds together.
 
-While the database is not there openings are refused and settlements are kept, up to
-a bound; what is lost beyond it is counted and said.
+While the database is not there settlements are kept in the spool (see `spooling`), and
+openings are refused, or let through uncounted where that is wanted.  What neither the
+spool nor the memory can keep is lost, counted and said.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Protocol, TypeVar
@@ -31,6 +34,7 @@ from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger.clerk import NO_RULES, Clerk, Rules
 from wellhead.ledger.processes import this_process
+from wellhead.ledger.spooling import Spooling
 from wellhead.quota import Gauge
 
 OPENINGS_QUEUED_MAX = 10_000
@@ -42,7 +46,9 @@ BATCH_MAX = 1024
 TICK_S = 10.0
 """How often dead workers are looked for."""
 RETRY_S = 0.5
-"""How long after a failure kept settlements are tried again, if nothing new comes before."""
+"""How long after a failure the database is tried again."""
+PATIENCE_S = 0.2
+"""How long such a try waits for other processes' locks: openings wait with it."""
 CLOSE_S_MAX = 10.0
 """How long `close` goes on trying to book what is kept."""
 
@@ -66,6 +72,19 @@ def clock_us() -> int:
     return time.time_ns() // 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """What is done while the database is not there."""
+
+    spool: Path | None = None
+    """The directory of the spool; without one settlements are kept in memory alone."""
+    spool_bytes_max: int = 256 << 20
+    lets_calls_through: bool = False
+    """Calls go out all the same, and no limit counts them; otherwise they are refused."""
+    durable: bool = False
+    """What is in the spool is on the disk, so that it is there after a loss of power."""
+
+
 class Writer:
     """Implements `wellhead.ports.Books` for the event loop of one process."""
 
@@ -78,8 +97,19 @@ class Writer:
         rules: Rules = NO_RULES,
         say: Say = _say_nothing,
         tick_s: float = TICK_S,
+        outage: Outage = Outage(),
     ) -> None:
-        self._clerk = Clerk(engine, now_us, process or this_process(), rules, say)
+        process = process or this_process()
+        self._clerk = Clerk(engine, now_us, process, rules, say)
+        self._now_us = now_us
+        self._lets_through = outage.lets_calls_through
+        self._spooling: Spooling | None = None
+        if outage.spool is not None:
+            self._spooling = Spooling(
+                outage.spool, outage.spool_bytes_max, process, say, durable=outage.durable
+            )
+            self._clerk.spared = self._spooling.spared
+        self._retry_s = 0.0
         self._say = say
         self._tick_s = tick_s
         self._next_tick_s = 0.0
@@ -91,6 +121,8 @@ class Writer:
         self._closing = False
         self._thread = Thread(target=self._run, name="wellhead-books", daemon=True)
         self._lost_said = 0
+        self._has_kept = False
+        """Some settlements are in memory that the spool did not take."""
         self.fault: str | None = None
         """Why the books cannot be written just now; `None` when they can."""
         self.settlements_lost = 0
@@ -104,6 +136,7 @@ class Writer:
     def start(self) -> None:
         """Recover what dead workers left, register, begin; `BooksUnavailable` without a database."""
         self._clerk.sign_on()
+        self._adopt()
         self._clerk.refresh()
         self._next_tick_s = time.monotonic() + self._tick_s
         self._thread.start()
@@ -183,7 +216,7 @@ class Writer:
 
     def _sleep(self) -> None:
         timeout_s = max(self._next_tick_s - time.monotonic(), 0.0)
-        if self._settlements:
+        if self._settlements or self._has_spooled:
             timeout_s = min(timeout_s, RETRY_S)
         # Asleep first, then the look at the queues: whoever queues after the look rings.
         self._asleep = True
@@ -193,22 +226,32 @@ class Writer:
         self._asleep = False
 
     def _has_work(self) -> bool:
-        # Settlements that could not be booked are no reason to try again at once.
-        return bool(self._openings or self._asking or (self._settlements and self.fault is None))
+        # Settlements that could not be booked are no reason to try again at once, unless the spool waits
+        # for them.
+        settles = self.fault is None or (self._spooling is not None and not self._has_kept)
+        return bool(self._openings or self._asking or (self._settlements and settles))
+
+    @property
+    def _has_spooled(self) -> bool:
+        return self._spooling is not None and not self._spooling.is_empty
 
     def _answer_the_asking(self) -> None:
         """Everybody who asked before the look at the registry gets what it said."""
         asking = _taken(self._asking)
         if not asking:
             return
+        found: Directory | BooksUnavailable
         try:
-            found: Directory | BooksUnavailable = self._clerk.refresh()
+            found = self._clerk.refresh()
         except BooksUnavailable as error:
             self._set_fault(str(error))
-            found = BooksUnavailable(str(error))
+            found = self._clerk.directory if self._lets_through else BooksUnavailable(str(error))
         _answer([(answer, found) for answer in asking])
 
     def _book_queued(self) -> None:
+        if (self._has_spooled or (self._lets_through and self.fault is not None)) and not self._replay():
+            self._ride_out()
+            return
         while self._openings or self._settlements:
             # First the openings: the end of a call must not be taken while its beginning still waits.  That
             # of one that was cancelled never comes to be booked, so it does not matter when its end is.
@@ -222,9 +265,9 @@ class Writer:
         try:
             rulings = self._clerk.book([opening for opening, _ in waiting], settled)
         except BooksUnavailable as error:
-            self._settlements.extendleft(reversed(settled))
             self._set_fault(str(error))
-            _answer([(booked, BooksUnavailable(str(error))) for _, booked in waiting])
+            self._keep(settled)
+            self._let_through_or_refuse(waiting)
         except Exception as error:  # A value that no column takes, an id used twice.
             self._book_one_by_one(waiting, settled, error)
         else:
@@ -233,6 +276,55 @@ class Writer:
             if dead:
                 self._say("worker_taken_for_dead", calls_refused=dead)
             _answer([(booked, rulings.get(opening.id)) for opening, booked in waiting])
+
+    def _replay(self) -> bool:
+        """Book what was kept, which also shows whether the database is back; at most every `RETRY_S`."""
+        if self.fault is not None and time.monotonic() < self._retry_s:
+            return False
+        try:
+            self._clerk.refresh()
+            booked = self._spooling.replay(self._clerk) if self._spooling is not None else 0
+        except BooksUnavailable as error:
+            self._set_fault(str(error))
+            self._retry_s = time.monotonic() + RETRY_S
+            return False
+        self._set_fault(None)
+        if booked:
+            self._say("spool_replayed", count=booked)
+        return True
+
+    def _ride_out(self) -> None:
+        """Do with everything that is queued what can be done without a database."""
+        self._has_kept = False
+        while self._openings or (self._settlements and not self._has_kept):
+            waiting = [one for one in _taken(self._openings) if not one[1].cancelled()]
+            self._keep(_taken(self._settlements))
+            self._let_through_or_refuse(waiting)
+
+    def _keep(self, settled: Sequence[Settled]) -> None:
+        """Keep ends of calls in the spool, or in memory where it takes no more."""
+        if not settled or (self._spooling is not None and self._spooling.keep_ends(self._clerk, settled)):
+            return
+        self._has_kept = True
+        self._settlements.extendleft(reversed(settled))
+
+    def _let_through_or_refuse(self, waiting: Sequence[_Waiting]) -> None:
+        away = BooksUnavailable(self.fault or "the books are not there")
+        rulings: dict[int, Exception] = {opening.id: away for opening, _ in waiting}
+        if self._lets_through and self._spooling is not None:
+            known = {opening.id: self._clerk.ruling(opening) for opening, _ in waiting}
+            through = [opening for opening, _ in waiting if known[opening.id] is None]
+            if self._spooling.keep_beginnings(self._clerk, through):
+                rulings = {id_: ruling for id_, ruling in known.items() if ruling is not None}
+        _answer([(booked, rulings.get(opening.id)) for opening, booked in waiting])
+
+    def _adopt(self) -> None:
+        """Book what dead processes kept, before their calls are taken for interrupted."""
+        if self._spooling is not None:
+            booked = self._spooling.adopt(self._clerk, self._now_us())
+            if booked:
+                self._say("spool_replayed", count=booked)
+                self._clerk.recover()
 
     def _book_one_by_one(
         self, waiting: Sequence[_Waiting], settled: Sequence[Settled], error: Exception
@@ -255,7 +347,10 @@ class Writer:
         self._next_tick_s = time.monotonic() + self._tick_s
         self._say_losses()
         self._tell_of_waiting()
+        if self._has_spooled and not self._replay():
+            return
         try:
+            self._adopt()
             recovered = self._clerk.tick()
         except BooksUnavailable as error:
             self._set_fault(str(error))
@@ -267,9 +362,10 @@ class Writer:
     def _finish(self) -> None:
         give_up_s = time.monotonic() + CLOSE_S_MAX
         self._book_queued()
-        while self._settlements and time.monotonic() < give_up_s:
+        while (self._settlements or self._has_spooled) and time.monotonic() < give_up_s:
             time.sleep(RETRY_S)
             self._book_queued()
+        # What is in the spool is booked by whoever looks there next.
         self.settlements_lost += len(self._settlements)
         self._say_losses()
         try:
@@ -295,6 +391,8 @@ class Writer:
             self._say("books_unavailable", reason=fault)
         if fault is None and self.fault is not None:
             self._say("books_available")
+        if (fault is None) is not (self.fault is None):
+            self._clerk.wait_for_locks(None if fault is None else PATIENCE_S)
         self.fault = fault
 
     def _say_losses(self) -> None:
