@@ -43,7 +43,7 @@ def usd(nanousd: int) -> float:
 
 
 def decimal_usd(nanousd: int) -> str:
-    """Nano-dollars as dollars in decimal text: exact, never in powers of ten, with no more digits than needed."""
+    """Nano-dollars as dollars in decimal text: exact, with no more digits than it needs."""
     assert nanousd >= 0
     whole, rest = divmod(nanousd, NANOUSD_PER_USD)
     return f"{whole}.{rest:09}".rstrip("0") if rest else str(whole)

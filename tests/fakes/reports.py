@@ -1,10 +1,11 @@
 """Reports without books: fixed answers, and the questions that were asked."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wellhead.errors import BooksUnavailable
+from wellhead.exporting.columns import Row
 from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Question
 
 NO_CALLS: Mapping[str, Any] = {
@@ -25,6 +26,9 @@ class FakeReports:
         """What every question is answered with."""
         self.ranges: list[tuple[int | None, int | None]] = []
         self.listings: list[tuple[CallFilter, int, int, int | None]] = []
+        self.exports: list[tuple[CallFilter, int, int]] = []
+        self.pages: Iterable[Sequence[Row]] = ()
+        """What every export has."""
         self.checks = 0
         self.available = True
         self.broken = False
@@ -81,6 +85,13 @@ class FakeReports:
         self.ranges.append((since_us, until_us))
         self._answer()
         return []
+
+    def export(self, wanted: CallFilter, since_us: int, until_us: int) -> Iterator[Sequence[Row]]:
+        self.exports.append((wanted, since_us, until_us))
+        for page in self.pages:
+            self._answer()
+            yield page
+        self._answer()
 
     def check(self) -> None:
         self.checks += 1

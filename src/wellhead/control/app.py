@@ -15,6 +15,7 @@ from wellhead.control import (
     call_logs,
     completion_requests,
     credentials,
+    export,
     failures,
     guard,
     health,
@@ -81,6 +82,7 @@ def build(
     usage_report.add_to(app.router, reports, now_us)
     stats.add_to(app.router, reports)
     call_logs.add_to(app.router, reports)
+    export.add_to(app.router, reports, now_us)
     session.add_to(app.router, operators, options, registry)
     projects.add_to(app.router, registry)
     keys.add_to(app.router, registry, now_us)

@@ -36,6 +36,8 @@ FORWARDING_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-rea
 HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::\d+)?")
 ORIGIN = re.compile(r"https?://([^/?#@\\]+)")
 WILDCARDS = ("0.0.0.0", "::")
+HEAD = "wellhead.head"
+"""In the scope of a request that is answered like `GET`, without its body."""
 BODY_BYTES_MAX = 65_536
 BODY_TOO_LARGE = f"A body of more than {BODY_BYTES_MAX} bytes is not taken here."
 
@@ -62,8 +64,8 @@ class Guard:
             await refusal(scope, receive, secured)
             return
         if scope["method"] == "HEAD":
-            # The server leaves the body out by itself.
-            scope = dict(scope, method="GET")
+            # The server leaves the body out by itself; an answer without an end must know.
+            scope = {**scope, "method": "GET", HEAD: True}
         try:
             await self.app(scope, _bounded(receive), secured)
         except Exception:
@@ -109,6 +111,11 @@ class Guard:
             return False
         # Another port is another site: whatever else runs on this machine is not ours.
         return found.group(1) == headers["host"].lower() or _name(found.group(1)) in self.further
+
+
+def asked_for_head(scope: Scope) -> bool:
+    """Whether nobody will see the body."""
+    return HEAD in scope
 
 
 def _name(host: str) -> str | None:

@@ -4,9 +4,11 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from wellhead.errors import CallerError
-from wellhead.moments import EPOCH, to_the_second
+from wellhead.moments import DAY_US, EPOCH, to_the_second
 
 EXAMPLE = "2026-03-01T00:00:00Z"
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+LATEST_US = (datetime(9999, 12, 31, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 # A `+` that was not written as %2B has become a space on its way through the URL.
 LOST_PLUS = re.compile(r"(T[0-9:.,]+) ([0-9]{2}:?[0-9]{2})")
 
@@ -33,6 +35,23 @@ def range_us(since: str | None, until: str | None) -> tuple[int | None, int | No
     if since_us is not None and until_us is not None and since_us > until_us:
         raise CallerError("INVALID_RANGE", 400, "`from` must not be later than `to`.")
     return since_us, until_us
+
+
+def through_us(since: str | None, until: str | None, now_us: int) -> tuple[int, int]:
+    """The range [from, to), where `to` may be a day, which is then in it as well; absent, it is now.
+
+    Without `from` it is from the beginning.  Raises `CallerError` 400.
+    """
+    since_us, until_us = moment_us(since, "from") or 0, moment_us(until, "to")
+    if until is None or until_us is None:
+        until_us = last_us = now_us
+    else:
+        last_us = until_us
+        until_us += DAY_US if DATE.fullmatch(until) else 0
+    # The wrong way round by days is a mistake also where it is an empty range of moments.
+    if since_us >= max(until_us, 0) and since_us > max(last_us, 0):
+        raise CallerError("INVALID_RANGE", 400, "`from` must not be later than `to`.")
+    return min(max(since_us, 0), LATEST_US), min(max(until_us, 0), LATEST_US)
 
 
 def to_the_second_if(us: int | None) -> str | None:

@@ -13,15 +13,16 @@ pending ones do not.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Select, Table, func, literal_column, select
 
-from wellhead.database import call_reports, costs, exchange_reports, usage_reports
+from wellhead.database import call_export, call_reports, costs, exchange_reports, usage_reports
 from wellhead.database.engine import outages
 from wellhead.database.schema import calls, usage_hourly, usage_total
+from wellhead.exporting.columns import Row
 from wellhead.moments import HOUR_US, to_the_second
 from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Question
 
@@ -148,6 +149,10 @@ class DatabaseReports:
         """Calls that ended in [since, until), the last first."""
         with outages(), self._engine.connect() as connection:
             return call_reports.ended(connection, since_us, until_us, count=count, after=after)
+
+    def export(self, wanted: CallFilter, since_us: int, until_us: int) -> Iterator[Sequence[Row]]:
+        """Calls that ended in [since, until), the first to end first, by pages."""
+        return call_export.pages(self._engine, wanted, since_us, until_us)
 
 
 def _queries(since_us: int | None, until_us: int | None, model: str | None) -> list[Select[Any]]:
