@@ -8,9 +8,20 @@ import typer
 
 from wellhead.cli.asking import Yes, confirmed
 from wellhead.cli.options import Config, Database, Json, configured
+from wellhead.shown import moment
 
 commands = typer.Typer(help="Look after the books.", no_args_is_help=True, rich_markup_mode=None)
 
+SPOOL = {
+    "worker": "worker",
+    "pid": "pid",
+    "records": "records",
+    "bytes": "bytes",
+    "bytes_unread": "bytes unread",
+    "first_call_at": "first call",
+    "last_call_at": "last call",
+    "path": "file",
+}
 DIFFERENCES = {"table": "table", "where": "row", "figure": "figure", "kept": "kept", "counted": "calls say"}
 
 
@@ -50,39 +61,39 @@ def rebuild(config: Config = None, database: Database = None) -> None:
 
 
 @commands.command()
-def check(config: Config = None, database: Database = None, as_json: Json = False) -> None:
+def check(
+    api: Annotated[
+        str | None,
+        typer.Option("--api", metavar="URL", help="Also all that the control API shows, where it listens."),
+    ] = None,
+    config: Config = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
     """Compare what was added up (usage, latencies, limits) with the calls; exit code 1 if it is not equal.
 
-    Example: wellhead db check --json
+    Example: wellhead db check --api http://127.0.0.1:8081
     """
     from dataclasses import asdict
 
-    from wellhead.cli import printing
-    from wellhead.database.engine import make_engine
-    from wellhead.database.upgrade import is_current
-    from wellhead.errors import BooksUnavailable
+    from wellhead.cli import api_views, printing
+    from wellhead.cli.reading import reading
+    from wellhead.database.sums import sums
     from wellhead.ledger.check import check as compare
 
-    url = configured(config, database=database).settings.database
-    path = url.removeprefix("sqlite:///")
-    engine = make_engine(url, must_exist=True)
-    try:
-        if not Path(path).expanduser().exists():
-            raise BooksUnavailable(f"{path}: there is no such file; `wellhead db init` makes it")
-        if not is_current(url):
-            raise BooksUnavailable(
-                f"{path}: it is of another version; bring it up to date with `wellhead db init`"
-            )
-        found = compare(engine, time.time_ns() // 1000)
-    finally:
-        engine.dispose()
+    settings = configured(config, database=database).settings
+    path = settings.database.removeprefix("sqlite:///")
+    of = None if api is None else api_views.api(api, settings.control)
+    with reading(settings.database) as engine:
+        kept = compare(engine, time.time_ns() // 1000)
+        shown = [] if of is None else api_views.disagreements(of, lambda: sums(engine))
+    found = [asdict(one) for one in (*kept, *shown)]
     if as_json:
-        printing.as_json([asdict(one) for one in found])
+        printing.as_json(found)
     else:
-        printing.table(
-            [asdict(one) for one in found], DIFFERENCES, f"All figures of {path} agree with the calls."
-        )
-        if found:
+        beside = "" if of is None else f" Everything that {of.url} shows does, too."
+        printing.table(found, DIFFERENCES, f"All figures of {path} agree with the calls.{beside}")
+        if kept:
             print("`wellhead db rebuild` computes them again.")
     if found:
         raise typer.Exit(1)
@@ -144,6 +155,43 @@ def restore(
     print(f"Restored {books} from {copy}: {found.calls} calls, the last {latest}")
     if kept is not None:
         print(f"What was there is kept as {kept}")
+
+
+@commands.command()
+def spool(config: Config = None, database: Database = None, as_json: Json = False) -> None:
+    """Show what waits beside the database because it could not be written.
+
+    Gateways book it by themselves as soon as they can; the one of a process that died is booked by the next
+    gateway that runs on this machine.
+
+    Example: wellhead db spool
+    """
+    from wellhead.cli import printing
+    from wellhead.config.settings import spool_directory
+    from wellhead.ledger import spool as spools
+    from wellhead.ledger.processes import this_process
+
+    directory = spool_directory(configured(config, database=database).settings.database)
+    shown = []
+    for found in spools.found_in(directory, this_process().host):
+        contents = spools.read(found.path)
+        moments = [opening.started_us for opening, _ in contents.records]
+        shown.append(
+            {
+                "path": str(found.path),
+                "worker": found.slot,
+                "pid": found.process.pid,
+                "records": len(contents.records),
+                "bytes": found.path.stat().st_size if found.path.exists() else 0,
+                "bytes_unread": contents.bytes_unread,
+                "first_call_at": moment(min(moments, default=None)),
+                "last_call_at": moment(max(moments, default=None)),
+            }
+        )
+    if as_json:
+        printing.as_json(shown)
+    else:
+        printing.table(shown, SPOOL, f"Nothing waits in {directory}.")
 
 
 def _path(url: str) -> Path:

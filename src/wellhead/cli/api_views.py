@@ -1,0 +1,334 @@
+"""What a control API shows of all calls there ever were: every view of it, added up.
+
+::
+
+    /admin/stats   /_qs/metrics   /metrics (JSON)     all of time
+    /admin/usage/range, models, accounts, trend       year by year
+    /admin/usage/report by ... in the zone of ...
+    /metrics (Prometheus)                             counters since the books were opened
+
+Each has to come to the same sums as the rows in the books, however it cuts them.
+"""
+
+import base64
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+import typer
+
+from wellhead.config.settings import ControlSettings
+from wellhead.errors import WellheadError
+from wellhead.ledger.check import Disagreement
+from wellhead.moments import at
+from wellhead.money import nanousd
+
+if TYPE_CHECKING:
+    from wellhead.database.sums import Sums
+
+ANSWER_MAX_S = 120.0
+ANSWER_BYTES_MAX = 256 * 1024 * 1024
+RANGE_DAYS_MAX = 366
+"""What the API answers at once."""
+COST_MAX = 10**24
+JSON, TEXT = "application/json", "text/plain"
+TOO_LARGE = "REPORT_TOO_LARGE"
+PARTITIONS: tuple[dict[str, str], ...] = (
+    {},
+    *({"group_by": one} for one in ("provider", "model", "tool", "client", "project", "key", "account")),
+    {"group_by": "outcome,streamed"},
+    {"interval": "month"},
+    {"interval": "week"},
+    *({"interval": "day", "tz": zone} for zone in ("UTC", "America/New_York", "Asia/Kolkata")),
+    {"interval": "day", "group_by": "tool,model", "tz": "Europe/Berlin"},
+)
+"""How `/admin/usage/report` is asked to cut them."""
+
+REPORTED = (
+    *("calls", "metered_calls", "priced_calls", "input_tokens", "output_tokens", "total_tokens"),
+    *("cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
+)
+Figures = dict[str, int]
+Range = tuple[date, date]
+"""From a day to a day, which is included."""
+
+
+class ApiTrouble(WellheadError):
+    """The control API did not answer as it should."""
+
+
+class _TooLarge(Exception):
+    """The range has to be a shorter one."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One view of all calls, added up."""
+
+    name: str
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """A control API, and what one needs to be let in."""
+
+    url: str
+    headers: Mapping[str, str]
+
+    def get(self, path: str, accept: str = JSON, **parameters: str) -> bytes:
+        """The body of an answer; raises `ApiTrouble` for anything but a 200."""
+        query = f"?{urlencode(parameters)}" if parameters else ""
+        request = urllib.request.Request(  # noqa: S310  (the scheme was looked at)
+            self.url + path + query, headers={**self.headers, "accept": accept}
+        )
+        try:
+            with _OPENER.open(request, timeout=ANSWER_MAX_S) as answer:
+                body: bytes = answer.read(ANSWER_BYTES_MAX + 1)
+        except urllib.error.HTTPError as error:
+            raise self._refusal(path, error) from None
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            raise ApiTrouble(
+                f"{self.url} does not answer: {reason}; is `wellhead control` running there?"
+            ) from None
+        if len(body) > ANSWER_BYTES_MAX:
+            raise ApiTrouble(f"GET {path}: the answer is longer than {ANSWER_BYTES_MAX} bytes")
+        return body
+
+    def json(self, path: str, **parameters: str) -> Any:
+        try:
+            return json.loads(self.get(path, **parameters))
+        except ValueError:
+            raise ApiTrouble(f"GET {path}: the answer is no JSON; is this a control API?") from None
+
+    def _refusal(self, path: str, error: urllib.error.HTTPError) -> Exception:
+        with error:
+            try:
+                said = json.loads(error.read(65_536))
+                code, text = str(said["code"]), str(said["error"])
+            except (ValueError, LookupError, TypeError, OSError):
+                code, text = "", "it gave no reason"
+        if code == TOO_LARGE:
+            return _TooLarge()
+        hint = (
+            "; it takes the credentials of this configuration (`control`)" if error.code in (401, 403) else ""
+        )
+        return ApiTrouble(f"GET {path}: it answered {error.code}: {text.rstrip('.')}{hint}")
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect would take the credentials somewhere else."""
+
+    def redirect_request(self, *_: object, **__: object) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
+
+
+def api(url: str, control: ControlSettings) -> Api:
+    """The API at an address, with the operator's credentials from the configuration."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise typer.BadParameter("--api must be an address such as http://127.0.0.1:8081")
+    if "@" in parts.netloc:  # not repeated
+        raise typer.BadParameter("--api takes no password: those of the configuration are used")
+    return Api(url.rstrip("/"), _credentials(control))
+
+
+def _credentials(control: ControlSettings) -> dict[str, str]:
+    if control.admin_token:
+        return {"x-admin-token": control.admin_token}
+    for user, password in (
+        (control.admin_user, control.admin_password),
+        (control.basic_user, control.basic_password),
+    ):
+        if user and password:
+            both = base64.b64encode(f"{user}:{password}".encode()).decode()
+            return {"authorization": f"Basic {both}"}
+    return {}
+
+
+def disagreements(of: Api, counted: Callable[[], "Sums"]) -> list[Disagreement]:
+    """Every figure of every view that is not what the rows add up to.
+
+    Calls may end meanwhile, so the rows are counted before and after: what was shown in between is no
+    less than the one and no more than the other.
+    """
+    before = counted()
+    shown = list(views(of, before.first_us, before.last_us))
+    after = counted()
+    found = []
+    for view in shown:
+        for figure, value in view.figures.items():
+            least, most = before.figures[figure], after.figures[figure]
+            if not least <= value <= most:
+                found.append(Disagreement(view.name, {}, figure, value, least if value < least else most))
+    return found
+
+
+def views(of: Api, first_us: int | None, last_us: int | None) -> Iterator[View]:
+    """Every view, where the first call ended at the one moment and the last at the other."""
+    yield from _of_all_time(of)
+    if first_us is not None and last_us is not None:
+        # A day more at each end: there are zones in which it is another one.
+        ranges = list(
+            _ranges(at(first_us).date() - timedelta(days=1), at(last_us).date() + timedelta(days=1))
+        )
+        yield from _of_ranges(of, ranges)
+    yield from _of_prometheus(of.get("/metrics", TEXT).decode())
+
+
+def _ranges(first: date, last: date) -> Iterator[Range]:
+    while first <= last:
+        end = min(first + timedelta(days=RANGE_DAYS_MAX - 1), last)
+        yield first, end
+        first = end + timedelta(days=1)
+
+
+def _of_all_time(of: Api) -> Iterator[View]:
+    stats = of.json("/admin/stats")
+    yield View(
+        "GET /admin/stats",
+        {
+            "calls": stats["total_requests"],
+            "total_tokens": stats["total_tokens"],
+            "cost_nanousd": _nanousd(stats["total_cost_usd"]),
+        },
+    )
+    qs = of.json("/_qs/metrics")
+    totals = {"calls": qs["totals"]["total_requests"], "total_tokens": qs["totals"]["total_tokens"]}
+    yield View("GET /_qs/metrics totals", totals)
+    for part in ("by_model", "timeseries"):
+        yield View(f"GET /_qs/metrics {part}", _added(qs[part], calls="requests", total_tokens="tokens"))
+    requests = of.json("/metrics", format="json")["requests"]
+    yield View("GET /metrics (JSON) total", {"calls": requests["total"]["total"]})
+    both = (requests["streamed"], requests["non_streamed"])
+    tokens = [one["tokens"] for one in both]
+    yield View(
+        "GET /metrics (JSON) streamed and not",
+        {
+            "calls": sum(one["total"] for one in both),
+            **_added(
+                tokens,
+                metered_calls="reported_count",
+                total_tokens="total",
+                input_tokens="prompt_total",
+                output_tokens="completion_total",
+            ),
+        },
+    )
+
+
+def _of_ranges(of: Api, ranges: Iterable[Range]) -> Iterator[View]:
+    ranges = list(ranges)
+    brief = {"calls": "request_count", "total_tokens": "total_tokens", "cost_nanousd": "cost_usd"}
+    full = {
+        **brief,
+        "input_tokens": "prompt_tokens",
+        "output_tokens": "completion_tokens",
+        "cache_read_tokens": "cache_read_tokens",
+        "cache_write_tokens": "cache_creation_tokens",
+    }
+    days = {"calls": "requests", "total_tokens": "total_tokens", "cost_nanousd": "cost_usd"}
+    trend = {"calls": "requests", "total_tokens": "tokens", "cost_nanousd": "cost_usd"}
+    for path, names, within in (
+        ("/admin/usage/range", days, None),
+        ("/admin/usage/models", full, None),
+        ("/admin/usage/accounts/range", {**full, "reasoning_tokens": "reasoning_tokens"}, None),
+        ("/admin/usage/accounts/summary", brief, None),
+        ("/admin/usage/trend", trend, "buckets"),
+    ):
+        yield View(f"GET {path}", _over(of, path, ranges, names, within, {}))
+    report = {name: name for name in REPORTED} | {"cost_nanousd": "cost_usd", "error_calls": "errors"}
+    for cut in PARTITIONS:
+        name = " ".join(("GET /admin/usage/report", *cut.values()))
+        yield View(name, _over(of, "/admin/usage/report", ranges, report, "lines", cut))
+
+
+def _over(
+    of: Api,
+    path: str,
+    ranges: Iterable[Range],
+    names: Mapping[str, str],
+    within: str | None,
+    parameters: Mapping[str, str],
+) -> Figures:
+    """The same figures of several ranges, added up."""
+    sums = dict.fromkeys(names, 0)
+    left = list(ranges)[::-1]
+    while left:
+        first, last = left.pop()
+        try:
+            answer = of.json(path, **{**parameters, "from": str(first), "to": str(last)})
+        except _TooLarge:
+            if first == last:
+                raise ApiTrouble(f"GET {path}: it has no answer that is short enough for {first}") from None
+            middle = first + (last - first) // 2
+            left += [(middle + timedelta(days=1), last), (first, middle)]
+            continue
+        for name, more in _added(answer if within is None else answer[within], **names).items():
+            sums[name] += more
+    return sums
+
+
+def _added(entries: Iterable[Mapping[str, Any]], **names: str) -> Figures:
+    """Fields of all entries, added up under our names; costs in whole nano-dollars."""
+    sums = dict.fromkeys(names, 0)
+    for entry in entries:
+        for ours, theirs in names.items():
+            value = entry[theirs] or 0
+            sums[ours] += _nanousd(value) if ours == "cost_nanousd" else value
+    return sums
+
+
+def _nanousd(usd: float) -> int:
+    found = nanousd(usd, COST_MAX)
+    if found is None:
+        raise ApiTrouble("a cost is no amount")
+    return found
+
+
+def _of_prometheus(text: str) -> Iterator[View]:
+    from prometheus_client.parser import text_string_to_metric_families
+
+    samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
+
+    def added(name: str, count: Callable[[float], int] = int, **labels: str) -> int:
+        return sum(
+            count(one.value)
+            for one in samples
+            if one.name == name and all(one.labels.get(label) == value for label, value in labels.items())
+        )
+
+    name = "GET /metrics (Prometheus) wellhead"
+    kinds = ("input", "output", "cache_read", "cache_write", "reasoning", "total")
+    yield View(
+        f"{name}_calls_total and its kin",
+        {
+            "calls": added("wellhead_calls_total"),
+            "metered_calls": added("wellhead_metered_calls_total"),
+            "priced_calls": added("wellhead_priced_calls_total"),
+            "cost_nanousd": added("wellhead_cost_usd_total", _nanousd),
+            **{f"{kind}_tokens": added("wellhead_tokens_total", kind=kind) for kind in kinds},
+        },
+    )
+    for what in ("tool", "project"):
+        yield View(
+            f"{name}_{what}_…",
+            {
+                "calls": added(f"wellhead_{what}_calls_total"),
+                "total_tokens": added(f"wellhead_{what}_tokens_total"),
+                "cost_nanousd": added(f"wellhead_{what}_cost_usd_total", _nanousd),
+            },
+        )
+    yield View(
+        f"{name}_call_duration_seconds", {"timed_calls": added("wellhead_call_duration_seconds_count")}
+    )

@@ -1,0 +1,146 @@
+"""`wellhead db check --api`: how the API is asked; what it finds is in end_to_end/test_adds_up.py."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from fakes.commands import Commands
+from wellhead.cli import api_views
+from wellhead.cli.api_views import Api, ApiTrouble, View
+
+TOO_LARGE = {"error": "The answer would have more than 5 lines.", "code": "REPORT_TOO_LARGE"}
+
+
+class Told:
+    """A control API of a test's own: what it answers by path, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, Any]] = {}
+        self.asked: list[tuple[str, dict[str, str], dict[str, str]]] = []
+        self.url = ""
+
+    def answer(self, path: str, query: dict[str, str]) -> tuple[int, Any]:
+        if path == "/days":
+            length = date.fromisoformat(query["to"]) - date.fromisoformat(query["from"])
+            return (400, TOO_LARGE) if length.days > 4 else (200, [{"n": length.days + 1, "usd": 0.1}])
+        return self.answers.get(path, (404, {"error": "There is no such path.", "code": "NOT_FOUND"}))
+
+
+@contextmanager
+def told() -> Iterator[Told]:
+    api = Told()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            query = dict(parse_qsl(parts.query))
+            api.asked.append(
+                (parts.path, query, {name.lower(): value for name, value in self.headers.items()})
+            )
+            status, body = api.answer(parts.path, query)
+            sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+            self.send_response(status)
+            if status == 307:
+                self.send_header("location", "http://127.0.0.1:9/elsewhere")
+            self.send_header("content-length", str(len(sent)))
+            self.end_headers()
+            self.wfile.write(sent)
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    api.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield api
+    finally:
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
+
+
+def test_a_range_that_is_too_long_is_asked_for_in_parts() -> None:
+    with told() as api:
+        ranges = [(date(2026, 1, 1), date(2026, 1, 31)), (date(2026, 2, 1), date(2026, 2, 1))]
+        names = {"calls": "n", "cost_nanousd": "usd"}
+        found = api_views._over(Api(api.url, {}), "/days", ranges, names, None, {})
+        good = [query for _, query, _ in api.asked if api.answer("/days", query)[0] == 200]
+    assert found == {"calls": 32, "cost_nanousd": 100_000_000 * len(good)}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (401, {"error": "Who are you?", "code": "UNAUTHORIZED"}, "answered 401: Who are you?; it takes the"),
+        (
+            503,
+            {"error": "The books are gone.", "code": "BOOKS_UNAVAILABLE"},
+            "answered 503: The books are gone",
+        ),
+        (500, b"<html>", "answered 500: it gave no reason"),
+        (307, b"", "answered 307"),
+        (200, b"<html>", "is this a control API?"),
+    ],
+)
+def test_what_cannot_be_used_is_said_in_one_line(status: int, body: Any, said: str) -> None:
+    with told() as api:
+        api.answers["/admin/stats"] = (status, body)
+        with pytest.raises(ApiTrouble, match="GET /admin/stats") as trouble:
+            list(api_views.views(Api(api.url, {}), None, None))
+    assert said in str(trouble.value)
+    assert "\n" not in str(trouble.value)
+
+
+def test_the_credentials_are_those_of_the_configuration(commands: Commands) -> None:
+    commands.well("db", "init")
+    with told() as api:
+        for environ in (
+            {"ADMIN_API_KEY": "token-of-the-admin"},
+            {"METRICS_BASIC_AUTH_USER": "ann", "METRICS_BASIC_AUTH_PASS": "secret-of-ann"},
+            {},
+        ):
+            code, line = commands.refused("db", "check", "--api", api.url, **environ)
+            assert (code, "answered 404" in line) == (1, True)
+            assert "secret-of-ann" not in line
+        headers = [sent for _, _, sent in api.asked]
+    assert headers[0]["x-admin-token"] == "token-of-the-admin"
+    assert headers[1]["authorization"] == "Basic YW5uOnNlY3JldC1vZi1hbm4="
+    assert {"x-admin-token", "authorization"} & set(headers[2]) == set()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("127.0.0.1:8081", "must be an address such as http://127.0.0.1:8081"),
+        ("file:///etc/passwd", "must be an address"),
+        ("http://127.0.0.1:8081/?x=1", "must be an address"),
+        ("http://ann:canary@127.0.0.1:8081", "--api takes no password"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_wrong_use(commands: Commands, url: str, said: str) -> None:
+    code, line = commands.refused("db", "check", "--api", url)
+    assert (code, said in line, "canary" in line) == (2, True, False)
+
+
+def test_nobody_there_is_a_failure_that_says_what_to_do(commands: Commands) -> None:
+    commands.well("db", "init")
+    code, line = commands.refused("db", "check", "--api", "http://127.0.0.1:9")
+    assert (code, "is `wellhead control` running there?" in line) == (1, True)
+
+
+def test_a_view_is_held_against_the_rows_before_and_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    from wellhead.database.sums import Sums
+
+    counted = iter([Sums({"calls": 5}, 1, 2), Sums({"calls": 7}, 1, 2)])
+    shown = [View(f"GET /{n}", {"calls": n}) for n in (4, 5, 6, 7, 8)]
+    monkeypatch.setattr(api_views, "views", lambda *_: iter(shown))
+    found = api_views.disagreements(Api("http://127.0.0.1:9", {}), lambda: next(counted))
+    assert [(one.table, one.kept, one.counted) for one in found] == [("GET /4", 4, 5), ("GET /8", 8, 7)]
