@@ -199,7 +199,7 @@ async def _control(settings: Settings, listener: socket.socket, life: Life, log:
     clock = Clock()
     engine = _engine(settings)
     app = build(
-        reports=DatabaseReports(engine),
+        reports=DatabaseReports(engine, is_up),
         registry=DatabaseRegistry(engine, lambda: sealing_vault(settings), clock.now_us),
         options=control_options(settings),
         version=version(),
@@ -220,6 +220,7 @@ def control_options(settings: Settings) -> "ControlOptions":
     """Who may use the control plane, and as what."""
     from wellhead.control.options import ControlOptions
 
+    from wellhead.ledger.presence import is_up
     control = settings.control
     options = ControlOptions(
         bind_host=control.bind.host,

@@ -30,6 +30,7 @@ ROLES: dict[str, Role | None] = {
     "GET /admin/usage/trend": Role.VIEWER,
     "GET /admin/usage/report": Role.VIEWER,
     "GET /admin/stats": Role.VIEWER,
+    "GET /admin/quotas": Role.VIEWER,
     "GET /admin/logs": Role.VIEWER,
     "GET /admin/logs/{id}": Role.VIEWER,
     "GET /admin/logs/{id}/cost-audit": Role.VIEWER,

@@ -318,6 +318,7 @@ def _manage(walk: _Walk) -> None:
     ask("GET", "/admin/usage/range", query=RANGE)
     ask("GET", "/admin/usage/accounts/range", query=RANGE)
     ask("GET", "/metrics", query="format=json")
+    ask("GET", "/metrics")
     walk.ids["/admin/logs/"] = ask("GET", "/admin/logs", query="limit=1").json()[0]["id"]
     ask("GET", "/admin/logs/{id}")
     ask("GET", "/admin/logs/{id}/cost-audit")

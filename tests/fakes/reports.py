@@ -6,6 +6,8 @@ from typing import Any
 
 from wellhead.errors import BooksUnavailable
 from wellhead.exporting.columns import Row
+from wellhead.figures import Figures
+from wellhead.quota import AccountGauge
 from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Question
 
 NO_CALLS: Mapping[str, Any] = {
@@ -13,6 +15,21 @@ NO_CALLS: Mapping[str, Any] = {
     "by_model": [],
     "timeseries": [],
 }
+NO_FIGURES = Figures(
+    usage=(),
+    tools=(),
+    projects=(),
+    project_names={},
+    today=(),
+    latency=(),
+    ttft=(),
+    answers=(),
+    limits=(),
+    workers=(),
+    gauges=(),
+    database_bytes=4096,
+    last_call_us=None,
+)
 
 
 class FakeReports:
@@ -30,6 +47,9 @@ class FakeReports:
         self.pages: Iterable[Sequence[Row]] = ()
         """What every export has."""
         self.checks = 0
+        self.scrapes = 0
+        self.found = NO_FIGURES
+        """What monitoring reads."""
         self.available = True
         self.broken = False
         """It raises what nobody expects."""
@@ -55,6 +75,15 @@ class FakeReports:
         self.ranges.append((since_us, until_us))
         self._answer()
         return Exchange([], {}, {})
+
+    def figures(self, now_us: int) -> Figures:
+        self.scrapes += 1
+        self._answer()
+        return self.found
+
+    def gauges(self) -> Sequence[AccountGauge]:
+        self._answer()
+        return self.found.gauges
 
     def call_times(self) -> tuple[int | None, int | None]:
         self._answer()

@@ -26,6 +26,7 @@ from wellhead.control import (
     metrics,
     projects,
     qs,
+    quotas,
     session,
     stats,
     trend,
@@ -35,7 +36,9 @@ from wellhead.control import (
 from wellhead.control.failures import Failure, Responses
 from wellhead.control.operators import Operators
 from wellhead.control.options import ControlOptions
+from wellhead.control.prometheus_aliases import ReadyChecks
 from wellhead.control.roles import VIEWER, Door
+from wellhead.control.scrape import Scrape
 from wellhead.logs import Log
 from wellhead.ports import Reports
 from wellhead.registry import Registry
@@ -73,9 +76,12 @@ def build(
     operators = app.state.operators = Operators(options, now_us, log)
     failures.install(app)
     app.add_middleware(guard.Guard, options=options, log=log)
-    health.add_to(app.router, reports)
+    ready_checks = ReadyChecks()
+    health.add_to(app.router, reports, ready_checks.note)
     qs.add_to(app.router, reports)
-    metrics.add_to(app.router, reports, now_us)
+    scrape = Scrape(reports, ready_checks, version, now_us)
+    metrics.add_to(app.router, reports, scrape, now_us)
+    quotas.add_to(app.router, reports)
     completion_requests.add_to(app.router, reports)
     usage.add_to(app.router, reports, now_us)
     trend.add_to(app.router, reports, now_us)

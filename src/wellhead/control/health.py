@@ -7,6 +7,7 @@ costs one thread.
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,6 +60,13 @@ EXAMPLE_NOT_READY = {
 }
 
 
+Note = Callable[[str, int], object]
+"""Told how a check ended and how many milliseconds it took."""
+
+
+def note_nothing(_status: str, _took_ms: int) -> None: ...
+
+
 @dataclass(slots=True)
 class _Probe:
     """One check of the database under way, or done."""
@@ -74,8 +82,9 @@ class _Probe:
 class DatabaseCheck:
     """Whether the books answer, asked at most once at a time."""
 
-    def __init__(self, reports: Reports, wait_max_s: float = WAIT_MAX_S) -> None:
+    def __init__(self, reports: Reports, wait_max_s: float = WAIT_MAX_S, note: Note = note_nothing) -> None:
         self.reports = reports
+        self._note = note
         self.wait_max_s = wait_max_s
         self._probe: _Probe | None = None
 
@@ -98,12 +107,14 @@ class DatabaseCheck:
             # The driver's own words may hold the database's address and user.
             output = "the database cannot be read"
         taken_ms = round((time.monotonic() - started_s) * 1000)
-        return Check(status="fail" if output else "pass", responseTime=taken_ms, output=output)
+        check = Check(status="fail" if output else "pass", responseTime=taken_ms, output=output)
+        self._note(check.status, taken_ms)
+        return check
 
 
-def add_to(routes: APIRouter, reports: Reports) -> None:
-    """`/health` and `/ready`."""
-    database = DatabaseCheck(reports)
+def add_to(routes: APIRouter, reports: Reports, note: Note) -> None:
+    """`/health` and `/ready`; `note` is told of every check."""
+    database = DatabaseCheck(reports, note=note)
 
     @routes.get("/health", tags=["health"], dependencies=OPEN, summary="Is the process alive?")
     async def health() -> Health:

@@ -1,4 +1,10 @@
-"""`/metrics`: by what is asked for, LLM Metrics Proxy's JSON (or Prometheus' text, which is not here yet).
+"""`/metrics`: Prometheus' text, or by what is asked for LLM Metrics Proxy's JSON.
+
+::
+
+    ?format=json, Accept: application/json, a range    JSON
+    Accept: application/openmetrics-text               OpenMetrics
+    ?format=prometheus, anything else                  Prometheus' text
 
 Raw counts and measurements: ratios are for whoever looks at them.
 """
@@ -6,7 +12,8 @@ Raw counts and measurements: ratios are for whoever looks at them.
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from wellhead import shown
@@ -14,9 +21,10 @@ from wellhead.call import CallState
 from wellhead.control.answers import failing
 from wellhead.control.bodies import example
 from wellhead.control.exchanges import RANGE_PARAMETERS, Since, Until, error_type, range_us
-from wellhead.control.failures import Responses, described
+from wellhead.control.failures import Responses
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
+from wellhead.control.scrape import OPENMETRICS, TEXT, Scrape
 from wellhead.control.usage import named
 from wellhead.errors import CallerError
 from wellhead.ports import Reports
@@ -63,14 +71,21 @@ EXAMPLE_METRICS: dict[str, Any] = {
     "model_distribution": {"demo-small": 3},
     "origin_distribution": {"http://localhost:5173": 2},
 }
+EXAMPLE_TEXT = """\
+# HELP wellhead_calls_total Calls that ended.
+# TYPE wellhead_calls_total counter
+wellhead_calls_total{model="demo-small",outcome="completed",provider="openai",streamed="true"} 2.0
+"""
 RESPONSES: Responses = {
     **failing(400),
-    406: described(
-        "A form is asked for that there is not.",
-        "NOT_ACCEPTABLE",
-        "Ask for JSON, with the header `Accept: application/json` or with `?format=json`.",
-    ),
+    200: {
+        "description": "In the form that was asked for.",
+        "content": {
+            one: {"schema": {"type": "string"}, "example": EXAMPLE_TEXT} for one in (TEXT, OPENMETRICS)
+        },
+    },
 }
+NO_RANGE = "`start` and `end` are for JSON; Prometheus' text counts since the books were opened."
 
 
 class Tokens(BaseModel):
@@ -141,42 +156,52 @@ class JsonMetrics(BaseModel):
     origin_distribution: dict[str, int]
 
 
-def add_to(routes: APIRouter, reports: Reports, now_us: Callable[[], int]) -> None:
+def add_to(routes: APIRouter, reports: Reports, scrape: Scrape, now_us: Callable[[], int]) -> None:
     """The one endpoint of metrics by negotiation."""
 
     @routes.get(
         "/metrics",
         tags=["metrics"],
         dependencies=[*VIEWER, Depends(only("format", *RANGE_PARAMETERS))],
-        summary="Metrics in LLM Metrics Proxy's form",
+        summary="Metrics for Prometheus, or in LLM Metrics Proxy's form",
         response_model=JsonMetrics,
         response_model_exclude_none=True,
         responses=RESPONSES,
     )
-    def metrics(
+    async def metrics(
         request: Request,
         form: Annotated[
-            Literal["json"] | None, Query(alias="format", description="`json`: whatever `Accept` says.")
+            Literal["json", "prometheus"] | None, Query(alias="format", description="Whatever `Accept` says.")
         ] = None,
         since: Since = None,
         until: Until = None,
-    ) -> JsonMetrics:
-        """Over the calls that ended in [start, end)."""
-        if form is None and not prefers_json(request.headers.get("accept", "")):
-            said = "Ask for JSON, with the header `Accept: application/json` or with `?format=json`."
-            raise CallerError("NOT_ACCEPTABLE", 406, said)
-        return _shown(reports.exchange(*range_us(since, until)), now_us())
+    ) -> JsonMetrics | Response:
+        """JSON is over the calls that ended in [start, end); all of time without a range."""
+        accept = request.headers.get("accept", "")
+        has_range = since is not None or until is not None
+        if form == "json" or (form is None and (has_range or prefers_json(accept))):
+            found = await run_in_threadpool(reports.exchange, *range_us(since, until))
+            return _shown(found, now_us())
+        if has_range:
+            raise CallerError("UNKNOWN_PARAMETER", 400, NO_RANGE)
+        text = OPENMETRICS if prefers(accept, "application/openmetrics-text", "text/plain") else TEXT
+        return Response(await scrape.text(text), media_type=text)
 
 
 def prefers_json(accept: str) -> bool:
     """Whether an `Accept` header names JSON, and no form of text that it would rather have."""
+    return prefers(accept, "application/json", "text")
+
+
+def prefers(accept: str, wanted: str, other: str) -> bool:
+    """Whether an `Accept` header names something, and nothing with other words that it would rather have."""
     weights: dict[str, float] = {}
     for one in accept.lower().split(","):
         name, *parameters = (part.strip() for part in one.split(";"))
-        weights[name] = next((_weight(p[2:]) for p in parameters if p.startswith("q=")), 1.0)
-    json = weights.get("application/json", 0.0)
-    text = (weight for name, weight in weights.items() if "text" in name)
-    return json > 0 and json >= max(text, default=0.0)
+        weight = next((_weight(p[2:]) for p in parameters if p.startswith("q=")), 1.0)
+        weights[name] = max(weight, weights.get(name, 0.0))
+    rather = (weight for name, weight in weights.items() if other in name)
+    return 0.0 < weights.get(wanted, 0.0) >= max(rather, default=0.0)
 
 
 def _weight(text: str) -> float:

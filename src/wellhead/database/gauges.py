@@ -52,8 +52,21 @@ def listed(connection: Connection) -> list[AccountGauge]:
     t = quota_gauges.c
     query = select(*(t[name] for name in (*_KEY, *_VALUES))).order_by(t.provider, t.account, t.name)
     return [
-        AccountGauge(provider, Gauge(name, *values, account=account or None))
-        for provider, account, name, *values in connection.execute(query)
+        AccountGauge(
+            row.provider,
+            Gauge(
+                name=row.name,
+                at_us=row.at_us,
+                used_ratio=row.used_ratio,
+                limit=row.amount_limit,
+                remaining=row.remaining,
+                resets_us=row.resets_us,
+                window_s=row.window_s,
+                status=row.status,
+                account=row.account or None,
+            ),
+        )
+        for row in connection.execute(query)
     ]
 
 

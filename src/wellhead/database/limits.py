@@ -25,9 +25,11 @@ Identity = tuple[object, ...]
 COLUMNS = tuple(limits.c[name] for name in rows.LIMIT)
 
 
-def listed(connection: Connection, now_us: int, after: int, count: int) -> Page[LimitUse]:
+def listed(
+    connection: Connection, now_us: int, after: int, count: int, standings_max: int = PAGE_MAX
+) -> Page[LimitUse]:
     found = page(connection, select(*COLUMNS), limits.c.id, after, count, rows.limit_from)
-    return Page(tuple(_with_use(connection, found.entries, now_us)), found.next)
+    return Page(tuple(_with_use(connection, found.entries, now_us, standings_max)), found.next)
 
 
 def shown(connection: Connection, now_us: int, id_: int) -> LimitUse:
@@ -38,7 +40,7 @@ def shown(connection: Connection, now_us: int, id_: int) -> LimitUse:
 def count_earlier(connection: Connection, now_us: int, new: NewLimit) -> Earlier | None:
     """What can be counted for a limit before the lock is taken that makes it."""
     limit = _resolved(connection, now_us, new, Source.OPERATOR)
-    return counted.count_earlier(_driver(connection), limit, now_us)
+    return counted.count_earlier(driver(connection), limit, now_us)
 
 
 def create(change: Change, new: NewLimit, earlier: Earlier | None) -> Limit:
@@ -75,7 +77,7 @@ def put_in(change: Change, limit: Limit) -> Limit:
 
 def _seed(change: Change, made: Limit, earlier: Earlier | None) -> None:
     """Count what the calls in the books used of a new limit's present windows."""
-    raw = _driver(change.connection)
+    raw = driver(change.connection)
     sums = counted.recount(raw, made, windows.since(made, change.now_us), earlier)
     counted.add(raw, ((made.id, *key, used, held, 0) for key, (used, held) in sums.items()))
 
@@ -87,7 +89,7 @@ def count_declared_earlier(
     wanted = [_resolved(connection, now_us, new, Source.CONFIGURATION) for new in declared]
     there = _declared(connection)
     return {
-        _identity(limit): counted.count_earlier(_driver(connection), limit, now_us)
+        _identity(limit): counted.count_earlier(driver(connection), limit, now_us)
         for limit in wanted
         if _identity(limit) not in there
     }
@@ -158,7 +160,9 @@ def _of(connection: Connection, *conditions: ColumnElement[bool]) -> list[Limit]
     return [rows.limit_from(row) for row in connection.execute(query)]
 
 
-def _with_use(connection: Connection, some: Sequence[Limit], now_us: int) -> list[LimitUse]:
+def _with_use(
+    connection: Connection, some: Sequence[Limit], now_us: int, standings_max: int = PAGE_MAX
+) -> list[LimitUse]:
     of = {
         limit.id: int(limit.scope.id)
         for limit in some
@@ -167,13 +171,15 @@ def _with_use(connection: Connection, some: Sequence[Limit], now_us: int) -> lis
     belonging = projects.numbered(connection, set(of.values()))
     return [
         LimitUse(
-            limit, belonging[of[limit.id]] if limit.id in of else None, _standings(connection, limit, now_us)
+            limit,
+            belonging[of[limit.id]] if limit.id in of else None,
+            _standings(connection, limit, now_us, standings_max),
         )
         for limit in some
     ]
 
 
-def _standings(connection: Connection, limit: Limit, now_us: int) -> tuple[Standing, ...]:
+def _standings(connection: Connection, limit: Limit, now_us: int, count: int) -> tuple[Standing, ...]:
     t = limit_windows.c
     used, held, exceeded = func.sum(t.used), func.sum(t.held), func.sum(t.exceeded)
     # The first bucket that frees something; of a window that only refused, any.
@@ -184,7 +190,7 @@ def _standings(connection: Connection, limit: Limit, now_us: int) -> tuple[Stand
         .group_by(t.subject)
         .having(or_(used != 0, held != 0, exceeded != 0))
         .order_by((used + held).desc(), t.subject)
-        .limit(PAGE_MAX)
+        .limit(count)
     )
     return tuple(
         Standing(subject, in_use, reserved, over, windows.frees_us(limit, bucket))
@@ -192,7 +198,7 @@ def _standings(connection: Connection, limit: Limit, now_us: int) -> tuple[Stand
     )
 
 
-def _driver(connection: Connection) -> sqlite3.Connection:
+def driver(connection: Connection) -> sqlite3.Connection:
     """The driver's own connection, in the same transaction."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)

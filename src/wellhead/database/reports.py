@@ -19,11 +19,22 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Select, Table, func, literal_column, select
 
-from wellhead.database import call_export, call_reports, costs, exchange_reports, usage_reports
+from wellhead.database import (
+    call_export,
+    call_reports,
+    costs,
+    exchange_reports,
+    figures,
+    gauges,
+    usage_reports,
+)
 from wellhead.database.engine import outages
+from wellhead.database.figures import IsUp, is_registered
 from wellhead.database.schema import calls, usage_hourly, usage_total
 from wellhead.exporting.columns import Row
+from wellhead.figures import Figures
 from wellhead.moments import HOUR_US, to_the_second
+from wellhead.quota import AccountGauge
 from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Question
 
 END_HOUR = 2**31 - 1
@@ -56,8 +67,9 @@ class _Sums:
 class DatabaseReports:
     """Reports over an engine of its own; blocking, safe in several threads."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, is_up: IsUp = is_registered) -> None:
         self._engine = engine
+        self._is_up = is_up
 
     def check(self) -> None:
         """Read from every part that a gateway writes; `BooksUnavailable` if that cannot be done."""
@@ -115,6 +127,16 @@ class DatabaseReports:
         """What system C tells apart, of the calls that ended in [since, until)."""
         with outages(), self._engine.connect() as connection:
             return exchange_reports.answer(connection, since_us, until_us)
+
+    def figures(self, now_us: int) -> Figures:
+        """What monitoring reads."""
+        with outages():
+            return figures.figures(self._engine, now_us, self._is_up)
+
+    def gauges(self) -> Sequence[AccountGauge]:
+        """How accounts last stood with their quotas."""
+        with outages(), self._engine.connect() as connection:
+            return gauges.listed(connection)
 
     def call_times(self) -> tuple[int | None, int | None]:
         """When the first and the last call in the books began."""

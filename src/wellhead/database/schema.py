@@ -231,26 +231,39 @@ latency_daily = Table(
 )
 """The same by the day."""
 
-latency_total = Table(
-    "latency_total",
-    metadata,
-    Column("provider", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("status_code", Integer, nullable=False),
-    Column("streamed", Boolean, nullable=False),
-    Column("bucket", Integer, nullable=False),
-    Column("latency_calls", BigInteger, nullable=False),
-    Column("latency_us", BigInteger, nullable=False),
-    Column("ttft_calls", BigInteger, nullable=False),
-    Column("ttft_us", BigInteger, nullable=False),
-    PrimaryKeyConstraint("provider", "model", "outcome", "status_code", "streamed", "bucket"),
-    sqlite_with_rowid=False,
-)
+
+def _answer_columns() -> tuple[Column[Any] | PrimaryKeyConstraint, ...]:
+    return (
+        Column("provider", Text, nullable=False),
+        Column("model", Text, nullable=False),
+        Column("outcome", Text, nullable=False),
+        Column("status_code", Integer, nullable=False),
+        Column("streamed", Boolean, nullable=False),
+        Column("bucket", Integer, nullable=False),
+        Column("latency_calls", BigInteger, nullable=False),
+        Column("latency_us", BigInteger, nullable=False),
+        Column("ttft_calls", BigInteger, nullable=False),
+        Column("ttft_us", BigInteger, nullable=False),
+        PrimaryKeyConstraint("provider", "model", "outcome", "status_code", "streamed", "bucket"),
+    )
+
+
+latency_total = Table("latency_total", metadata, *_answer_columns(), sqlite_with_rowid=False)
 """Histograms since the books were opened, for Prometheus; the sums are those of the bucket's calls.
 
 `status_code` is 0 where nobody was told anything.
 """
+
+latency_removed = Table("latency_removed", metadata, *_answer_columns(), sqlite_with_rowid=False)
+"""What of it comes from calls that were removed since."""
+
+retention = Table(
+    "retention",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("removed_before_us", BigInteger, nullable=False),
+)
+"""One row, 1: calls that ended before that midnight (UTC) are removed, or being removed; rollups stay."""
 
 workers = Table(
     "workers",
@@ -290,6 +303,18 @@ quota_gauges = Table(
     sqlite_with_rowid=False,
 )
 """What the headers of responses last told of quotas; `account` is `''` where nobody said."""
+
+metric_names = Table(
+    "metric_names",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("is_named", Boolean, nullable=False),
+    PrimaryKeyConstraint("kind", "provider", "name"),
+    sqlite_with_rowid=False,
+)
+"""Who has a series of its own in monitoring, and who came too late for one."""
 
 registry = Table(
     "registry",

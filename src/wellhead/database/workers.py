@@ -55,6 +55,13 @@ def registered(connection: sqlite3.Connection) -> list[Worker]:
     ]
 
 
+def loads(connection: sqlite3.Connection) -> list[tuple[Worker, Load]]:
+    """All workers that are registered, with how busy they were at their last heartbeat."""
+    query = "SELECT slot,calls_open,queued,commits,commit_us,settlements_lost FROM workers"
+    load_of = {slot: Load(*figures) for slot, *figures in connection.execute(query)}
+    return [(worker, load_of[worker.slot]) for worker in registered(connection)]
+
+
 def register(connection: sqlite3.Connection, process: Process, now_us: int, taken: Iterable[int]) -> Worker:
     """Take the lowest slot that is not taken; `BooksUnavailable` when there is none."""
     slot = next(iter(sorted(set(range(SLOTS_MAX)) - set(taken))), None)

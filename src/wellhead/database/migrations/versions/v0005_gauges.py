@@ -1,4 +1,4 @@
-"""Gauges: what accounts have left of their quotas, and how busy workers are."""
+"""Gauges: what accounts have left of their quotas, how busy workers are, and who is named in monitoring."""
 
 from typing import Any
 
@@ -24,6 +24,13 @@ def upgrade() -> None:
         ),
         sa.Column("status", sa.Text()),
         sa.PrimaryKeyConstraint("provider", "account", "name"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "metric_names",
+        *(_required(name, sa.Text()) for name in ("kind", "provider", "name")),
+        _required("is_named", sa.Boolean()),
+        sa.PrimaryKeyConstraint("kind", "provider", "name"),
         sqlite_with_rowid=False,
     )
     for name in ("calls_open", "queued", "commits", "commit_us", "settlements_lost"):

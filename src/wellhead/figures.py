@@ -1,0 +1,83 @@
+"""The figures that monitoring reads: everything since the books were opened, and how things stand now.
+
+What clients name (models) may be anything, and monitoring keeps a series for every
+name it ever saw.  So only some stand here under their names, and the others
+together as `OTHER`; who once has a name keeps it, so that no sum ever goes down.
+All sums together are those of the reports.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from wellhead.limit import Limit
+from wellhead.quota import AccountGauge
+from wellhead.report import Key, Line
+
+OTHER = "other"
+"""Stands for all that have no name of their own; so nobody can have this one."""
+UNKNOWN = "unknown"
+"""Nobody said."""
+NOBODYS = "none"
+"""The project of calls that belong to none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """How long calls took that are alike."""
+
+    keys: tuple[Key, ...]
+    calls: Mapping[int, int]
+    """By their bucket."""
+    us: int
+    """All of them together."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitFigure:
+    """How a limit stands; of one that counts each by itself, the one that has used most."""
+
+    limit: Limit
+    used: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFigure:
+    """A gateway process, as of its last heartbeat."""
+
+    slot: int
+    is_up: bool
+    heartbeat_us: int
+    calls_open: int
+    """As the books have it now."""
+    queued: int
+    commits: int
+    commit_us: int
+    settlements_lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One state of the books."""
+
+    usage: Sequence[Line]
+    """By provider, model, outcome and streamed."""
+    tools: Sequence[Line]
+    projects: Sequence[Line]
+    """By uuid."""
+    project_names: Mapping[str, str]
+    """Of those that stand in `projects`, by uuid."""
+    today: Sequence[Line]
+    """Calls that ended on the present UTC day, by provider and model."""
+    latency: Sequence[Durations]
+    """By provider, model and outcome; a bucket is a whole doubling (see `wellhead.histogram`)."""
+    ttft: Sequence[Durations]
+    """By provider and model, in the same way."""
+    answers: Sequence[Durations]
+    """By outcome, provider, status (0: nobody was told one) and streamed; the buckets are the finest."""
+    limits: Sequence[LimitFigure]
+    workers: Sequence[WorkerFigure]
+    gauges: Sequence[AccountGauge]
+    database_bytes: int
+    last_call_us: int | None
+    """When the last call began."""
