@@ -77,6 +77,7 @@ async def test_it_looks_again_and_again_and_survives_that_the_database_is_not_th
             looked.set()
             await asyncio.Event().wait()
 
+    await fetched.catch_up()
     following = asyncio.create_task(fetched.follow(sleep))
     await looked.wait()
     following.cancel()

@@ -151,6 +151,15 @@ def all_settled(connection: sqlite3.Connection) -> Iterator[Settled]:
         yield _opening(values), _settlement(values)
 
 
+def settled_that(connection: sqlite3.Connection, which: str, values: Sequence[object]) -> list[Settled]:
+    """Calls in a terminal state that a condition chooses; it says in which order and how many, too."""
+    found = []
+    for row in connection.execute(f"{_SELECT} WHERE finished_us IS NOT NULL AND {which}", values):
+        named = dict(zip(_COLUMNS, row, strict=True))
+        found.append((_opening(named), _settlement(named)))
+    return found
+
+
 def _settled_row(opening: Opening, settlement: Settlement) -> Row:
     # The driver takes plain integers and strings many times faster than bools and enums.
     usage = settlement.usage

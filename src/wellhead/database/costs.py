@@ -1,24 +1,46 @@
-"""The rows of rates and cost_audits: by which prices calls were priced, and every time they were."""
+"""The rows of rates and cost_audits: by which prices calls were priced, each time they were, and anew."""
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from wellhead.call import Settlement
 from wellhead.cost import Costed, UsedRate
+from wellhead.database import calls
 from wellhead.database.bulk import Bulk, Row, placeholders
+from wellhead.database.calls import Settled
 from wellhead.database.schema import cost_audits, rates
 
 SETTLED = 0
 """The number of the first pricing of a call, when it was settled."""
 TROUBLE_SEPARATOR = "; "
 
+_PENDING = "cost_state='pending'"
+# What the provider said itself, when it was settled, no price list says better.
+_FROM_A_LIST = (
+    "cost_state='priced' AND (SELECT reason FROM cost_audits WHERE call_id=calls.id AND number=0)<>'reported'"
+)
 _COLUMNS = (
     *("call_id", "number", "at_us", "reason", "cost_state", "cost_nanousd", "rate_id", "model", "how"),
     "trouble",
 )
 _NOTE = Bulk(f"INSERT INTO cost_audits ({','.join(_COLUMNS)}) VALUES ", placeholders(len(_COLUMNS)))  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which calls are to be priced again: those that ended in [since, until)."""
+
+    since_us: int
+    until_us: int
+    model: str | None = None
+    """That was asked for, or that answered; `None`: any."""
+    provider: str | None = None
+    only_pending: bool = False
+    """Those that have no price yet, and no others."""
 
 
 def rate_id(connection: sqlite3.Connection, rate: UsedRate, now_us: int) -> int:
@@ -42,11 +64,11 @@ def rate_id(connection: sqlite3.Connection, rate: UsedRate, now_us: int) -> int:
     return found
 
 
-def audit_row(call_id: int, at_us: int, costed: Costed, rate: int | None) -> Row:
-    """The record of a call's first pricing, in the form that `note` takes."""
+def audit_row(call_id: int, at_us: int, costed: Costed, rate: int | None, number: int = SETTLED) -> Row:
+    """The record of a pricing of a call, the first one unless told, in the form that `note` takes."""
     return (
         call_id,
-        SETTLED,
+        number,
         at_us,
         costed.reason,
         costed.state.value,
@@ -61,6 +83,49 @@ def audit_row(call_id: int, at_us: int, costed: Costed, rate: int | None) -> Row
 def note(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """Write down pricings; part of the transaction that books what they say."""
     _NOTE.run(connection, rows)
+
+
+def to_price_again(
+    connection: sqlite3.Connection, chosen: Chosen, after: tuple[int, int], count: int
+) -> list[Settled]:
+    """So many of the chosen calls by their ends, after one of them; none that a provider priced."""
+    # The bound of the range moves along, so that nothing is looked at twice.
+    conditions = ["finished_us>=?", "finished_us<?", "(finished_us,id)>(?,?)"]
+    values: list[object] = [max(chosen.since_us, after[0]), chosen.until_us, *after]
+    conditions.append(_PENDING if chosen.only_pending else f"({_PENDING} OR ({_FROM_A_LIST}))")
+    if chosen.model is not None:
+        conditions.append("(model=? OR model_served=?)")
+        values += (chosen.model, chosen.model)
+    if chosen.provider is not None:
+        conditions.append("provider=?")
+        values.append(chosen.provider)
+    return calls.settled_that(
+        connection, f"{' AND '.join(conditions)} ORDER BY finished_us,id LIMIT ?", (*values, count)
+    )
+
+
+def again(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, Settled]:
+    """Calls as they are booked now."""
+    found = calls.settled_that(connection, f"id IN {placeholders(len(ids))}", ids)
+    return {opening.id: (opening, end) for opening, end in found}
+
+
+def next_numbers(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, int]:
+    """Which number the next pricing of each call has."""
+    query = f"SELECT call_id,max(number)+1 FROM cost_audits WHERE call_id IN {placeholders(len(ids))}"  # noqa: S608
+    return {
+        **dict.fromkeys(ids, SETTLED),
+        **dict(connection.execute(f"{query} GROUP BY call_id", ids).fetchall()),
+    }
+
+
+def put_right(connection: sqlite3.Connection, call_id: int, end: Settlement) -> None:
+    """Give a call that ended another cost, and what it keeps of its hold."""
+    assert end.cost_state is not None
+    connection.execute(
+        "UPDATE calls SET cost_nanousd=?,cost_state=?,rate_id=?,hold_nanousd=? WHERE id=?",
+        (end.cost_nanousd, end.cost_state.value, end.rate_id, end.hold_nanousd, call_id),
+    )
 
 
 def audits_of(connection: Connection, call_id: int) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ class FetchedPrices:
         self._book = book
         self._log = log
         self._look_s = look_s
+        self._in_trouble = False
         self.latest: FetchedList | None = None
         """The one that is gone by."""
 
@@ -50,15 +51,18 @@ class FetchedPrices:
         self.latest = found
         return is_new
 
+    async def catch_up(self) -> None:
+        """Look once; what goes wrong is said the first time, and pricing goes on as before."""
+        try:
+            await asyncio.to_thread(self.look)
+            self._in_trouble = False
+        except Exception as error:
+            if not self._in_trouble:
+                self._log.warning("prices.not_taken_up", reason=type(error).__name__)
+            self._in_trouble = True
+
     async def follow(self, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
-        """Look again and again, until cancelled; what goes wrong is said once, and pricing goes on."""
-        trouble = None
+        """Look again and again, until cancelled."""
         while True:
-            try:
-                await asyncio.to_thread(self.look)
-                trouble = None
-            except Exception as error:
-                if trouble is None:
-                    self._log.warning("prices.not_taken_up", reason=type(error).__name__)
-                trouble = error
             await sleep(self._look_s)
+            await self.catch_up()

@@ -179,6 +179,17 @@ def kept(
     return input_tokens or None, output_tokens or None, nanousd or None
 
 
+def kept_when_priced(call: Opening, end: Settlement, quote: Quote) -> int | None:
+    """What stays of a hold in money once the rest of the call has a price, or another one.
+
+    `end` is the end as it was booked: the tokens it keeps are those that nobody reported.
+    """
+    unknown = end.hold_input_tokens or 0, end.hold_output_tokens or 0
+    if end.hold_nanousd is None or unknown == (0, 0):
+        return None
+    return priced(quote, call, *unknown) or None
+
+
 def _may_have_used_more(end: Settlement) -> bool:
     """Whether the upstream worked for it and did not say how much: errors cost nothing."""
     if end.state is CallState.REFUSED or not end.attempts:
