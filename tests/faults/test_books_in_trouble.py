@@ -1,19 +1,23 @@
 """Books that are locked or cannot grow: running calls go on, new ones are refused, nothing is lost."""
 
 import asyncio
+import json
 import resource
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
 import pytest_asyncio
 
 from fakes.load import ASK, CHAT, CHUNK, HEAD, JSON, USAGE
+from fakes.program import command
 from fakes.stand import Stand, a_stand
 from fakes.wire import Exchange, WireAnswer, WireClient, answer, post, talk, until
+from wellhead.ledger.spool import read
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -74,6 +78,61 @@ async def test_running_calls_finish_new_ones_are_refused_and_all_is_booked_after
     await stand.the_call()
     for client in clients:
         client.close()
+
+
+async def test_ends_that_the_books_could_not_take_outlive_the_process(stand: Stand) -> None:
+    go_on = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(HEAD + CHUNK)
+        await go_on.wait()
+        await exchange.send(b"0\r\n\r\n")
+
+    stand.upstream.script = script
+    clients = [await running(stand) for _ in range(RUNNING)]
+    spool = stand.wellhead.database_path.with_name("books.db.spool")
+    deaths = len(stand.wellhead.events("worker.died"))
+    with locked(stand):
+        go_on.set()
+        for client in clients:
+            assert (await client.reader.readuntil(b"0\r\n\r\n")).endswith(b"0\r\n\r\n")
+        await until(lambda: sum(len(read(path).records) for path in files(spool)) == RUNNING, 30)
+        stand.worker.kill()
+        await asyncio.to_thread(stand.wellhead.wait_for_event, "worker.died", deaths + 1, 30.0)
+    rows = await stand.ended(RUNNING, 30)
+    assert {(row["state"], row["total_tokens"]) for row in rows} == {("completed", 10)}
+    await until(lambda: files(spool) == [])
+    stand.upstream.script = answer(USAGE, JSON)
+    await until(lambda: bool(stand.wellhead.pids), 30)
+    assert (await talk(stand.port, post(CHAT, ASK, JSON))).status == 200
+    await stand.the_call()
+    for client in clients:
+        client.close()
+
+
+def files(spool: Path) -> list[Path]:
+    return list(spool.iterdir()) if spool.exists() else []
+
+
+async def test_where_outages_are_open_calls_go_on_without_the_books() -> None:
+    async with a_stand({"database_outage": "open"}) as stand:
+        stand.upstream.script = answer(USAGE, JSON)
+        with locked(stand):
+            answers = [await talk(stand.port, post(CHAT, ASK, JSON)) for _ in range(RUNNING)]
+            assert stand.new_calls() == []
+            spool = command(
+                stand.wellhead.directory,
+                "db",
+                "spool",
+                "--json",
+                "--database",
+                str(stand.wellhead.database_path),
+            )
+            (shown,) = json.loads(spool.stdout)
+        assert [said.status for said in answers] == [200] * RUNNING
+        assert (shown["records"], shown["bytes_unread"]) == (2 * RUNNING, 0)
+        rows = await stand.ended(RUNNING)
+        assert {(row["state"], row["total_tokens"]) for row in rows} == {("completed", 10)}
 
 
 async def running(stand: Stand) -> WireClient:

@@ -158,6 +158,48 @@ def restore(
 
 
 @commands.command()
+def prune(
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="AGE", help="How long ago calls ended, such as 90d.")
+    ],
+    config: Config = None,
+    database: Database = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Remove old calls, a few at a time, while gateways go on; what was added up of them stays.
+
+    Example: wellhead db prune --older-than 90d --dry-run
+    """
+    from wellhead.cli import printing
+    from wellhead.cli.asking import duration_s
+    from wellhead.database.engine import make_engine
+    from wellhead.database.upgrade import upgrade
+    from wellhead.ledger import retention
+    from wellhead.moments import to_the_second
+
+    settings = configured(config, database=database).settings
+    before_us = time.time_ns() // 1000 - round(duration_s(older_than, "--older-than") * 1_000_000)
+    upgrade(settings.database, settings.database_backups)
+    engine = make_engine(settings.database)
+    try:
+        found = retention.to_be_removed(engine, before_us)
+        if not dry_run and found.calls:
+            if not yes:
+                confirmed(f"Remove {found.calls} calls that ended before {to_the_second(found.before_us)}?")
+            with printing.progress("Removing") as progress:
+                found = retention.remove(engine, before_us, lambda done: progress(done, found.calls))
+    finally:
+        engine.dispose()
+    if as_json:
+        printing.as_json({"calls": found.calls, "before": to_the_second(found.before_us), "dry_run": dry_run})
+    else:
+        did = "Would remove" if dry_run else "Removed"
+        print(f"{did} {found.calls} calls that ended before {to_the_second(found.before_us)}")
+
+
+@commands.command()
 def spool(config: Config = None, database: Database = None, as_json: Json = False) -> None:
     """Show what waits beside the database because it could not be written.
 

@@ -20,6 +20,7 @@ from wellhead.database.schema import (
     usage_hourly,
     usage_total,
 )
+from wellhead.moments import DAY_US, HOUR_US
 
 TABLES = (usage_hourly, usage_daily, usage_total, latency_hourly, latency_daily, latency_total)
 
@@ -36,7 +37,8 @@ class Rollup:
     latency_total: Sequence[Row]
 
 
-def _upsert(table: Table) -> Bulk:
+def upsert(table: Table) -> Bulk:
+    """A statement that adds rows to those of the same key."""
     keys = [column.name for column in table.primary_key.columns]
     sums = [column.name for column in table.columns if column.name not in keys]
     added = ",".join(f"{name}={_sum(table.c[name])}" for name in sums)
@@ -52,7 +54,7 @@ def _sum(column: Column[Any]) -> str:
     return f"histogram_sum({','.join(both)})" if isinstance(column.type, LargeBinary) else "+".join(both)
 
 
-_ADD = tuple((table.name, _upsert(table)) for table in TABLES)
+_ADD = tuple((table.name, upsert(table)) for table in TABLES)
 
 
 def add(connection: sqlite3.Connection, rollup: Rollup) -> None:
@@ -69,7 +71,22 @@ def kept(connection: sqlite3.Connection, table: Table) -> Iterator[Row]:
     return connection.execute(f"SELECT {names} FROM {table.name} ORDER BY {keys}")  # noqa: S608
 
 
-def clear(connection: sqlite3.Connection) -> None:
-    """Forget all rollups, in the transaction that rebuilds them."""
+def clear(connection: sqlite3.Connection, since_us: int = 0) -> None:
+    """Forget all rollups of a midnight (UTC) and later, in the transaction that rebuilds them.
+
+    Those of all of time are put back to what they were then: `latency_total` to what is remembered of the
+    calls that were removed, `usage_total` to the days before.
+    """
     for table in TABLES:
-        connection.execute(f"DELETE FROM {table.name}")  # noqa: S608
+        connection.execute(f"DELETE FROM {table.name}{_since(table)}", (since_us,) if _since(table) else ())  # noqa: S608
+    connection.execute("INSERT INTO latency_total SELECT * FROM latency_removed")
+    keys = ",".join(column.name for column in usage_total.primary_key.columns)
+    sums = ",".join(f"sum({c.name})" for c in usage_total.columns if not c.primary_key)
+    connection.execute(f"INSERT INTO usage_total SELECT {keys},{sums} FROM usage_daily GROUP BY {keys}")  # noqa: S608
+
+
+def _since(table: Table) -> str:
+    """The condition for the rows of a moment and later; empty for those that have no time."""
+    first = next(iter(table.columns))
+    unit_us = {"hour": HOUR_US, "day": DAY_US}.get(first.name)
+    return "" if unit_us is None else f" WHERE {first.name}>=?/{unit_us}"

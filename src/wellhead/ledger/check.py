@@ -8,6 +8,7 @@ by the day they ended on, and the rollups are read beside them::
     usage_hourly   ▓▓▓▓▓▓|▓▓▓▓▓▓|▓▓▓▓▓▓      read as far as that day
 
 so a check takes the room of a day and of what has no day, however many calls there are.
+Of days whose calls were removed (see `retention`) only the totals can be compared.
 """
 
 import sqlite3
@@ -24,6 +25,7 @@ from wellhead.database.bulk import Row
 from wellhead.database.directory import load_directory
 from wellhead.database.engine import outages, writing_connection
 from wellhead.database.limit_windows import differences
+from wellhead.database.retention import remembered, removed_before_us
 from wellhead.database.schema import (
     latency_daily,
     latency_hourly,
@@ -35,6 +37,7 @@ from wellhead.database.schema import (
 from wellhead.database.snapshot import snapshot
 from wellhead.histogram import unpacked
 from wellhead.ledger.rollup import HOURS_A_DAY, tally_by_day
+from wellhead.moments import DAY_US
 
 BY_TIME = {usage_hourly: HOURS_A_DAY, usage_daily: 1, latency_hourly: HOURS_A_DAY, latency_daily: 1}
 """Rollups whose key begins with a time, and how many of it are a day."""
@@ -63,10 +66,13 @@ def check(engine: Engine, now_us: int) -> list[Disagreement]:
     with outages(), closing(writing_connection(engine)) as connection:
         connection.execute("PRAGMA query_only=ON")
         with snapshot(connection):
-            found = list(_of_rollups(connection))
+            since_us = removed_before_us(connection)
+            found = list(_of_rollups(connection, since_us // DAY_US))
             limits = load_directory(connection).limits
             windows = differences(connection, limits, now_us)
     for one in windows:
+        if one.bucket < since_us:
+            continue  # Some of its calls may be gone.
         where = {"limit_id": one.limit_id, "subject": one.subject, "bucket": one.bucket}
         for figure, kept, count in zip(("used", "held"), one.kept, one.counted, strict=True):
             if kept != count:
@@ -74,10 +80,18 @@ def check(engine: Engine, now_us: int) -> list[Disagreement]:
     return found
 
 
-def _of_rollups(connection: sqlite3.Connection) -> Iterator[Disagreement]:
+def _of_rollups(connection: sqlite3.Connection, first_day: int) -> Iterator[Disagreement]:
     by_time = [(table, _Kept(connection, table, many)) for table, many in BY_TIME.items()]
     totals: dict[Table, dict[Row, Row]] = {table: {} for table in BY_NONE}
+    _add(totals[latency_total], remembered(connection), _key_size(latency_total))
+    for table, there in by_time:
+        for rows in there.before(first_day):
+            if table is usage_daily:
+                _add(totals[usage_total], (row[1:] for row in rows), _key_size(usage_total))
     for day, counted in tally_by_day(calls.all_settled(connection)):
+        if day < first_day:
+            _add(totals[latency_total], counted.latency_total, _key_size(latency_total))
+            continue
         for table, there in by_time:
             for rows in there.before(day):
                 yield from _compared(table, rows, ())

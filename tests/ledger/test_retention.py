@@ -1,0 +1,159 @@
+"""Old calls are removed, and no figure changes."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from fakes.books import NOON_US, a_settlement, an_opening, books_on_disk, rollups_of, rows_of
+from wellhead.call import CallState
+from wellhead.ledger.check import check
+from wellhead.ledger.clerk import Clerk
+from wellhead.ledger.processes import this_process
+from wellhead.ledger.rebuild import rebuild
+from wellhead.ledger.retention import CALLS_AT_ONCE, midnight, remove, to_be_removed
+from wellhead.moments import DAY_US, HOUR_US
+
+DAYS = 6
+A_DAY = 40
+NEVER = 10 * DAYS * DAY_US
+
+
+def book(engine: Engine, days: int = DAYS, a_day: int = A_DAY) -> None:
+    """Some calls on each of some days, the last day being the one of noon; and one under way."""
+    now_us = NOON_US
+    clerk = Clerk(engine, lambda: now_us, this_process())
+    now_us = NOON_US - (days - 1) * DAY_US
+    clerk.sign_on()
+    for _ in range(days):
+        calls = [an_opening(clerk.next_id(), started_us=now_us) for _ in range(a_day)]
+        ends = [
+            a_settlement(
+                finished_us=now_us + number * 1000,
+                latency_us=1000 + number,
+                state=CallState.FAILED if number % 7 == 0 else CallState.COMPLETED,
+                cost_nanousd=number,
+            )
+            for number in range(a_day)
+        ]
+        clerk.book(calls, [])
+        clerk.book([], list(zip(calls, ends, strict=True)))
+        now_us += DAY_US
+    clerk.book([an_opening(clerk.next_id(), started_us=NOON_US)], [])
+    clerk.hang_up()
+
+
+def states(engine: Engine) -> list[str]:
+    return [row["state"] for row in rows_of(engine, "calls")]
+
+
+def at_once(_: float) -> None: ...
+
+
+def test_calls_of_earlier_days_are_removed_and_every_figure_stays(engine: Engine) -> None:
+    book(engine)
+    before = rollups_of(engine)
+
+    done = remove(engine, NOON_US - 2 * DAY_US, wait=at_once)
+
+    assert (done.calls, done.before_us) == (3 * A_DAY, midnight(NOON_US) - 2 * DAY_US)
+    assert len(states(engine)) == 3 * A_DAY + 1
+    assert rollups_of(engine) == before
+    assert check(engine, NOON_US) == []
+
+
+def test_a_rebuild_afterwards_changes_nothing(engine: Engine) -> None:
+    book(engine)
+    before = rollups_of(engine)
+    remove(engine, NOON_US - 2 * DAY_US, wait=at_once)
+    remove(engine, NOON_US - DAY_US, wait=at_once)
+
+    rebuild(engine, NOON_US)
+
+    assert rollups_of(engine) == before
+    assert check(engine, NOON_US) == []
+
+
+def test_a_rebuild_puts_right_what_can_still_be_counted(engine: Engine) -> None:
+    book(engine)
+    before = rollups_of(engine)
+    remove(engine, NOON_US - 2 * DAY_US, wait=at_once)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE usage_total SET calls = calls + 1"))
+        connection.execute(text("UPDATE latency_total SET latency_calls = latency_calls + 1"))
+        connection.execute(text("DELETE FROM usage_hourly WHERE hour >= :hour"), {"hour": NOON_US // HOUR_US})
+    assert {one.table for one in check(engine, NOON_US)} == {"usage_total", "latency_total", "usage_hourly"}
+
+    rebuild(engine, NOON_US)
+
+    assert rollups_of(engine) == before
+
+
+def test_figures_agree_at_every_moment_of_a_removal(engine: Engine) -> None:
+    book(engine, a_day=CALLS_AT_ONCE + 50)
+    found: list[object] = []
+
+    remove(engine, NOON_US - 3 * DAY_US, wait=lambda _: found.extend(check(engine, NOON_US)))
+
+    assert found == []
+    assert len(states(engine)) == 4 * (CALLS_AT_ONCE + 50) + 1
+
+
+def test_a_removal_that_was_cut_short_goes_on_where_it_was(engine: Engine) -> None:
+    book(engine, a_day=CALLS_AT_ONCE)
+
+    class _Cut(Exception): ...
+
+    def cut(_: float) -> None:
+        raise _Cut
+
+    with pytest.raises(_Cut):
+        remove(engine, NOON_US, wait=cut)
+    assert check(engine, NOON_US) == []
+
+    assert remove(engine, NOON_US, wait=at_once).calls == (DAYS - 2) * CALLS_AT_ONCE
+    assert check(engine, NOON_US) == []
+
+
+def test_calls_under_way_stay_however_old_they_are(engine: Engine) -> None:
+    book(engine)
+
+    remove(engine, NOON_US + NEVER, wait=at_once)
+
+    assert states(engine) == ["pending"]
+
+
+def test_nothing_is_removed_where_nothing_is_old_enough(engine: Engine) -> None:
+    book(engine, days=1)
+    assert to_be_removed(engine, NOON_US).calls == 0
+
+    assert remove(engine, NOON_US, wait=at_once).calls == 0
+
+    assert rows_of(engine, "retention") == []
+    assert len(states(engine)) == A_DAY + 1
+
+
+def test_what_would_be_removed_is_said_without_removing_it(engine: Engine) -> None:
+    book(engine)
+
+    assert to_be_removed(engine, NOON_US - DAY_US).calls == 4 * A_DAY
+    assert len(states(engine)) == DAYS * A_DAY + 1
+
+
+def test_room_is_given_back_to_the_disk(tmp_path: Path) -> None:
+    engine = books_on_disk(tmp_path)
+    book(engine, days=3, a_day=2_000)
+    path = Path(str(engine.url.database))
+    before = pages(path)
+
+    remove(engine, NOON_US, wait=at_once)
+
+    assert pages(path) < before * 0.6
+    engine.dispose()
+
+
+def pages(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("PRAGMA page_count").fetchone()[0])
