@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from wellhead import secret_files
 from wellhead.clock import Clock
 from wellhead.config.providers import sole
-from wellhead.config.settings import Settings
+from wellhead.config.settings import Settings, spool_directory
 from wellhead.directory import Directory
 from wellhead.hosting import Life, run, serve, server
 from wellhead.limit import Measure, Scope, ScopeKind, Window
@@ -29,6 +29,7 @@ from wellhead.registry import NewLimit
 from wellhead.version import version
 
 if TYPE_CHECKING:
+    from wellhead.ledger.writer import Outage
     from sqlalchemy import Engine
 
     from wellhead.control.options import ControlOptions
@@ -115,7 +116,7 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
         prices=price_book(settings, providers),
         charge_interrupted=settings.limits.charge_interrupted,
     )
-    books = Writer(engine, now_us=clock.now_us, rules=rules, say=_say(log))
+    books = Writer(engine, now_us=clock.now_us, rules=rules, say=_say(log), outage=outage(settings))
     books.start()
     upstream = AiohttpUpstream()
     gateway = Gateway(
@@ -248,6 +249,18 @@ def session_secret(settings: Settings) -> bytes:
         return settings.control.session_secret.encode()
     beside = Path(settings.database.removeprefix("sqlite:///")).with_name(SESSIONS_FILE)
     return secret_files.kept(beside, lambda: secrets.token_hex(32)).text.encode()
+
+
+def outage(settings: Settings) -> "Outage":
+    """What a gateway does while the database is not there."""
+    from wellhead.ledger.writer import Outage
+
+    return Outage(
+        spool=spool_directory(settings.database),
+        spool_bytes_max=settings.database_spool,
+        lets_calls_through=settings.database_outage == "open",
+        durable=settings.database_synchronous == "full",
+    )
 
 
 def directory(settings: Settings) -> Directory:
