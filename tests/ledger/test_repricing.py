@@ -14,7 +14,7 @@ from fakes.prices import CENT
 from ledger.test_many_processes import SPENDING, no_vault, writing_process
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.cost import Costed, CostState, UsedRate
-from wellhead.database import costs
+from wellhead.database import costs, limits
 from wellhead.database.costs import Chosen
 from wellhead.database.registry import DatabaseRegistry
 from wellhead.ledger.check import check
@@ -23,7 +23,7 @@ from wellhead.ledger.processes import this_process
 from wellhead.ledger.repricing import BACKFILL, OTHERS, REPRICED, Repricer, Repricing
 from wellhead.ledger.writer import clock_us
 from wellhead.limit import Measure, Scope, ScopeKind, Window
-from wellhead.moments import HOUR_US
+from wellhead.moments import DAY_US, HOUR_US
 from wellhead.registry import Actor, NewLimit
 from wellhead.usage import Usage, UsageSource
 
@@ -65,8 +65,8 @@ class World:
         self.engine = books_on_disk(folder)
         self.registry = DatabaseRegistry(self.engine, no_vault, lambda: NOON_US)
         self.rests: list[float] = []
-        self.now_us = NOON_US
-        """When calls are priced again."""
+        self.now_us = self.settled_us = NOON_US
+        """When calls are priced again, and when they are booked."""
 
     def limits(self, *limits: NewLimit) -> None:
         for limit in limits:
@@ -74,12 +74,12 @@ class World:
 
     def settle(self, prices: PerToken, *calls: tuple[dict[str, Any], dict[str, Any]]) -> list[int]:
         """Calls that end one after the other, each with what is special about it; says their ids."""
-        clerk = Clerk(self.engine, lambda: NOON_US, this_process(), Rules(prices=prices))
+        clerk = Clerk(self.engine, lambda: self.settled_us, this_process(), Rules(prices=prices))
         clerk.sign_on()
         pairs = []
         for place, (opening, end) in enumerate(calls):
             call = an_opening(clerk.next_id(), **{"model": "water", **opening})
-            usual = {"usage": USAGE, "finished_us": NOON_US + place * 1000}
+            usual = {"usage": USAGE, "finished_us": self.settled_us + place * 1000}
             pairs.append((call, a_settlement(**{**usual, **end})))
         rulings = clerk.book([call for call, _ in pairs], [])
         assert rulings == {}
@@ -425,3 +425,24 @@ def test_pages_are_found_by_the_index(world: World) -> None:
 def test_what_used_nothing_that_anybody_reported_is_not_looked_at(world: World) -> None:
     world.settle(PerToken(water=7), ({}, {"usage": Usage(), "usage_source": UsageSource.ABSENT}))
     assert world.reprice(PerToken(water=9)).scanned == 0
+
+
+def test_a_limit_that_is_made_while_calls_are_priced_again_counts_what_they_cost_now(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Long enough ago for it to be counted before the lock is taken.
+    world.settled_us -= 3 * DAY_US
+    world.settle(PerToken(water=7), USUAL)
+    world.reprice(PerToken(water=8))
+    real = limits.count_earlier
+
+    def counting(*how: Any) -> Any:
+        found = real(*how)
+        world.reprice(PerToken(water=9))
+        return found
+
+    monkeypatch.setattr(limits, "count_earlier", counting)
+    world.limits(NewLimit(Measure.COST, Window.WEEK, 10**12, Scope(ScopeKind.GLOBAL), sliding=True))
+    (window,) = rows_of(world.engine, "limit_windows")
+    assert window["used"] == 45
+    assert check(world.engine, world.now_us) == []

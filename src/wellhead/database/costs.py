@@ -119,6 +119,14 @@ def next_numbers(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int
     }
 
 
+def last_again_us(connection: sqlite3.Connection) -> int:
+    """When calls were last priced again; 0: they never were."""
+    found: int = connection.execute(
+        "SELECT coalesce(max(at_us),0) FROM cost_audits WHERE number>0"
+    ).fetchone()[0]
+    return found
+
+
 def put_right(connection: sqlite3.Connection, call_id: int, end: Settlement) -> None:
     """Give a call that ended another cost, and what it keeps of its hold."""
     assert end.cost_state is not None

@@ -21,6 +21,7 @@ from typing import Any
 
 from wellhead import call_id
 from wellhead.call import Opening
+from wellhead.database import costs
 from wellhead.database.bulk import ROWS_MAX, Bulk, placeholders
 from wellhead.database.snapshot import snapshot
 from wellhead.limit import Limit, Measure, ScopeKind, Window
@@ -131,7 +132,9 @@ class Earlier:
     pending: Sequence[int]
     """...and of those that are there only these have not ended yet."""
     sums: Sums
-    """What the others count."""
+    """What the others count..."""
+    again_us: int
+    """...as long as calls were last priced again then."""
 
 
 def count_earlier(connection: sqlite3.Connection, limit: Limit, now_us: int) -> Earlier | None:
@@ -152,6 +155,7 @@ def count_earlier(connection: sqlite3.Connection, limit: Limit, now_us: int) -> 
                 _first_id(since_bucket),
                 below_id,
             ),
+            costs.last_again_us(connection),
         )
 
 
@@ -162,7 +166,7 @@ def recount(
     if limit.measure is Measure.CONCURRENT_CALLS:
         return _counted(connection, limit, since_bucket, "state='pending'")
     first_id = _first_id(limit.created_us if limit.window is Window.TOTAL else since_bucket)
-    if earlier is None:
+    if earlier is None or _was_repriced(connection, limit, earlier):
         return _counted(connection, limit, since_bucket, "id>=?", first_id)
     # The window may have moved on meanwhile.
     still = {key: sums for key, sums in earlier.sums.items() if key[1] >= since_bucket}
@@ -175,6 +179,10 @@ def recount(
         json.dumps(earlier.pending),
     )
     return _added(still, later, ended)
+
+
+def _was_repriced(connection: sqlite3.Connection, limit: Limit, earlier: Earlier) -> bool:
+    return limit.measure is Measure.COST and costs.last_again_us(connection) != earlier.again_us
 
 
 def _added(*parts: Sums) -> Sums:

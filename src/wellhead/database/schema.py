@@ -468,6 +468,15 @@ cost_audits = Table(
 )
 """One row for each pricing of a call, the first when it was settled: by which rate, found how, and why."""
 
+_PRICED_AGAIN = text("number > 0")
+Index(
+    "cost_audits_again",
+    cost_audits.c.at_us,
+    sqlite_where=_PRICED_AGAIN,
+    postgresql_where=_PRICED_AGAIN,
+)
+"""When calls were last priced again: whoever counts calls beforehand has to know it."""
+
 breakers = Table(
     "breakers",
     metadata,

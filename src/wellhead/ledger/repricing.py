@@ -165,7 +165,8 @@ class Repricer:
         return valid
 
     def _book(self, connection: Connection, changes: Sequence[_Change], reason: str) -> None:
-        now_us = self._now_us()
+        # Later than any other, whatever the clock does: see `cost_audits_again`.
+        now_us = max(self._now_us(), costs.last_again_us(connection) + 1)
         numbers = costs.next_numbers(connection, [change.opening.id for change in changes])
         rates = {
             rate.digest: costs.rate_id(connection, rate, now_us)

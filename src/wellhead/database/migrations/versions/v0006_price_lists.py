@@ -1,4 +1,4 @@
-"""Price lists that were fetched."""
+"""Price lists that were fetched, and when calls were priced again."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Make the table and the index."""
     op.create_table(
         "price_lists",
         sa.Column("id", NUMBER, nullable=False),
@@ -22,4 +22,11 @@ def upgrade() -> None:
         sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "cost_audits_again",
+        "cost_audits",
+        ["at_us"],
+        sqlite_where=sa.text("number > 0"),
+        postgresql_where=sa.text("number > 0"),
     )
