@@ -45,13 +45,13 @@ def families(figures: Figures, version: str) -> Iterator[Metric]:
     yield gauge(
         "wellhead_project_info", "What projects are called.", ("project", "name"), ((n, 1) for n in names)
     )
-    yield _histogram(
+    yield histogram(
         "wellhead_call_duration_seconds",
         "From the beginning of a call to its end.",
         ("provider", "model", "outcome"),
         figures.latency,
     )
-    yield _histogram(
+    yield histogram(
         "wellhead_time_to_first_byte_seconds",
         "From the beginning of a call to the first byte of its answer's body.",
         ("provider", "model"),
@@ -137,7 +137,8 @@ def _summed(lines: Iterable[Line], width: int) -> list[Line]:
     return [Line(0, keys, sums) for keys, sums in found.items()]
 
 
-def _histogram(name: str, said: str, labels: Sequence[str], some: Iterable[Durations]) -> Metric:
+def histogram(name: str, said: str, labels: Sequence[str], some: Iterable[Durations]) -> Metric:
+    """A histogram in seconds of durations by doublings."""
     found = HistogramMetricFamily(name, said, labels=labels)
     for one in some:
         buckets = [

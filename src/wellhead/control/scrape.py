@@ -76,13 +76,14 @@ class Scrape:
         """The text in a form, `TEXT` or `OPENMETRICS`; raises `BooksUnavailable`."""
         look = self._looks.get(form)
         if look is None or not look.is_fresh:
-            look = self._looks[form] = _Look(lambda: self._made(form))
+            look = self._looks[form] = _Look(lambda: self.made(form))
         try:
             return await asyncio.wait_for(asyncio.shield(look.task), self._wait_max_s)
         except TimeoutError:
             raise BooksUnavailable(f"no answer within {self._wait_max_s} s") from None
 
-    def _made(self, form: str) -> bytes:
+    def made(self, form: str) -> bytes:
+        """The text, made now; blocks."""
         figures = self._reports.figures(self._now_us())
         ours = prometheus.families(figures, self._version)
         found = _Found(chain(ours, prometheus_aliases.families(figures, self._checks)))
