@@ -24,10 +24,12 @@ def plain(text: str) -> str:
 def printed(text: str) -> str:
     """What the output can show of a text, whatever encoding it has."""
     encoding = sys.stdout.encoding or "ascii"
-    return text.translate(ASCII) if not _takes(encoding, text) else text
+    if _takes(encoding, text):
+        return text
+    return text.translate(ASCII).encode(encoding, "replace").decode(encoding)
 
 
-ASCII = {ord(UNKNOWN): "-", ord(CUT): "~", ord(REPLACED): "?"}
+ASCII = {ord(UNKNOWN): "-", ord(CUT): "~", ord(REPLACED): "?", ord("·"): "|"}
 
 
 def _takes(encoding: str, text: str) -> bool:

@@ -7,7 +7,18 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from wellhead.cli import about, credentials, database, keys, limits, projects, report, serving
+from wellhead.cli import (
+    about,
+    credentials,
+    database,
+    keys,
+    limits,
+    projects,
+    report,
+    serving,
+    statusline,
+    tail,
+)
 from wellhead.errors import ConfigError, WellheadError
 
 FAILED = 1
@@ -39,7 +50,8 @@ commands.add_typer(limits.commands, name="limits")
 commands.add_typer(credentials.commands, name="credentials")
 commands.add_typer(database.commands, name="db")
 serving_commands = (serving.serve, serving.gateway, serving.control, serving.demo)
-for command in (*serving_commands, report.report, about.paths, about.version):
+usage_commands = (report.report, tail.tail, statusline.statusline)
+for command in (*serving_commands, *usage_commands, about.paths, about.version):
     commands.command()(command)
 
 

@@ -23,10 +23,11 @@ import typer
 from wellhead.cli import cells, printing, ranges, report_lines
 from wellhead.cli.options import Config, Database, Json, configured
 from wellhead.cli.reading import reading
-from wellhead.cli.report_lines import NAMED, Report, average_us, total_of
+from wellhead.cli.report_lines import Report, average_us, total_of
+from wellhead.cli.wanted import NAMED, UNKNOWN, names, wanted
 from wellhead.intervals import Interval, edges_us
 from wellhead.moments import DAY_US
-from wellhead.report import Dimension, Key, Line, Measure, Question
+from wellhead.report import Dimension, Line, Measure, Question
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 DAYS = {None: 7, Interval.HOUR: 1, Interval.DAY: 7, Interval.WEEK: 56, Interval.MONTH: 365}
 """How far back a report goes that does not say so, by what it is cut into."""
 SLOTS_MAX = 10_000
-UNKNOWN = "unknown"
-"""How a filter asks for calls of which nobody said it."""
 
 
 class Sort(StrEnum):
@@ -132,7 +131,7 @@ def report(
     now_us = time.time_ns() // 1000
     since_us, until_us = ranges.range_us(since, until, DAYS[interval], zone, now_us)
     with reading(settings.database) as engine:
-        where = {one: _wanted(engine, one, value) for one, value in sent.items() if value is not None}
+        where = {one: wanted(engine, one, value) for one, value in sent.items() if value is not None}
         first_us = _first_us(engine, since_us, until_us)
         edges = edges_us(first_us, until_us, interval, zone)
         if len(edges) > SLOTS_MAX + 1:
@@ -165,35 +164,6 @@ def _cut_by(by: Iterable[str] | None) -> tuple[Interval | None, tuple[Dimension,
     return interval, tuple(Dimension(name) for name in names if name not in intervals)
 
 
-def _wanted(engine: "Engine", dimension: Dimension, value: str) -> Key:
-    if not value.strip():
-        raise typer.BadParameter(f"--{dimension} must not be blank")
-    if value == UNKNOWN:
-        return None
-    if dimension not in NAMED:
-        return value
-    names = _names(engine, dimension)
-    if dimension is Dimension.KEY and value.isascii() and value.isdigit() and int(value) in names:
-        return int(value)
-    if value in names:
-        return value
-    same = [key for key, name in names.items() if name == value]
-    if len(same) == 1:
-        return same[0]
-    # Not repeated: it may be a key that was pasted.
-    what = "several have this name: name it by its id" if same else "there is none of this name or id"
-    raise typer.BadParameter(f"--{dimension}: {what}; see `wellhead {dimension}s list`")
-
-
-def _names(engine: "Engine", dimension: Dimension) -> dict[Key, str]:
-    """The names of projects by their uuids, or of keys by their numbers."""
-    from wellhead.database.names import key_names, project_names
-
-    if dimension is Dimension.PROJECT:
-        return dict(project_names(engine).items())
-    return dict(key_names(engine).items())
-
-
 def _first_us(engine: "Engine", since_us: int, until_us: int) -> int:
     """Where the range begins, but not long before the first call."""
     from wellhead.database.reports import DatabaseReports
@@ -216,8 +186,8 @@ def _answer(
     from wellhead.database.reports import DatabaseReports
 
     lines = DatabaseReports(engine).usage(question)
-    names = {one: _names(engine, one) for one in NAMED if one in question.by}
-    whole = Report(question, interval, zone, lines, total_of(lines), names)
+    named = {one: names(engine, one) for one in NAMED if one in question.by}
+    whole = Report(question, interval, zone, lines, total_of(lines), named)
     order = sort or (Sort.COST if interval is None else Sort.TIME)
     ordered = sorted(lines, key=lambda line: _place(whole, line, order))
     others: list[Line] = []
@@ -230,13 +200,13 @@ def _answer(
 def _place(found: Report, line: Line, order: Sort) -> tuple[Any, ...]:
     """Largest first, but times and names as they follow; the rest decides where they are alike."""
     sums = line.sums
-    names = tuple(found.name(one, key) for one, key in zip(found.question.by, line.keys, strict=True))
-    rest = (line.slot, -sums[Measure.COST_NANOUSD], -sums[Measure.TOTAL_TOKENS], names)
+    called = tuple(found.name(one, key) for one, key in zip(found.question.by, line.keys, strict=True))
+    rest = (line.slot, -sums[Measure.COST_NANOUSD], -sums[Measure.TOTAL_TOKENS], called)
     match order:
         case Sort.TIME:
             return rest
         case Sort.NAME:
-            return names, rest
+            return called, rest
         case Sort.LATENCY:
             return -(-1 if (average := average_us(sums)) is None else average), rest
     return -sums[MEASURED[order]], rest

@@ -14,13 +14,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from wellhead.cli import cells
+from wellhead.cli.wanted import NAMED
 from wellhead.intervals import Interval, day_of
 from wellhead.moments import at, to_the_millisecond
 from wellhead.money import NANOUSD_PER_USD, usd
 from wellhead.report import Dimension, Key, Line, Measure, Question
 
-NAMED = (Dimension.PROJECT, Dimension.KEY)
-"""These are numbers in the books, and names for people."""
 COUNTS = (
     Measure.INPUT_TOKENS,
     Measure.OUTPUT_TOKENS,
