@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from wellhead.access import Credential, Key, KeyState, Patterns, Project, Tags
+from wellhead.breaker import Shared
 from wellhead.limit import Action, Limit, Measure, Scope, Window
 
 T = TypeVar("T")
@@ -281,6 +282,18 @@ class Registry(Protocol):
 
     def delete_limit(self, by: Actor, id: int) -> None:  # noqa: A002
         """`Conflict` for one that the configuration made."""
+        ...
+
+    # Breakers.
+
+    def breakers(self) -> Sequence[Shared]:
+        """Those that calls came to lately or that are not closed, by subject."""
+        ...
+
+    def breaker(self, subject: str) -> Shared: ...
+
+    def reset_breaker(self, by: Actor, subject: str) -> None:
+        """Close it in all workers, without failures."""
         ...
 
     # What was done.

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, overload
 
 from wellhead.access import Credential, Patterns, Project
+from wellhead.breaker import Shared, kind_of
 from wellhead.limit import Limit, Measure, Scope, ScopeKind
 from wellhead.moments import to_the_millisecond
 from wellhead.money import usd
@@ -46,6 +47,20 @@ def moment(at_us: int | None) -> str | None:
 def amount(measure: Measure, value: int) -> int | str:
     """What a limit counts: a number; nano-dollars as dollars, with two decimals or as many as they need."""
     return in_unit(measure, value) if measure is Measure.COST else value
+
+
+def breaker(found: Shared, now_us: int) -> Shown:
+    """In the form of agent-cli-proxy, whose moments are milliseconds and 0 where there is none; then ours."""
+    return {
+        "providerId": found.subject,
+        "state": found.state_at(now_us).value,
+        "failures": found.failures,
+        "openedAt": (found.opened_us or 0) // 1000,
+        "lastActivity": found.active_us // 1000,
+        "kind": kind_of(found.subject).value,
+        "opened_by": found.opened_by,
+        "retry_at": moment(found.retry_us),
+    }
 
 
 def project(found: Project) -> Shown:

@@ -103,9 +103,14 @@ def test_agent_cli_proxy_is_configured_as_before(tmp_path: Path) -> None:
         MAX_REQUEST_BODY_BYTES="1000",
         CLI_PROXY_API_URL="http://localhost:8317/",
         DB_PATH="/srv/proxy.db",
+        UPSTREAM_CIRCUIT_BREAKER_OPEN_AFTER_FAILURES="7",
+        UPSTREAM_CIRCUIT_BREAKER_HALF_OPEN_AFTER_MS="1500",
+        UPSTREAM_CIRCUIT_BREAKER_EVICT_AFTER_MS="600000",
         LOG_LEVEL="DEBUG",
         LOG_FORMAT="pretty",
     ).settings
+    breaker = settings.breaker
+    assert (breaker.failures, breaker.half_open_after_s, breaker.evict_after_s) == (7, 1.5, 600)
     assert str(settings.gateway.bind) == "[::1]:3100"
     assert settings.gateway.max_request_body == 1000
     assert settings.upstream == "http://localhost:8317"

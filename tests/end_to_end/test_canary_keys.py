@@ -315,6 +315,9 @@ def _manage(walk: _Walk) -> None:
     ask("GET", "/admin/limits/{id}")
     ask("DELETE", "/admin/limits/{id}")
 
+    ask("GET", "/admin/breakers/{providerId}", well=False)
+    ask("POST", "/admin/breakers/{providerId}/reset", well=False)
+
     ask("GET", "/admin/usage/range", query=RANGE)
     ask("GET", "/admin/usage/accounts/range", query=RANGE)
     ask("GET", "/metrics", query="format=json")

@@ -20,11 +20,13 @@ from uuid import uuid4
 
 from fakes.books import NOON_US
 from wellhead.access import Credential, Key, KeyState, Project
+from wellhead.breaker import Shared
 from wellhead.database import validity
 from wellhead.database.audit import Told, difference, told
 from wellhead.errors import BooksUnavailable, Conflict, Invalid, NotFound
 from wellhead.limit import Action, Limit, Scope, ScopeKind, Source
 from wellhead.policy.keys import RANDOM_BYTES, SHOWN_CHARS, digest, new_secret
+from wellhead.policy.shared_breaker import closed
 from wellhead.registry import (
     UNCHANGED,
     Actor,
@@ -63,6 +65,8 @@ class FakeRegistry:
         """Of limits."""
         self.projects_with_calls: set[str] = set()
         """Their uuids."""
+        self.breaker_rows: dict[str, Shared] = {}
+        """By subject."""
         self.secrets: dict[int, str] = {}
         """Of credentials."""
         self.entries: list[AuditEntry] = []
@@ -342,6 +346,26 @@ class FakeRegistry:
             del self._limits[id]
             self.standings.pop(id, None)
             self._note(by, "limit.delete", "limit", str(id), told(gone), None)
+
+    # Breakers.
+
+    def breakers(self) -> Sequence[Shared]:
+        with self._looking():
+            return [row for _, row in sorted(self.breaker_rows.items())]
+
+    def breaker(self, subject: str) -> Shared:
+        with self._looking():
+            if subject not in self.breaker_rows:
+                raise NotFound("there is no such breaker")
+            return self.breaker_rows[subject]
+
+    def reset_breaker(self, by: Actor, subject: str) -> None:
+        with self._looking():
+            old = self.breaker(subject)
+            new = closed(old, self.now_us())
+            self.breaker_rows[subject] = replace(new, version=old.version + 1)
+            told_of = [{"state": one.state.value, "failures": one.failures} for one in (old, new)]
+            self._note(by, "breaker.reset", "breaker", subject, *told_of)
 
     # What was done.
 

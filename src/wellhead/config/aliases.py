@@ -80,6 +80,15 @@ ALIASES = (
     Alias("LOGIN_RATE_LIMIT_MAX_ATTEMPTS", "B", ENV, "control.login_max_attempts"),
     Alias("LOGIN_RATE_LIMIT_WINDOW_MS", "B", ENV, "control.login_window_s", Meaning.MILLISECONDS),
     Alias("CLI_PROXY_API_URL", "B", ENV, "upstream"),
+    Alias("UPSTREAM_CIRCUIT_BREAKER_OPEN_AFTER_FAILURES", "B", ENV, "breaker.failures"),
+    Alias(
+        *("UPSTREAM_CIRCUIT_BREAKER_HALF_OPEN_AFTER_MS", "B", ENV, "breaker.half_open_after_s"),
+        Meaning.MILLISECONDS,
+    ),
+    Alias(
+        *("UPSTREAM_CIRCUIT_BREAKER_EVICT_AFTER_MS", "B", ENV, "breaker.evict_after_s"),
+        Meaning.MILLISECONDS,
+    ),
     Alias("DB_PATH", "B, C", ENV, "database"),
     Alias("PRICING_OVERRIDES_JSON", "B", ENV, "pricing.overrides"),
     Alias("PRICING_ALIASES_JSON", "B", ENV, "pricing.aliases"),

@@ -32,6 +32,9 @@ CLIENT_TIMEOUT_MAX_S = 3600.0
 RATE_MAX = 10**6
 SESSION_MAX_S = 400 * 86_400.0
 """No browser keeps a cookie for longer."""
+BREAKER_FAILURES_MAX = 1000
+BREAKER_OPEN_MAX_S = 3600.0
+BREAKER_EVICT_MAX_S = 86_400.0
 LOGIN_ATTEMPTS_MAX = 1000
 LOGIN_WINDOW_MAX_S = 86_400.0
 REFRESH_MAX_S = 30 * 86_400.0
@@ -280,6 +283,27 @@ class PricingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerSettings:
+    """When calls to a provider, or with one of its credentials, are held back."""
+
+    failures: int = setting(
+        5,
+        values.whole(0, BREAKER_FAILURES_MAX),
+        "How many failures in a row open the circuit breaker of a provider; 0: it has none.",
+    )
+    half_open_after_s: float = setting(
+        30.0,
+        values.seconds(0, BREAKER_OPEN_MAX_S),
+        "How long a breaker stays open before one call may try whether the provider answers again.",
+    )
+    evict_after_s: float = setting(
+        300.0,
+        values.seconds(0, BREAKER_EVICT_MAX_S),
+        "How long a breaker that is closed and without failures is listed after its last call.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """What is logged and how."""
 
@@ -303,6 +327,7 @@ class Settings:
     control: ControlSettings = ControlSettings()
     limits: LimitSettings = LimitSettings()
     pricing: PricingSettings = PricingSettings()
+    breaker: BreakerSettings = BreakerSettings()
     log: LogSettings = LogSettings()
     database: str = setting("", values.database, "Where the books are kept.", secret=True)
     database_synchronous: str = setting(

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from wellhead.control import (
     api_keys,
     audit,
+    breakers,
     call_logs,
     completion_requests,
     credentials,
@@ -95,6 +96,7 @@ def build(
     api_keys.add_to(app.router, registry)
     credentials.add_to(app.router, registry)
     limits.add_to(app.router, registry)
+    breakers.add_to(app.router, registry, now_us, log)
     audit.add_to(app.router, registry)
     manage_tokens.add_to(app.router, registry, options, now_us)
     manage_projects.add_to(app.router, registry)

@@ -18,6 +18,7 @@ from wellhead.database import audit
 from wellhead.database.change import Change
 from wellhead.database.engine import file_of, outages
 from wellhead.database.schema import breakers
+from wellhead.errors import NotFound
 from wellhead.policy import shared_breaker
 
 BUSY_TIMEOUT_S = 1.0
@@ -83,23 +84,22 @@ def listed(connection: Connection) -> list[Shared]:
     return [_from(row) for row in connection.execute(query)]
 
 
-def shown(connection: Connection, subject: str) -> Shared | None:
-    return _one(connection, subject)
-
-
-def reset(change: Change, subject: str) -> Shared | None:
-    """Close a breaker, whatever it was; `None` if there is none."""
-    found = _one(change.connection, subject)
+def named(connection: Connection, subject: str) -> Shared:
+    found = _one(connection, subject)
     if found is None:
-        return None
+        raise NotFound("there is no such breaker")
+    return found
+
+
+def reset(change: Change, subject: str) -> None:
+    """Close a breaker, whatever it was."""
+    found = named(change.connection, subject)
     made = _store(change.connection, shared_breaker.closed(found, change.now_us))
-    before = {"state": found.state.value, "failures": found.failures}
-    after = {"state": made.state.value, "failures": made.failures}
+    before, after = ({"state": one.state.value, "failures": one.failures} for one in (found, made))
     # Nothing that the Directory holds is different now, so the registry's version stays.
     audit.write(
         change.connection, change.now_us, change.by, "breaker.reset", "breaker", subject, before, after
     )
-    return made
 
 
 def _one(connection: Connection, subject: str) -> Shared | None:

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine
 
 from wellhead.access import Credential, Key, KeyState, Project
-from wellhead.database import audit, credentials, keys, limits, projects, validity
+from wellhead.breaker import Shared
+from wellhead.database import audit, breakers, credentials, keys, limits, projects, validity
 from wellhead.database.change import Change, changing
 from wellhead.database.credentials import AskVault
 from wellhead.database.engine import outages
@@ -211,6 +212,20 @@ class DatabaseRegistry:
             earlier = limits.count_declared_earlier(connection, self._now_us(), declared)
         with self._changing(THE_CONFIGURATION) as change:
             limits.declare(change, declared, earlier)
+
+    # Breakers.
+
+    def breakers(self) -> Sequence[Shared]:
+        with self._looking() as connection:
+            return breakers.listed(connection)
+
+    def breaker(self, subject: str) -> Shared:
+        with self._looking() as connection:
+            return breakers.named(connection, subject)
+
+    def reset_breaker(self, by: Actor, subject: str) -> None:
+        with self._changing(by) as change:
+            breakers.reset(change, subject)
 
     # What was done.
 
