@@ -95,6 +95,10 @@ class UpstreamUnreachable(UpstreamError):
     was_sent = False
 
 
+class NoRoomToConnect(UpstreamUnreachable):
+    """This machine has no file or port left for a connection: no fault of the upstream's."""
+
+
 class Wait(StrEnum):
     """What of an upstream is waited for, each for so long at most."""
 

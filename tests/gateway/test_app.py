@@ -754,12 +754,24 @@ async def test_an_account_that_the_upstream_limits_is_passed_over(retry_after: b
     books = books_with(a_key(), ACCOUNT, SECOND_ACCOUNT)
     async with WireServer(script) as server, running_gateway(sole(server.url), books=books) as gateway:
         statuses = [(await talk(gateway.port, post(CHAT, ASK, JSON, BY_KEY))).status for _ in range(4)]
-        assert statuses == [429, 200, 200, 200]
-        limited, *_ = await gateway.settled(4)
-        assert limited[1].state is CallState.FAILED
-        assert limited[1].error_message == "[REDACTED] is limited"
+        assert statuses == [200, 200, 200, 200]
+        _, settlement = (await gateway.settled(4))[0]
+        assert settlement.attempts == 2
+        assert [one.credential_id for one in settlement.tried] == [1, 2]
+        assert len(server.requests) == 5
         cooling = [fields for event, fields in gateway.log.events if event == "credential.cooling"]
         assert cooling == [{"credential_id": 1, "status": 429}]
+
+
+async def test_what_a_limited_upstream_says_is_booked_without_the_account() -> None:
+    told = b'{"error":{"message":"upstream-secret-1 is limited"}}'
+    books = books_with(a_key(), ACCOUNT)
+    async with WireServer(answer(told, JSON, status=b"429 Too Many")) as server:
+        async with running_gateway(sole(server.url), books=books) as gateway:
+            assert (await talk(gateway.port, post(CHAT, ASK, JSON, BY_KEY))).body == told
+            _, settlement = await gateway.the_call()
+            assert settlement.state is CallState.FAILED
+            assert settlement.error_message == "[REDACTED] is limited"
 
 
 async def test_an_account_that_cannot_be_opened_lets_no_call_leave() -> None:

@@ -46,6 +46,7 @@ RETRIES = st.builds(Retries, max=st.integers(0, 100), rate_limited_max=st.intege
     ("how", "post", "get"),
     [
         (Ended.ANSWERED, (), ()),
+        (Ended.CROWDED, (), ()),
         (Ended.UNSENT, (PROVIDER, AGAIN), (PROVIDER, AGAIN)),
         (Ended.BROKEN, (), (AGAIN,)),
         (Ended.REFUSED, (CREDENTIAL,), (CREDENTIAL,)),

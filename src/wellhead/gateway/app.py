@@ -2,7 +2,7 @@
 
 ::
 
-    head -> place -> key -> body -> route -> open (admitted, booked) -> relay -> settle (booked)
+    head -> place -> key -> body -> route -> breaker -> open (admitted, booked) -> relay -> settle (booked)
 
 A raw ASGI application; any ASGI server can host it, `server.GatewayProtocol` is
 made for it.  A request that does not generate is relayed in the same way, but
@@ -11,24 +11,26 @@ leaves no row.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 
-from wellhead.access import Credential
 from wellhead.call import CallState, Opening
 from wellhead.directory import Directory
-from wellhead.errors import BooksUnavailable, CallerError, UpstreamError
+from wellhead.errors import BooksUnavailable, BreakerOpen, CallerError, UpstreamError, UpstreamTimeout
 from wellhead.gateway import booking, replies, vocabulary
+from wellhead.gateway.attempts import Attempts, Log, Means
 from wellhead.gateway.booking import CLIENT_LEFT, COMPLETED, SHUTDOWN, End
-from wellhead.gateway.client import Client, Receive, Scope, Send
+from wellhead.gateway.client import Client, Receive, Scope, Send, Upload
 from wellhead.gateway.credentials import Credentials
 from wellhead.gateway.door import Door
-from wellhead.gateway.plan import Places, Plan, plan_of
-from wellhead.gateway.relay import CALL_HEADER, Log, Relay
+from wellhead.gateway.plan import Places, plan_of
+from wellhead.gateway.relay import CALL_HEADER, Relay
 from wellhead.gateway.server import ClientLeft, ResponseBroken
 from wellhead.policy import forwarded, quota_headers, routing
 from wellhead.policy.attribution import Attribution, Rule
+from wellhead.policy.retry import Retries
 from wellhead.policy.routing import Place
-from wellhead.ports import Books, Headers, Upstream
+from wellhead.ports import NO_BREAKERS, Books, Breakers, Headers, Upstream
 
 HEALTHY = b'{"status":"ok"}'
 READY = b'{"status":"pass"}'
@@ -57,6 +59,7 @@ class GatewayOptions:
     """An operator's own, by which tools are known before all others."""
     trust_proxy_headers: bool = False
     """A client's address is what a proxy before the gateway says."""
+    retries: Retries = Retries()  # noqa: RUF009  # it is frozen
 
 
 class Gateway:
@@ -71,11 +74,11 @@ class Gateway:
         options: GatewayOptions,
         now_us: Callable[[], int],
         log: Log,
+        breakers: Breakers = NO_BREAKERS,
     ) -> None:
         self._directory = directory
         self._places = Places(directory)
         self._books = books
-        self._upstream = upstream
         self._options = options
         self._now_us = now_us
         self._log = log
@@ -87,7 +90,17 @@ class Gateway:
             names=options.client_names,
             allowed_origins=options.allowed_origins,
         )
-        self._credentials = Credentials(now_us)
+        self._means = Means(
+            directory,
+            books,
+            upstream,
+            breakers,
+            self._door,
+            Credentials(now_us),
+            options.retries,
+            now_us,
+            log,
+        )
         self._attribution = Attribution(options.rules)
 
     @property
@@ -136,24 +149,9 @@ class Gateway:
             body = await client.body(self._options.max_request_body)
             plan = plan_of(self._directory, client, place, caller, body)
             self._door.guard_credential(client, caller, plan.provider)
-            relay = Relay(client, plan.provider, call_id, self._now_us, self._log)
-            if plan.dialect is None:
-                await self._door.let_through(caller, place.path, plan.provider.id)
-                self._log.debug(
-                    "gateway.forwarded", request_id=call_id, provider=plan.provider.id, path=client.path
-                )
-                await self._relay(relay, client, plan, None)
-                return
-            options = self._options
-            expected = booking.expected_tokens(
-                client, plan, options.output_tokens_ceiling, options.max_request_body
-            )
-            if options.count_tokens is not None and isinstance(body, bytes) and self._counts(body):
-                expected = await asyncio.to_thread(options.count_tokens, body), expected[1]
-            who = self._attribution.who(client.fields, plan.asked, caller.name)
-            opened = booking.opening(call_id, started_us, client, plan, expected, who)
-            await self._open(opened, relay, client)
-            await self._relay(relay, client, plan, opened)
+            attempts = Attempts(self._means, client, plan, call_id)
+            with closing(attempts):
+                await self._send(client, attempts, call_id, started_us, body)
         except (CallerError, asyncio.CancelledError) as cause:
             # Only a shutdown cancels a call.
             error = cause if isinstance(cause, CallerError) else _shutting_down()
@@ -164,6 +162,46 @@ class Gateway:
             headers = replies.error_headers(error, answer)
             headers.append((CALL_HEADER, b"%d" % call_id))
             await client.answer(error.status, headers, answer)
+
+    async def _send(
+        self,
+        client: Client,
+        attempts: Attempts,
+        call_id: int,
+        started_us: int,
+        body: bytes | Upload | None,
+    ) -> None:
+        """Book the call, if it is one that is booked, and relay it."""
+        refused: BreakerOpen | None = None
+        try:
+            await attempts.begin()
+        except BreakerOpen as error:
+            refused = error
+        plan = attempts.plan
+        if plan.dialect is None:
+            if refused is not None:
+                raise refused
+            await self._door.let_through(plan.caller, plan.place.path, plan.provider.id)
+            self._log.debug(
+                "gateway.forwarded", request_id=call_id, provider=plan.provider.id, path=client.path
+            )
+            await self._relay(Relay(client, attempts, call_id, self._now_us, self._log), client)
+            return
+        who = self._attribution.who(client.fields, plan.asked, plan.caller.name)
+        if refused is not None:
+            opened = booking.opening(call_id, started_us, client, plan, (0, 0), who)
+            self._books.settle(opened, booking.refusal(opened, self._now_us(), refused))
+            raise refused
+        ceiling = self._options.output_tokens_ceiling
+        expected = booking.expected_tokens(client, plan, ceiling, self._options.max_request_body)
+        count = self._options.count_tokens
+        if count is not None and isinstance(body, bytes) and self._counts(body):
+            expected = await asyncio.to_thread(count, body), expected[1]
+        opened = booking.opening(call_id, started_us, client, plan, expected, who)
+        attempts.booked(opened, lambda was, by: booking.reopened(was, client, by, ceiling))
+        relay = Relay(client, attempts, call_id, self._now_us, self._log)
+        await self._open(opened, relay, client)
+        await self._relay(relay, client)
 
     async def _say_whether_ready(self, client: Client) -> None:
         try:
@@ -191,18 +229,12 @@ class Gateway:
             "lifecycle.pre_logged", request_id=opened.id, provider=opened.provider, model=opened.model
         )
 
-    async def _relay(self, relay: Relay, client: Client, plan: Plan, opened: Opening | None) -> None:
+    async def _relay(self, relay: Relay, client: Client) -> None:
         """Relay, and book how it ended; what the client must still be told comes out as an exception."""
         end, told = COMPLETED, None
-        credential: Credential | None = None
+        attempts = relay.attempts
         try:
-            key, own = plan.caller.key, plan.caller.own
-            if key is not None and own is None:
-                known = self._books.directory.credentials
-                credential = self._credentials.of(known, key, plan.provider.id)
-            relay.secret = None if credential is None else credential.secret
-            request = plan.request(client, credential)
-            await relay.run(self._upstream, request, plan.dialect, hide_usage=plan.hide_usage)
+            await relay.run()
         except ClientLeft:
             end = COMPLETED if relay.client_has_end else CLIENT_LEFT
             raise
@@ -210,9 +242,12 @@ class Gateway:
             end = SHUTDOWN
             told = _shutting_down()
         except UpstreamError as error:
-            told = replies.from_upstream(plan.provider.id, error)
-            code = "stream_error" if client.told else told.code
-            self._log.warning("upstream.error", provider=plan.provider.id, code=code, cause=error.message)
+            attempts.failed()
+            provider_id = attempts.plan.provider.id
+            told = replies.from_upstream(provider_id, error)
+            broke_off = client.told is not None and not isinstance(error, UpstreamTimeout)
+            code = "stream_error" if broke_off else told.code
+            self._log.warning("upstream.error", provider=provider_id, code=code, cause=error.message)
             end = End(CallState.FAILED, code, error.message, told.status)
         except CallerError as error:
             told = error
@@ -222,13 +257,9 @@ class Gateway:
             told = CallerError("internal_error", 500, "The gateway failed; its log says more")
             end = End(CallState.FAILED, "internal_error", "the gateway failed", 500)
         finally:
-            if credential is not None and self._credentials.learn(
-                credential, relay.status, relay.retry_after
-            ):
-                self._log.warning("credential.cooling", credential_id=credential.id, status=relay.status)
             self._note_quotas(relay, client)
-            if opened is not None:
-                self._settle(opened, relay, client, end)
+            if attempts.opened is not None:
+                self._settle(attempts.opened, relay, client, end)
         if told is not None:
             if client.told is not None:
                 raise ResponseBroken(told.code)
@@ -236,11 +267,12 @@ class Gateway:
 
     def _note_quotas(self, relay: Relay, client: Client) -> None:
         """What the response told in passing: whose quotas they are, and how they stand.  Never raises."""
-        if relay.head_us is None:
+        head_us = relay.attempts.head_us
+        if head_us is None or not relay.headers:
             return
-        secrets = relay.secret, relay.provider.auth.value
+        secrets = relay.attempts.secret, relay.provider.auth.value
         relay.account = quota_headers.account_of(relay.headers, client.fields, secrets)
-        gauges = quota_headers.read(relay.headers, relay.head_us, relay.account)
+        gauges = quota_headers.read(relay.headers, head_us, relay.account)
         if gauges:
             self._books.note_quotas(relay.provider.id, gauges)
 

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from wellhead.call import CallState, Opening, Settlement
+from wellhead.errors import CallerError
 from wellhead.gateway.client import Client
 from wellhead.gateway.headers import without_secrets
 from wellhead.gateway.plan import Plan
@@ -10,7 +13,7 @@ from wellhead.gateway.relay import Relay
 from wellhead.policy.attribution import Who
 from wellhead.policy.keys import digest
 from wellhead.policy.limits import BYTES_PER_TOKEN
-from wellhead.usage import COUNT_MAX, Reading
+from wellhead.usage import COUNT_MAX, Reading, UsageSource
 
 # Dialects that stream unless the body says otherwise.
 STREAMS_BY_DEFAULT = frozenset(("ollama_chat", "ollama_generate"))
@@ -80,7 +83,7 @@ def opening(
         provider=plan.provider.id,
         dialect=dialect,
         method=client.method,
-        path=client.path[:PATH_MAX],
+        path=_path(client, plan),
         model=place.model or asked.model,
         streamed=dialect in STREAMS_BY_DEFAULT if streams is None else streams,
         tool=who.tool,
@@ -102,6 +105,34 @@ def opening(
     )
 
 
+def reopened(opened: Opening, client: Client, plan: Plan, ceiling: int) -> Opening:
+    """The same call as it is by another plan; `ceiling` as for `expected_tokens`."""
+    return structs.replace(
+        opened,
+        provider=plan.provider.id,
+        path=_path(client, plan),
+        hold_output_tokens=expected_tokens(client, plan, ceiling, 0)[1],
+    )
+
+
+def _path(client: Client, plan: Plan) -> str:
+    """The request's path, without the prefix where that names another provider than the one that serves."""
+    return (plan.place.path if plan.is_stand_in else client.path)[:PATH_MAX]
+
+
+def refusal(opened: Opening, now_us: int, error: CallerError) -> Settlement:
+    """The end of a call that is not sent."""
+    return Settlement(
+        state=CallState.REFUSED,
+        finished_us=now_us,
+        status_code=error.status,
+        error_code=error.code,
+        error_message=error.message[:MESSAGE_MAX],
+        streamed=opened.streamed,
+        latency_us=max(now_us - opened.started_us, 0),
+    )
+
+
 def _dialect(plan: Plan) -> str:
     assert plan.dialect is not None, "what is booked has a dialect"
     return plan.dialect.name
@@ -110,17 +141,17 @@ def _dialect(plan: Plan) -> str:
 def settlement(opened: Opening, relay: Relay, client: Client, end: End) -> Settlement:
     """The call as it is known at its end."""
     finished_us = relay.now_us()
-    meter = relay.meter
+    meter, attempts = relay.meter, relay.attempts
     reading = meter.finish() if meter is not None else NO_READING
     state, code, message = end.state, end.error_code, end.error_message
     if state is CallState.COMPLETED and (
-        (relay.status or 0) >= 400 or reading.error_type or reading.error_message
+        (attempts.status or 0) >= 400 or reading.error_type or reading.error_message
     ):
         # An error event inside a 200 stream is a failure just as a status above 400 is.
         state, code = CallState.FAILED, "upstream_error"
-        message = reading.error_message or reading.error_type or f"the upstream answered {relay.status}"
+        message = reading.error_message or reading.error_type or f"the upstream answered {attempts.status}"
     if message:
-        message = without_secrets(message, client.fields, client.query, relay.provider, relay.secret)[
+        message = without_secrets(message, client.fields, client.query, relay.provider, attempts.secret)[
             :MESSAGE_MAX
         ]
     status = client.told or end.status
@@ -144,11 +175,16 @@ def settlement(opened: Opening, relay: Relay, client: Client, end: End) -> Settl
         usage_extra=reading.usage_extra,
         cost_nanousd=reading.cost_nanousd,
         latency_us=finished_us - started_us,
-        upstream_latency_us=None if relay.head_us is None else relay.head_us - started_us,
+        upstream_latency_us=None if attempts.head_us is None else attempts.head_us - started_us,
         ttft_us=None if relay.first_byte_us is None else relay.first_byte_us - started_us,
         request_bytes=client.body_bytes,
         response_bytes=relay.response_bytes,
-        attempts=relay.attempts,
+        attempts=attempts.count,
         incomplete=meter is not None and not reading.ended,
         trouble=reading.trouble,
+        tried=attempts.tried(
+            code,
+            failed=state is CallState.FAILED,
+            metered=reading.usage_source is not UsageSource.ABSENT,
+        ),
     )

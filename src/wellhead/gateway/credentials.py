@@ -52,26 +52,25 @@ class Credentials:
         `None` where there is none for the provider.  Raises `CallerError` (503) where there are, and none
         of them can be opened.
         """
-        candidates = _for(known, key, provider)
-        chosen = self.choose(candidates)
-        if chosen is None and candidates:
+        known_for = candidates(known, key, provider)
+        chosen = self.choose(known_for)
+        if chosen is None and known_for:
             told = f"The credential for {provider} cannot be opened; the gateway's master key is another"
             raise CallerError("credential_unreadable", 503, told)
         return chosen
 
     def other(self, known: Known, key: Key, provider: str, tried: Collection[int]) -> Credential | None:
         """One more for the same call, beside those with these ids; `None` where none is ready."""
-        candidates = _for(known, key, provider)
-        if len(candidates) <= len(tried):
+        known_for = candidates(known, key, provider)
+        if len(known_for) <= len(tried):
             return None
         now_us = self._now_us()
-        return self.choose(
-            [one for one in candidates if one.id not in tried and self._rank(one, now_us)[0] == 0]
-        )
+        ready = [one for one in known_for if one.id not in tried and self._rank(one, now_us)[0] == 0]
+        return self.choose(ready)
 
-    def choose(self, candidates: Sequence[Credential]) -> Credential | None:
+    def choose(self, some: Sequence[Credential]) -> Credential | None:
         """The next one to use; `None` where there is none that can be opened."""
-        usable = [one for one in candidates if one.secret is not None]
+        usable = [one for one in some if one.secret is not None]
         if not usable:
             return None
         now_us = self._now_us()
@@ -104,7 +103,8 @@ class Credentials:
         return past
 
 
-def _for(known: Known, key: Key, provider: str) -> Sequence[Credential]:
+def candidates(known: Known, key: Key, provider: str) -> Sequence[Credential]:
+    """Those that may serve a key's calls: its project's, or else those for everybody with a key."""
     return known.get((key.project_id, provider)) or known.get((None, provider), ())
 
 

@@ -97,7 +97,8 @@ class Plan:
             family=self.place.family,
         )
         if self.is_stand_in:
-            assert credential is not None or self.provider.auth.type is not AuthType.PRESERVE
+            if credential is None and self.provider.auth.type is AuthType.PRESERVE:
+                raise AssertionError("the client's credential is for another provider")
             headers = [line for line in headers if line[0] not in MEANT_FOR_ONE]
         if self.hide_usage:  # what is compressed cannot be hidden in
             headers = [line for line in headers if line[0] != b"accept-encoding"]

@@ -13,57 +13,38 @@ it ended; the exception tells which way that was::
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
 
 from wellhead.directory import OnDisconnect, Provider
-from wellhead.errors import UpstreamError
+from wellhead.errors import UpstreamError, UpstreamTimeout, Wait
+from wellhead.gateway.attempts import Attempts, Log
 from wellhead.gateway.client import Client
 from wellhead.gateway.headers import end_to_end
 from wellhead.gateway.hiding import Hiding
 from wellhead.gateway.server import ClientLeft
 from wellhead.meter.dialect import Dialect
 from wellhead.meter.meter import Meter
-from wellhead.ports import Headers, Upstream, UpstreamRequest, UpstreamResponse
+from wellhead.ports import Headers, UpstreamResponse
 
 CALL_HEADER = b"x-wellhead-call"
-
-
-class Log(Protocol):
-    """A structured logger: an event's name and its fields."""
-
-    def debug(self, event: str, **fields: object) -> object: ...
-
-    def warning(self, event: str, **fields: object) -> object: ...
-
-    def exception(self, event: str, **fields: object) -> object: ...
 
 
 class Relay:
     """One response, from the upstream to the client."""
 
     def __init__(
-        self, client: Client, provider: Provider, call_id: int, now_us: Callable[[], int], log: Log
+        self, client: Client, attempts: Attempts, call_id: int, now_us: Callable[[], int], log: Log
     ) -> None:
+        self.attempts = attempts
         self.meter: Meter | None = None
-        self.status: int | None = None
-        """The upstream's."""
-        self.retry_after: bytes | None = None
-        """What the upstream said about when to come again, where it refused."""
-        self.secret: str | None = None
-        """The credential that took the place of the client's; not to be repeated in the books."""
         self.headers: Headers = []
         """Those of the upstream's response head."""
         self.account: str | None = None
         """Of several at the provider: the one that served it, as far as the response says."""
-        self.head_us: int | None = None
-        """When the upstream's response head was there."""
         self.first_byte_us: int | None = None
         self.response_bytes = 0
         self.client_has_end = False
         """The client left when it had the response's end marker, as some do at once."""
-        self.attempts = 0
         self._client = client
-        self.provider = provider
         self._call_header = (CALL_HEADER, b"%d" % call_id)
         self.now_us = now_us
         self._started_us = now_us()
@@ -71,29 +52,36 @@ class Relay:
         self._call_id = call_id
         self._task = asyncio.current_task()
         self._gone = False
-        self._drain_timer: asyncio.TimerHandle | None = None
+        self._late = False
+        self._is_cut = False
+        self._timers: list[asyncio.TimerHandle] = []
 
-    async def run(
-        self, upstream: Upstream, request: UpstreamRequest, dialect: Dialect | None, *, hide_usage: bool
-    ) -> None:
-        """Send the request and carry the response; see the module for how it ends."""
-        client = self._client
+    @property
+    def provider(self) -> Provider:
+        """The one that is asked."""
+        return self.attempts.plan.provider
+
+    async def run(self) -> None:
+        """Have the request sent and carry the response; see the module for how it ends."""
+        client, total_s = self._client, self.provider.timeouts.total_s
         client.watch(self._client_left)
+        if total_s:
+            self._after(total_s, self._out_of_time)
         try:
-            self.attempts += 1
-            response = await upstream.send(request)
+            response = await self.attempts.response()
             try:
-                self.head_us = self.now_us()
-                self.status, self.headers = response.status, response.headers
-                if response.status == 429:
-                    self.retry_after = dict(response.headers).get(b"retry-after")
-                self._note("passthrough.upstream_headers", self.head_us, status=response.status)
-                await self._carry(response, dialect, Hiding() if hide_usage else None)
+                head_us, plan = self.attempts.head_us, self.attempts.plan
+                assert head_us is not None
+                self.headers = response.headers
+                self._note("passthrough.upstream_headers", head_us, status=response.status)
+                await self._carry(response, plan.dialect, Hiding() if plan.hide_usage else None)
             finally:
                 response.close()
         except asyncio.CancelledError:
-            if self._gone and self._task is not None and self._task.uncancel() == 0:
-                raise ClientLeft from None
+            if (self._gone or self._late) and self._task is not None and self._task.uncancel() == 0:
+                if self._gone:
+                    raise ClientLeft from None
+                raise UpstreamTimeout(Wait.TOTAL, f"it was not done within {total_s:g} s") from None
             raise
         except UpstreamError:
             if self._gone:  # What broke was only being drained: the call is the client's abort.
@@ -101,8 +89,8 @@ class Relay:
             raise
         finally:
             client.unwatch()
-            if self._drain_timer is not None:
-                self._drain_timer.cancel()
+            for timer in self._timers:
+                timer.cancel()
         if self._gone:
             raise ClientLeft
 
@@ -129,6 +117,8 @@ class Relay:
                     await client.send(passed)
                 if meter is not None:
                     meter.feed(chunk)
+            if self.first_byte_us is None:
+                self.attempts.answered(b"")
             await client.end(b"" if hiding is None else hiding.finish())
         except ClientLeft:
             if not self._gone:
@@ -150,6 +140,7 @@ class Relay:
         self.response_bytes += len(chunk)
         if self.first_byte_us is None and chunk:
             self.first_byte_us = self.now_us()
+            self.attempts.answered(chunk)
             self._note("passthrough.stream_first_chunk", self.first_byte_us)
 
     def _note(self, event: str, at_us: int, **fields: object) -> None:
@@ -170,12 +161,25 @@ class Relay:
         self.client_has_end = self.meter is not None and self.meter.has_end
         if self._task is None:
             return
-        if self.provider.on_disconnect is OnDisconnect.CANCEL:
-            if asyncio.current_task() is not self._task:
-                self._task.cancel()
+        # What is under way may be worth its end; another attempt is worth nothing to anybody.
+        is_between = self.attempts.stop()
+        if is_between or self.provider.on_disconnect is OnDisconnect.CANCEL:
+            self._cut()
         elif self.provider.drain_s is not None:
-            loop = asyncio.get_running_loop()
-            self._drain_timer = loop.call_later(self.provider.drain_s, self._task.cancel)
+            self._after(self.provider.drain_s, self._out_of_time)
+
+    def _out_of_time(self) -> None:
+        self._late = True
+        self._cut()
+
+    def _cut(self) -> None:
+        """Cancel what is under way, once; `run` says why."""
+        if not self._is_cut and asyncio.current_task() is not self._task:
+            assert self._task is not None
+            self._is_cut = self._task.cancel()
+
+    def _after(self, delay_s: float, then: Callable[[], None]) -> None:
+        self._timers.append(asyncio.get_running_loop().call_later(delay_s, then))
 
 
 def _meter_for(dialect: Dialect, response: UpstreamResponse, provider: Provider) -> Meter:

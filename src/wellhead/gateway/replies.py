@@ -100,8 +100,8 @@ def _short_circuit(error: BreakerOpen) -> dict[str, Any]:
     }
 
 
-def is_short_circuit(headers: Headers, body: bytes) -> bool:
-    """Whether a 503 is what a gateway like this one says because of a breaker of its own; `body` begins it."""
+def is_short_circuit(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
+    """Whether a 503 is what a gateway like this one says because of its own breaker; `body` begins it."""
     if (b"x-wellhead-error", b"breaker_open") in headers:
         return True
     if SHORT_CIRCUIT.encode() not in body:

@@ -12,6 +12,7 @@ delivered the request, and nobody can tell; so that is an `UpstreamBroke` like a
 """
 
 import asyncio
+import errno
 import select
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -29,8 +30,14 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import StreamReader
 from yarl import URL
 
-from wellhead.directory import Timeouts
-from wellhead.errors import UpstreamBroke, UpstreamError, UpstreamTimeout, UpstreamUnreachable, Wait
+from wellhead.errors import (
+    NoRoomToConnect,
+    UpstreamBroke,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+    Wait,
+)
 from wellhead.ports import Headers, UpstreamRequest
 
 READ_BUFFER = 64 * 1024
@@ -43,6 +50,7 @@ INTERIM_MAX = 100
 """Interim responses (1xx) before the real one."""
 WRITE_AT_ONCE = 64 * 1024
 """A body up to this size leaves in one write with its head."""
+OUR_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
 STREAM_TYPES = (b"text/event-stream", b"application/x-ndjson")
 """What a response is whose first piece may be long in coming."""
 
@@ -464,6 +472,8 @@ def _request_head(request: UpstreamRequest, host: bytes) -> bytes:
 def _unreachable(error: BaseException) -> UpstreamError:
     if isinstance(error, TimeoutError):
         return UpstreamTimeout(Wait.CONNECT, "no connection came about in time")
+    if _number(error) in OUR_SHORTAGES:
+        return NoRoomToConnect("this machine has no file or port left for a connection")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return UpstreamUnreachable("its name could not be resolved")
     if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLError | aiohttp.ClientSSLError):
@@ -473,6 +483,12 @@ def _unreachable(error: BaseException) -> UpstreamError:
     ):
         return UpstreamUnreachable("the connection was refused (is it running?)")
     return UpstreamUnreachable("no connection came about")
+
+
+def _number(error: BaseException) -> int | None:
+    """The operating system's, where it is its error."""
+    cause = getattr(error, "os_error", error)
+    return cause.errno if isinstance(cause, OSError) else None
 
 
 def _broken(error: BaseException) -> UpstreamError:

@@ -3,6 +3,7 @@
 ::
 
     how it ended    worked on?   another credential   another provider   the same again
+    crowded         no           -                    -                  -
     unsent          no           -                    yes                yes, whatever the method
     broken          perhaps      -                    -                  idempotent methods
     refused (401)   no           yes                  -                  -
@@ -41,6 +42,8 @@ class Ended(StrEnum):
 
     ANSWERED = "answered"
     """That is the answer."""
+    CROWDED = "crowded"
+    """It could not be sent for want of something here; waiting calls would only want more."""
     UNSENT = "unsent"
     """No byte of the request reached the upstream."""
     BROKEN = "broken"
@@ -82,6 +85,7 @@ class Rule:
 
 RULES: Mapping[Ended, Rule] = {
     Ended.ANSWERED: Rule(),
+    Ended.CROWDED: Rule(),
     Ended.UNSENT: Rule(provider=True, again=Again.ALWAYS),
     Ended.BROKEN: Rule(again=Again.IDEMPOTENT),
     Ended.REFUSED: Rule(credential=True),
@@ -154,7 +158,8 @@ def wait_s(attempted: Attempted, jitter_ms: int) -> float:
     if attempted.ended is Ended.LIMITED and attempted.told_s is not None:
         return attempted.told_s
     doubled_ms = BACK_OFF_MS * 2 ** min(attempted.again, 10)
-    return min(doubled_ms + jitter_ms, BACK_OFF_MS_MAX) / 1000
+    wait_ms: int = min(doubled_ms + jitter_ms, BACK_OFF_MS_MAX)
+    return wait_ms / 1000
 
 
 def told_s(retry_after: bytes | None, now_us: int) -> float | None:
