@@ -69,6 +69,7 @@ PARTS = (
     Part("start", start.measure, ("start_s",)),
     Part("books", once("books"), ("books_calls_per_s", "books_bytes_per_call")),
     Part("meter", once("meter"), ("meter_mb_per_s", "meter_request_us")),
+    Part("reports", once("reports"), ("reports_p95_ms", "reports_bytes_per_call")),
 )
 
 
