@@ -91,6 +91,25 @@ def test_a_disk_that_takes_only_a_part_of_a_record_gets_none_of_it(
     assert read(directory / NAME).records == some(3)
 
 
+def test_a_disk_that_takes_not_even_the_first_bytes_has_no_file(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Spool(directory, 10**6)
+    write = os.write
+    for taken in (3, len(MAGIC)):
+        monkeypatch.setattr(
+            "wellhead.ledger.spool.os.write", lambda file, data, n=taken: write(file, data[:n])
+        )
+        with pytest.raises(SpoolFull):
+            kept.append(NAME, some(1))
+        assert (kept.size, list(directory.iterdir())) == (0, [])
+    monkeypatch.undo()
+
+    kept.append(NAME, some(2))
+
+    assert read(directory / NAME).records == some(2)
+
+
 def test_a_place_that_cannot_be_written_is_full(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 

@@ -96,7 +96,9 @@ class Spool:
             if self._durable:
                 os.fsync(file)
         except OSError as error:
-            if self._file is not None:
+            if self.size == len(MAGIC):
+                self.clear()
+            elif self._file is not None:
                 with suppress(OSError):  # A half of a record would hide what comes after it.
                     os.ftruncate(self._file, self.size)
             raise SpoolFull(str(error)) from error
@@ -125,6 +127,9 @@ class Spool:
             self.size = os.fstat(self._file).st_size
             if not self.size:
                 self.size = os.write(self._file, MAGIC)
+                if self.size < len(MAGIC):
+                    self.clear()
+                    raise OSError("the disk took only a part")
         return self._file
 
 
