@@ -14,14 +14,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from wellhead import secret_files
 from wellhead.clock import Clock
 from wellhead.config.providers import sole
 from wellhead.config.settings import Settings, spool_directory
 from wellhead.directory import Directory
-from wellhead.hosting import Life, run, serve, server
+from wellhead.hosting import KEEPALIVE_S, Life, run, serve, server
 from wellhead.limit import Measure, Scope, ScopeKind, Window
 from wellhead.logs import Log
 from wellhead.money import nanousd
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from wellhead.control.options import ControlOptions
+    from wellhead.gateway.server import GatewayProtocol
     from wellhead.pricing.book import PriceBook
     from wellhead.vault import Vault
 
@@ -88,6 +89,7 @@ def prepare_gateway() -> None:
     import uvloop  # noqa: F401
 
     import wellhead.gateway.app
+    import wellhead.gateway.front
     import wellhead.gateway.server
     import wellhead.gateway.upstream
     import wellhead.ledger.writer  # noqa: F401
@@ -100,7 +102,10 @@ def run_gateway(settings: Settings, listener: socket.socket, life: Life, log: Lo
 
 async def _gateway(settings: Settings, listener: socket.socket, life: Life, log: Log) -> None:
     from wellhead.gateway.app import Gateway, GatewayOptions
-    from wellhead.gateway.server import GatewayProtocol, quiet
+    from wellhead.gateway.front import Front
+    from wellhead.gateway.readiness import Readiness, books_check, upstream_check
+    from wellhead.gateway.server import held_to, quiet
+    from wellhead.gateway.terms import Terms, watch
     from wellhead.gateway.upstream import AiohttpUpstream
     from wellhead.gateway.vocabulary import counting
     from wellhead.ledger.clerk import Rules
@@ -137,6 +142,18 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
         log=log,
     )
 
+    terms = Terms(
+        header_timeout_s=settings.gateway.header_timeout_s,
+        body_timeout_s=settings.gateway.body_timeout_s,
+        idle_timeout_s=KEEPALIVE_S,
+        calls_max=settings.gateway.max_concurrent_calls,
+        open_calls=lambda: gateway.open_calls,
+        is_leaving=lambda: life.is_replaced,
+    )
+    checks = [books_check(books, lambda: books.fault)]
+    checks += [upstream_check(upstream, url) for url in upstreams_to_answer(settings, providers)]
+    front = Front(gateway, terms, Readiness(checks, life.hurried.is_set), log)
+
     async def drain() -> None:
         started = time.monotonic()
         log.info("shutdown.drain", pending_requests=gateway.open_calls)
@@ -150,11 +167,18 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
         cut += await gateway.drain(0)
         log.info("shutdown.drained", cut=cut, elapsed_ms=round((time.monotonic() - started) * 1000))
 
-    mourning = asyncio.create_task(end_with_books(books, life, log))
+    served = server(front, held_to(terms), life, settings.gateway.shutdown_delay_s)
+    connections = cast("set[GatewayProtocol]", served.server_state.connections)
+    beside = [
+        asyncio.create_task(end_with_books(books, life, log)),
+        asyncio.create_task(watch(connections, terms)),
+        asyncio.create_task(front.tell_refusals()),
+    ]
     try:
-        await serve(server(gateway, GatewayProtocol, life), listener, life, drain)
+        await serve(served, listener, life, drain)
     finally:
-        mourning.cancel()
+        for task in beside:
+            task.cancel()
         await upstream.close()
         await asyncio.to_thread(books.close)
         engine.dispose()
@@ -172,7 +196,7 @@ async def end_with_books(books: HasThread, life: Life, log: Log, look_s: float =
     while books.is_alive:  # noqa: ASYNC110  # the end of a thread is no event of the loop
         await asyncio.sleep(look_s)
     log.error("books.thread_ended")
-    life.asked.set()
+    life.end()
 
 
 def prepare_control() -> None:
@@ -268,6 +292,13 @@ def directory(settings: Settings) -> Directory:
     if settings.upstream is not None and not settings.providers:
         return Directory(sole=sole(settings.upstream, settings.gateway.on_disconnect))
     return Directory(providers=settings.providers)
+
+
+def upstreams_to_answer(settings: Settings, providers: Directory) -> list[str]:
+    """Base URLs of what has to answer for a gateway to be ready."""
+    wanted = settings.gateway.ready_upstream
+    known = [providers.sole] if providers.sole is not None else list(providers.providers)
+    return [provider.base_url for provider in known if provider.id == wanted]
 
 
 def price_book(settings: Settings, providers: Directory) -> "PriceBook":

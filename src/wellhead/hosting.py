@@ -1,10 +1,14 @@
 """Hosts an ASGI app in a process of its own: uvicorn as a library, and the life of the process.
 
-The end of a process, whichever signal asked for it::
+The end of a process::
 
-    first signal   listener closed, running calls go on up to the grace period
-    second signal  what still runs is cut (and booked as cut)
-    then           upstream closed, books closed last
+    SIGTERM, SIGINT   not ready any more; after a delay (as a rule none) the listener is closed, and
+                      running calls go on up to the grace period
+    a second one      what still runs is cut (and booked as cut)
+    then              upstream closed, books closed last
+
+    SIGHUP            another process has taken its place: the listener is closed, and connections end
+                      in their own time, each after an answer that says so; then as above
 """
 
 import asyncio
@@ -22,6 +26,9 @@ KEEPALIVE_S = 75
 """How long an idle client connection is kept; longer than the pools of common clients."""
 LINGER_S = 1.0
 """How long connections may take to close once their calls are over."""
+LEAVING_MAX_S = 600.0
+"""How long the calls of a process may go on whose place another one has taken."""
+LEAVING_LOOK_S = 0.05
 
 
 class Life:
@@ -31,15 +38,23 @@ class Life:
         self._line = line
         self._ready = ready
         self.asked = asyncio.Event()
+        """To end, one way or the other."""
+        self.is_replaced = False
+        """Another process has taken the place, so there is no hurry."""
+        self.hurried = asyncio.Event()
+        """To end within the grace period."""
         self.at_once = asyncio.Event()
+        self.is_closing = asyncio.Event()
+        """No connection is accepted any more."""
 
     def begin(self) -> None:
         """Listen for signals and for the end of the line; call it inside the running loop."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            # What whoever started us had us ignore (nohup: SIGHUP) stays ignored.
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                loop.add_signal_handler(number, self._signalled)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.end)
+        # What whoever started us had us ignore (nohup: SIGHUP) stays ignored.
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            loop.add_signal_handler(signal.SIGHUP, self._leave)
         self._line.setblocking(False)
         loop.add_reader(self._line, self._line_ended)
 
@@ -47,15 +62,23 @@ class Life:
         with contextlib.suppress(OSError):
             self._line.send(self._ready)
 
-    def _signalled(self) -> None:
-        if self.asked.is_set():
+    def end(self) -> None:
+        """End within the grace period; asked for again, at once."""
+        if self.hurried.is_set():
             self.at_once.set()
+        self.hurried.set()
         self.asked.set()
+
+    def _leave(self) -> None:
+        if not self.asked.is_set():
+            self.is_replaced = True
+            self.asked.set()
 
     def _line_ended(self) -> None:
         # Nothing is ever sent after the settings, so readable means ended.
         asyncio.get_running_loop().remove_reader(self._line)
-        self.asked.set()
+        if not self.hurried.is_set():
+            self.end()
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -65,8 +88,13 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
-def server(app: Callable[..., Any], protocol: type[asyncio.Protocol], life: Life) -> "uvicorn.Server":
-    """uvicorn as a library: no logging set-up, headers, signal handlers or ticking clock of its own."""
+def server(
+    app: Callable[..., Any], protocol: type[asyncio.Protocol], life: Life, delay_s: float = 0.0
+) -> "uvicorn.Server":
+    """uvicorn as a library: no logging set-up, headers, signal handlers or ticking clock of its own.
+
+    `delay_s` is how long it still accepts once asked to end.
+    """
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -83,6 +111,10 @@ def server(app: Callable[..., Any], protocol: type[asyncio.Protocol], life: Life
 
         async def main_loop(self) -> None:
             await life.asked.wait()
+            if delay_s and not life.is_replaced:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(life.at_once.wait(), delay_s)
+            life.is_closing.set()
 
     config = uvicorn.Config(
         app,
@@ -109,9 +141,11 @@ async def serve(
     """Serve until asked to end, then drain and let the connections go."""
     life.begin()
     serving = asyncio.create_task(served.serve([listener]))
-    asked = asyncio.create_task(life.asked.wait())
-    await asyncio.wait((serving, asked), return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
+    closing = asyncio.create_task(life.is_closing.wait())
+    await asyncio.wait((serving, closing), return_when=asyncio.FIRST_COMPLETED)
+    closing.cancel()
+    if life.is_replaced:
+        await _left(served, life)
     await drain()
     _, late = await asyncio.wait((serving,), timeout=LINGER_S)
     if late:
@@ -119,3 +153,13 @@ async def serve(
         for connection in tuple(served.server_state.connections):
             connection.transport.abort()
     await serving
+
+
+async def _left(served: "uvicorn.Server", life: Life) -> None:
+    """Returns when all connections have ended by themselves, when time is up, or when there is a hurry."""
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + LEAVING_MAX_S
+    while served.server_state.connections and loop.time() < until_s:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(life.hurried.wait(), LEAVING_LOOK_S)
+            return

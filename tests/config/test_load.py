@@ -128,7 +128,12 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
         "WELLHEAD_GATEWAY__WORKERS": "2",
         "WELLHEAD_GATEWAY__MAX_REQUEST_BODY": "1MiB",
         "WELLHEAD_GATEWAY__ON_DISCONNECT": "drain 10s",
+        "WELLHEAD_GATEWAY__MAX_CONCURRENT_CALLS": "500",
+        "WELLHEAD_GATEWAY__HEADER_TIMEOUT_S": "5s",
+        "WELLHEAD_GATEWAY__BODY_TIMEOUT_S": "1m",
         "WELLHEAD_GATEWAY__SHUTDOWN_GRACE_S": "5",
+        "WELLHEAD_GATEWAY__SHUTDOWN_DELAY_S": "3",
+        "WELLHEAD_GATEWAY__READY_UPSTREAM": "upstream",
         "WELLHEAD_GATEWAY__REQUIRE_KEY": "true",
         "WELLHEAD_GATEWAY__CLIENT_NAMES": "key=alice",
         "WELLHEAD_GATEWAY__ALLOWED_ORIGINS": "https://app.example.com, http://localhost:3000",
@@ -195,6 +200,12 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
     assert settings.gateway.trust_proxy_headers
     assert [rule.tool for rule in settings.attribution] == ["nightly"]
     assert {d.variable for d in declared() if not d.path.endswith("_file")} == raw.keys()
+
+
+def test_the_provider_that_has_to_answer_must_be_there(place: Place) -> None:
+    told = place.problems({"WELLHEAD_GATEWAY__READY_UPSTREAM": "opnai"})
+    assert told["gateway.ready_upstream"].startswith("must be the id of a provider: ")
+    assert place.settings({"WELLHEAD_GATEWAY__READY_UPSTREAM": "openai"}).gateway.ready_upstream == "openai"
 
 
 def test_an_empty_variable_is_as_good_as_none(place: Place) -> None:

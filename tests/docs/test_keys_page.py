@@ -54,11 +54,17 @@ DIALECTS = {
 }
 NOT_ABOUT_KEYS = {
     "bad_gateway",
+    "bad_request",
+    "head_too_large",
     "internal_error",
+    "method_unsupported",
     "no_provider",
     "not_found",
+    "overloaded",
+    "request_timeout",
     "request_too_large",
     "shutting_down",
+    "transfer_coding_unsupported",
     "unknown_provider",
     "upstream_timeout",
     "websocket_unsupported",

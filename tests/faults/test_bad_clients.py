@@ -1,14 +1,17 @@
 """Clients that are no better than bad upstreams: nothing of theirs passes for what it is not, or piles up."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from fakes.stand import MB, Stand, a_stand
-from fakes.wire import Exchange, WireRequest, answer, post, talk, until
+from fakes.wire import Exchange, WireAnswer, WireClient, WireRequest, answer, post, talk, until
+from faults.request_forms import NEXT_PATH, RULES, Form
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -38,35 +41,55 @@ def stand(stand: Stand) -> Stand:
     return stand
 
 
-NOT_HTTP = {
-    "another protocol": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "a tunnel": b"CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n\r\n",
-    "a length and chunks": POST + b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
-    "two lengths": POST + b"content-length: 5\r\ncontent-length: 6\r\n\r\n123456",
-    "a length with a sign": POST + b"content-length: +2\r\n\r\n{}",
-    "chunks inside something else": POST + b"transfer-encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
-    "nearly chunks": POST + b"transfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "a chunk size that is no number": POST + b"transfer-encoding: chunked\r\n\r\nzz\r\n",
-    "a space before the colon": POST + b"content-length : 0\r\n\r\n",
-    "a folded line": POST + b"x-a: b\r\n c\r\n\r\n",
-    "line feeds only": b"POST " + CHAT + b" HTTP/1.1\nhost: h\n\n",
-    "a line without a name": POST + b": x\r\n\r\n",
-}
+FORMS = [
+    pytest.param(form, id=f"{rule}: {name}") for rule, forms in RULES.items() for name, form in forms.items()
+]
+NEXT = post(NEXT_PATH, b'{"model":"next","input":"x"}', JSON)
 
 
-@pytest.mark.parametrize("said", NOT_HTTP.values(), ids=NOT_HTTP)
-async def test_what_is_no_request_or_may_be_read_in_two_ways_goes_nowhere(stand: Stand, said: bytes) -> None:
-    got = await talk(stand.port, said)
-    assert (got.status, got.header(b"connection")) == (400, b"close")
-    assert stand.upstream.requests == []
+async def everything(client: WireClient) -> tuple[list[WireAnswer], bool]:
+    """All answers of a connection until it is silent or ends, and whether it has ended."""
+    answers: list[WireAnswer] = []
+    with suppress(asyncio.IncompleteReadError, ConnectionError):
+        while len(answers) < 2:
+            answers.append(await asyncio.wait_for(client.answer(), 10))
+        return answers, False
+    return answers, True
 
 
-async def test_lines_after_a_body_never_become_lines_of_the_head(stand: Stand) -> None:
-    trailers = b"0\r\nx-late: 1\r\nauthorization: Bearer other\r\n\r\n"
-    assert (await talk(stand.port, CHUNKED + trailers)).body == TOLD
-    (request,) = stand.upstream.requests
-    assert [name for name, _ in request.lines] == [b"host", b"content-length"]
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_request_reaches_the_upstream_as_the_client_meant_it_or_not_at_all(
+    stand: Stand, form: Form
+) -> None:
+    client = await stand.client()
+    await client.send(form.sent + NEXT)
+    answers, has_ended = await everything(client)
+    reached = stand.upstream.requests
+    if form.refused is not None:
+        (answer_,) = answers
+        assert (answer_.status, answer_.header(b"connection")) == (form.refused, b"close")
+        assert answer_.header(b"x-wellhead-error") is not None
+        assert has_ended
+        assert reached == []
+        assert await asyncio.to_thread(stand.new_calls) == []
+        return
+    first, *others = reached
+    assert (first.line, first.body) == (form.line, form.body)
+    assert {name for name, _ in first.lines} <= {b"host", b"content-length", b"x-a"}
+    assert [(other.line, other.body) for other in others] == (
+        [(b"POST " + NEXT_PATH + b" HTTP/1.1", b'{"model":"next","input":"x"}')] if form.stays else []
+    )
+    assert [answer.status for answer in answers] == [200] * len(reached)
+    assert has_ended is not form.stays
+    booked = sum(request.line.startswith(b"POST") for request in reached)
+    if booked:
+        assert {row["state"] for row in await stand.ended(booked)} == {"completed"}
+
+
+async def test_the_manual_has_the_rules_and_no_others() -> None:
+    manual = (Path(__file__).parents[2] / "docs/reliability.md").read_text()
+    section = manual.split("### What is a request", 1)[1].split("\n#", 1)[0]
+    assert re.findall(r"^\| ([A-Z][^|]*?) \|", section, re.MULTILINE) == list(RULES)
 
 
 FLOODS = {

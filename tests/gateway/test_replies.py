@@ -27,7 +27,9 @@ from wellhead.errors import (
 )
 from wellhead.gateway.client import too_large
 from wellhead.gateway.door import Caller, Door
+from wellhead.gateway.front import overloaded
 from wellhead.gateway.replies import INTEGER_MAX, error_body, error_headers, from_upstream, is_short_circuit
+from wellhead.gateway.server import too_slow
 from wellhead.limit import Limit, Measure, Window
 from wellhead.money import NANOUSD_PER_USD
 from wellhead.policy.admission import Shortage, forbidden, refusal, unauthorized
@@ -160,6 +162,9 @@ RATE = ((429, "rate_limit_error"), (429, "rate_limit_error"), (429, "RESOURCE_EX
 SPENT = ((402, "insufficient_quota"), (429, "rate_limit_error"), (429, "RESOURCE_EXHAUSTED"), 402)
 INVALID = ((400, "invalid_request_error"), (400, "invalid_request_error"), (400, "INVALID_ARGUMENT"), 400)
 MISSING = ((404, "not_found_error"), (404, "not_found_error"), (404, "NOT_FOUND"), 404)
+SLOW = ((408, "invalid_request_error"), (408, "timeout_error"), (408, "DEADLINE_EXCEEDED"), 408)
+LONG = ((431, "invalid_request_error"), (431, "invalid_request_error"), (431, "INVALID_ARGUMENT"), 431)
+UNKNOWN = ((501, "server_error"), (501, "api_error"), (501, "INVALID_ARGUMENT"), 501)
 LARGER = ((413, "invalid_request_error"), (413, "request_too_large"), (413, "INVALID_ARGUMENT"), 413)
 UPGRADE = ((426, "invalid_request_error"), (426, "invalid_request_error"), (426, "INVALID_ARGUMENT"), 426)
 UNAVAILABLE = ((503, "server_error"), (503, "overloaded_error"), (503, "UNAVAILABLE"), 503)
@@ -191,6 +196,12 @@ TABLE: dict[str, Row] = {
     "unknown_provider": (said("unknown_provider", 400), None, INVALID),
     "no_provider": (said("no_provider", 404), None, MISSING),
     "not_found": (said("not_found", 404), None, MISSING),
+    "bad_request": (said("bad_request", 400), None, INVALID),
+    "head_too_large": (said("head_too_large", 431), None, LONG),
+    "method_unsupported": (said("method_unsupported", 501), None, UNKNOWN),
+    "transfer_coding_unsupported": (said("transfer_coding_unsupported", 501), None, UNKNOWN),
+    "request_timeout": (lambda _: too_slow("The head", 10), None, SLOW),
+    "overloaded": (lambda _: overloaded(), 1, UNAVAILABLE),
     "request_too_large": (lambda _: too_large(10), None, LARGER),
     "websocket_unsupported": (said("websocket_unsupported", 426), None, UPGRADE),
     **{f"upstream_timeout_{wait.value}": (late(wait), None, TIMEOUT) for wait in Wait},
@@ -234,7 +245,7 @@ def test_every_refusal_has_its_status_and_its_form_in_every_family(code: str) ->
         policy, state = fields.pop(b"ratelimit-policy", None), fields.pop(b"ratelimit", None)
         assert (policy is None) is (state is None) is (not isinstance(error, Refused) or not error.quotas)
         assert fields.pop(b"cache-control", None) == (b"no-store" if error.status == 401 else None)
-        assert fields.pop(b"connection", None) == (b"close" if error.status in (413, 426) else None)
+        assert fields.pop(b"connection", None) == (b"close" if error.status in (408, 413, 426) else None)
         assert fields.pop(b"upgrade", None) == (b"HTTP/1.1" if error.status == 426 else None)
         assert fields == {}
 

@@ -7,6 +7,7 @@ and nothing else is to be said of it.
 from collections.abc import Iterator, Mapping
 
 from wellhead.config.aliases import REQUIRE_KEY, Given
+from wellhead.config.providers import SOLE_ID
 from wellhead.config.settings import FILE_SUFFIX, Settings
 from wellhead.errors import Problem
 
@@ -31,6 +32,7 @@ def problems(settings: Settings, given: Mapping[str, Given]) -> Iterator[Problem
     yield from _keys_off_loopback(settings, given)
     yield from _pairs(given)
     yield from _remote(settings, given)
+    yield from _ready_upstream(settings)
     if settings.control.allow_remote:
         yield from _weak(settings)
 
@@ -52,6 +54,13 @@ def _keys_off_loopback(settings: Settings, given: Mapping[str, Given]) -> Iterat
     if given["gateway.require_key"].origin == REQUIRE_KEY:
         message = f"{REQUIRE_KEY} must be true when PROXY_HOST is not loopback"
     yield Problem("gateway.require_key", message)
+
+
+def _ready_upstream(settings: Settings) -> Iterator[Problem]:
+    wanted = settings.gateway.ready_upstream
+    ids = [provider.id for provider in settings.providers] or [SOLE_ID]
+    if wanted is not None and wanted not in ids:
+        yield Problem("gateway.ready_upstream", f"must be the id of a provider: {', '.join(ids)}")
 
 
 def _pairs(given: Mapping[str, Given]) -> Iterator[Problem]:

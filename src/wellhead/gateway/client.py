@@ -94,6 +94,7 @@ class Client:
             while more and self._is_form and len(first) < FORM_HEAD_MAX and b"; filename" not in first:
                 piece, more = await self._next(size_max)
                 first += piece
+            self._reading = more  # The watch must not take pieces that nobody has asked for yet.
             return Upload(first, self._pieces(first, more, size_max))
         first, more = await self._next(size_max)
         if not more:
