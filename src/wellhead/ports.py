@@ -15,7 +15,7 @@ from wellhead.directory import Directory, Timeouts
 from wellhead.exporting.columns import Row
 from wellhead.figures import Figures
 from wellhead.quota import AccountGauge, Gauge
-from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Question
+from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Movement, Question, Seen
 
 Headers = list[tuple[bytes, bytes]]
 """Header lines in the order they came; names in lower case, values as raw bytes."""
@@ -273,6 +273,10 @@ class Reports(Protocol):
 
     def gauges(self) -> Sequence[AccountGauge]:
         """How accounts last stood with their quotas, by provider, account and name."""
+        ...
+
+    def movement(self, seen: Seen, count: int) -> Movement:
+        """What opened and what ended since somebody looked; of more than `count` calls the newest."""
         ...
 
     def check(self) -> None:

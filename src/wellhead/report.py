@@ -11,7 +11,7 @@ that ended counts once, however it ended, so the lines of any cut and any groupi
 add up to the same totals.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -23,6 +23,10 @@ Key = str | int | None
 
 CallRow = Mapping[str, Any]
 """A call by the columns of `calls` (the fields of `Opening` and `Settlement`), hashes left out."""
+
+
+UNKNOWN = "unknown"
+"""How what nobody said is asked for."""
 
 
 class Dimension(StrEnum):
@@ -133,6 +137,45 @@ class CallFilter:
     @property
     def is_everything(self) -> bool:
         return self == CallFilter()
+
+    def matches(self, call: CallRow) -> bool:
+        """Whether a listing would show this call."""
+        for name in ("tool", "client", "provider", "model"):
+            wanted, said = getattr(self, name), call[name] or ""
+            if wanted is not None and (said not in ("", UNKNOWN) if wanted == UNKNOWN else said != wanted):
+                return False
+        status = call["status_code"]
+        if self.status_min is not None and (status is None or status < self.status_min):
+            return False
+        if self.status_max is not None and (status is None or status > self.status_max):
+            return False
+        return not self.states or call["state"] in self.states
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What somebody who follows the calls has seen of them."""
+
+    since_us: int
+    """Calls that ended before are not looked for, unless they were seen open."""
+    open: frozenset[int] = frozenset()
+    ended: Mapping[int, int] = field(default_factory=dict)
+    """Of those that ended since then: when."""
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What has changed since."""
+
+    open: frozenset[int]
+    ended: Mapping[int, int]
+    """As in `Seen`, now..."""
+    since_us: int
+    """...and from when on all that ended are in it."""
+    calls: Sequence[CallRow]
+    """Those that opened (and are pending) or ended."""
+    skipped: int
+    """How many more there were."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 """Reports without books: fixed answers, and the questions that were asked."""
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wellhead.errors import BooksUnavailable
 from wellhead.exporting.columns import Row
 from wellhead.figures import Figures
 from wellhead.quota import AccountGauge
-from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Question
+from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Movement, Question, Seen
 
 NO_CALLS: Mapping[str, Any] = {
     "totals": {"total_tokens": 0, "total_requests": 0},
@@ -46,6 +46,11 @@ class FakeReports:
         self.exports: list[tuple[CallFilter, int, int]] = []
         self.pages: Iterable[Sequence[Row]] = ()
         """What every export has."""
+        self.looks: list[Seen] = []
+        self.moved: Callable[[Seen], Movement] = lambda seen: Movement(
+            seen.open, seen.ended, seen.since_us, [], 0
+        )
+        """What is found to have moved, whenever somebody looks."""
         self.checks = 0
         self.scrapes = 0
         self.found = NO_FIGURES
@@ -121,6 +126,11 @@ class FakeReports:
             self._answer()
             yield page
         self._answer()
+
+    def movement(self, seen: Seen, count: int) -> Movement:
+        self.looks.append(seen)
+        self._answer()
+        return self.moved(seen)
 
     def check(self) -> None:
         self.checks += 1

@@ -22,6 +22,7 @@ from wellhead.control import (
     health,
     keys,
     limits,
+    live,
     manage_projects,
     manage_tokens,
     metrics,
@@ -35,6 +36,7 @@ from wellhead.control import (
     usage_report,
 )
 from wellhead.control.failures import Failure, Responses
+from wellhead.control.feed import Feed
 from wellhead.control.operators import Operators
 from wellhead.control.options import ControlOptions
 from wellhead.control.prometheus_aliases import ReadyChecks
@@ -75,6 +77,7 @@ def build(
     )
     app.router.route_class = Door
     operators = app.state.operators = Operators(options, now_us, log)
+    feed = app.state.feed = Feed(reports.movement, now_us, log)
     failures.install(app)
     app.add_middleware(guard.Guard, options=options, log=log)
     ready_checks = ReadyChecks()
@@ -90,6 +93,7 @@ def build(
     stats.add_to(app.router, reports)
     call_logs.add_to(app.router, reports)
     export.add_to(app.router, reports, now_us)
+    live.add_to(app.router, feed, options.live_s)
     session.add_to(app.router, operators, options, registry)
     projects.add_to(app.router, registry)
     keys.add_to(app.router, registry, now_us)

@@ -6,6 +6,7 @@ SESSION_TTL_S = 7 * 24 * 3600
 LOGIN_MAX_ATTEMPTS = 5
 LOGIN_WINDOW_S = 60
 MANAGE_CALLS_PER_HOUR = 1000
+LIVE_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class ControlOptions:
     login_window_s: float = LOGIN_WINDOW_S
     manage_calls_per_hour: int = MANAGE_CALLS_PER_HOUR
     """A limit that every key made by `POST /manage/tokens` gets; 0: none."""
+    live_s: float = LIVE_S
+    """How long a live view lasts before its client has to come back and say again who it is."""
 
     def __post_init__(self) -> None:
         # One of them alone would look like protection and be none; so would an empty one.

@@ -131,9 +131,10 @@ def _pending(engine: Engine, wanted: CallFilter) -> Iterator[list[Row]]:
     t = calls.c
     after = 0
     while True:
-        # The state as it is in the index; a bound value would not be recognised.
-        query = select(*_SELECTED).select_from(_FROM).where(text("state = 'pending'"), t.id > after)
-        query = query.where(*conditions(calls, wanted)).order_by(t.id).limit(PAGE_CALLS)
+        # The state as it is in the index; a bound value would not be recognised.  The id as a sum, so that
+        # open calls are not looked for among all others by their ids.
+        query = select(*_SELECTED).select_from(_FROM).where(text("state = 'pending'"), t.id + 0 > after)
+        query = query.where(*conditions(calls, wanted)).order_by(t.id + 0).limit(PAGE_CALLS)
         with outages(), engine.connect() as connection:
             page = _rows(connection, query)
         if not page:

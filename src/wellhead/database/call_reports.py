@@ -34,13 +34,13 @@ SKEW_US = HOUR_US
 HOURS_PER_BATCH_MAX = 1_000
 UNKNOWN = "unknown"
 
-_SHOWN = tuple(one for one in calls.columns if one.name not in ("credential_hash", "reserve", "worker_id"))
+SHOWN = tuple(one for one in calls.columns if one.name not in ("credential_hash", "reserve", "worker_id"))
 _TEXTS = ("tool", "client", "provider", "model")
 
 
 def one(connection: Connection, id_: int) -> CallRow | None:
     """A call by its id; `None` if there is none."""
-    row = connection.execute(select(*_SHOWN).where(calls.c.id == id_)).mappings().first()
+    row = connection.execute(select(*SHOWN).where(calls.c.id == id_)).mappings().first()
     return None if row is None else dict(row)
 
 
@@ -49,7 +49,7 @@ def newest(
 ) -> list[CallRow]:
     """So many calls that match by their ids, the newest first, after `offset` others; all below `before`."""
     if wanted.is_everything:
-        query = select(*_SHOWN).order_by(calls.c.id.desc()).limit(count).offset(offset)
+        query = select(*SHOWN).order_by(calls.c.id.desc()).limit(count).offset(offset)
         if before is not None:
             query = query.where(calls.c.id < before)
         return [dict(row) for row in connection.execute(query).mappings()]
@@ -58,7 +58,7 @@ def newest(
         # As a sum, so that the hours stay what rows are looked up by.
         matching.append(calls.c.id + 0 < before)
     ids = _matching(connection, wanted, matching, offset + count)[offset : offset + count]
-    query = select(*_SHOWN).where(calls.c.id.in_(ids)).order_by(calls.c.id.desc())
+    query = select(*SHOWN).where(calls.c.id.in_(ids)).order_by(calls.c.id.desc())
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
@@ -73,7 +73,7 @@ def ended(
     """So many calls that ended in [since, until), the last first; after one by its end and its id."""
     t = calls.c
     # Without this the partial index is not used.
-    query = select(*_SHOWN).where(t.finished_us.is_not(None))
+    query = select(*SHOWN).where(t.finished_us.is_not(None))
     if since_us is not None:
         query = query.where(t.finished_us >= since_us)
     if until_us is not None:

@@ -26,6 +26,7 @@ from wellhead.database import (
     exchange_reports,
     figures,
     gauges,
+    live,
     usage_reports,
 )
 from wellhead.database.engine import outages
@@ -35,7 +36,7 @@ from wellhead.exporting.columns import Row
 from wellhead.figures import Figures
 from wellhead.moments import HOUR_US, to_the_second
 from wellhead.quota import AccountGauge
-from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Question
+from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Movement, Question, Seen
 
 END_HOUR = 2**31 - 1
 """Later than any hour in the books."""
@@ -175,6 +176,11 @@ class DatabaseReports:
     def export(self, wanted: CallFilter, since_us: int, until_us: int) -> Iterator[Sequence[Row]]:
         """Calls that ended in [since, until), the first to end first, by pages."""
         return call_export.pages(self._engine, wanted, since_us, until_us)
+
+    def movement(self, seen: Seen, count: int) -> Movement:
+        """What opened and what ended since somebody looked."""
+        with outages(), self._engine.connect() as connection:
+            return live.movement(connection, seen, count)
 
 
 def _queries(since_us: int | None, until_us: int | None, model: str | None) -> list[Select[Any]]:
