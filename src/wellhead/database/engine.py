@@ -128,9 +128,12 @@ def outages() -> Iterator[None]:
         cause = error.orig if isinstance(error, DBAPIError) else error
         if isinstance(cause, _MISTAKES):
             raise
-        raise BooksUnavailable(f"the database cannot be used: {cause}") from error
+        advice = RESTORE if getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGED else ""
+        raise BooksUnavailable(f"the database cannot be used: {cause}{advice}") from error
 
 
+RESTORE = "; stop everything that uses it and put a copy in its place: wellhead db restore FILE"
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _MISTAKES = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
 
 
