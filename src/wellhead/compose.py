@@ -5,13 +5,14 @@ functions, so a gateway process loads nothing of the control plane, and what a
 role needs can be loaded (`prepare_...`) before its settings are known."""
 
 import asyncio
+import contextlib
 import functools
 import json
 import math
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, cast
@@ -24,7 +25,9 @@ from wellhead.directory import Directory
 from wellhead.hosting import KEEPALIVE_S, Life, run, serve, server
 from wellhead.limit import Measure, Scope, ScopeKind, Window
 from wellhead.logs import Log
+from wellhead.moments import SECOND_US
 from wellhead.money import nanousd
+from wellhead.ports import NO_BREAKERS, Breakers
 from wellhead.registry import NewLimit
 from wellhead.version import version
 
@@ -88,7 +91,9 @@ def prepare_gateway() -> None:
     import uvicorn  # noqa: F401
     import uvloop  # noqa: F401
 
+    import wellhead.database.breakers
     import wellhead.gateway.app
+    import wellhead.gateway.breakers
     import wellhead.gateway.front
     import wellhead.gateway.server
     import wellhead.gateway.upstream
@@ -124,10 +129,12 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
     books = Writer(engine, now_us=clock.now_us, rules=rules, say=_say(log), outage=outage(settings))
     books.start()
     upstream = AiohttpUpstream()
+    parts = contextlib.AsyncExitStack()
     gateway = Gateway(
         directory=providers,
         books=books,
         upstream=upstream,
+        breakers=await parts.enter_async_context(circuit_breakers(settings, clock, log)),
         options=GatewayOptions(
             max_request_body=settings.gateway.max_request_body,
             require_key=settings.gateway.requires_key,
@@ -180,7 +187,37 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
         for task in beside:
             task.cancel()
         await upstream.close()
+        await parts.aclose()
         await asyncio.to_thread(books.close)
+        engine.dispose()
+
+
+@contextlib.asynccontextmanager
+async def circuit_breakers(settings: Settings, clock: Clock, log: Log) -> AsyncIterator[Breakers]:
+    """Those of this process, in step with all others; none where they are turned off."""
+    from wellhead.database.breakers import DatabaseBreakers
+    from wellhead.gateway.breakers import BreakerBoard
+    from wellhead.ledger.processes import this_process
+    from wellhead.policy.breaker import Rules
+
+    breaker = settings.breaker
+    if not breaker.failures:
+        yield NO_BREAKERS
+        return
+    rules = Rules(
+        failures=breaker.failures,
+        half_open_after_us=round(breaker.half_open_after_s * SECOND_US),
+        evict_after_us=round(breaker.evict_after_s * SECOND_US),
+    )
+    process = this_process()
+    me = f"{process.host.partition('/')[0]}:{process.pid}"
+    engine = _engine(settings)
+    board = BreakerBoard(DatabaseBreakers(engine), rules, me=me, now_us=clock.now_us, log=log)
+    await board.start()
+    try:
+        yield board
+    finally:
+        await board.close()
         engine.dispose()
 
 
