@@ -161,9 +161,15 @@ def test_programs_get_json_with_the_fields_of_the_control_api(books: Commands) -
 
 def test_spreadsheets_get_csv_with_exact_amounts(books: Commands) -> None:
     found = list(csv.DictReader(io.StringIO(books.well("report", "--by=day,model", "--csv", *EVERYTHING))))
-    assert [line["cost_usd"] for line in found] == ["2.00", "1.00", "", "", "2.00"]
+    assert [line["cost_usd"] for line in found] == ["2", "1", "", "", "2"]
     assert [line["day"] for line in found][-1] == "2026-04-01"
     assert sum(int(line["calls"]) for line in found) == 5
+
+
+def test_no_spreadsheet_takes_a_name_for_a_formula(commands: Commands) -> None:
+    book(f"sqlite:///{commands.database}", [a_call(NOON, model='=HYPERLINK("http://x")', tool="-1+1")])
+    (found,) = csv.DictReader(io.StringIO(commands.well("report", "--by=model,tool", "--csv", *MARCH)))
+    assert (found["model"], found["tool"], found["cost_usd"]) == ('\'=HYPERLINK("http://x")', "'-1+1", "2")
 
 
 def test_projects_and_keys_have_their_names(commands: Commands) -> None:

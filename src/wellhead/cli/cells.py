@@ -103,12 +103,6 @@ def dollars(nanousd: int | None, decimals: int = 2, *, separated: bool = True) -
     return f"{f'{whole:,}' if separated else whole}.{units % 10**decimals:0{decimals}d}"
 
 
-def exact_dollars(nanousd: int) -> str:
-    """The same for programs: every digit there is, and at least two decimals."""
-    decimals = f"{nanousd % NANOUSD_PER_USD:09d}".rstrip("0").ljust(2, "0")
-    return f"{nanousd // NANOUSD_PER_USD}.{decimals}"
-
-
 def seconds(us: int | None) -> str:
     """A duration: `340ms`, `1.8s`, `75s`."""
     if us is None:

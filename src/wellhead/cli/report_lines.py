@@ -17,7 +17,7 @@ from wellhead.cli import cells
 from wellhead.cli.wanted import NAMED
 from wellhead.intervals import Interval, day_of
 from wellhead.moments import at, to_the_millisecond
-from wellhead.money import NANOUSD_PER_USD, usd
+from wellhead.money import NANOUSD_PER_USD, decimal_usd, usd
 from wellhead.report import Dimension, Key, Line, Measure, Question
 
 COUNTS = (
@@ -158,6 +158,8 @@ def _fields(sums: Sums) -> dict[str, Any]:
 
 def print_csv(found: Report) -> None:
     """The lines alone, since a total in a table of data would be counted with them."""
+    from wellhead.exporting.csv_file import guarded
+
     heading = [] if found.interval is None else ["start", found.interval.value]
     for one in found.question.by:
         heading += [one.value, f"{one}_name"] if one in NAMED else [one.value]
@@ -166,7 +168,9 @@ def print_csv(found: Report) -> None:
     writer.writeheader()
     for line, fields in zip(found.lines, document(found)["lines"], strict=True):
         cost = known_cost(line.sums)
-        writer.writerow({**fields, "cost_usd": None if cost is None else cells.exact_dollars(cost)})
+        exact = {**fields, "cost_usd": None if cost is None else decimal_usd(cost)}
+        # Clients choose names, and a spreadsheet runs what looks like a formula.
+        writer.writerow({name: guarded(one) if isinstance(one, str) else one for name, one in exact.items()})
 
 
 # The table.
