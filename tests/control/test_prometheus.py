@@ -23,6 +23,7 @@ from fakes.books import NOON_US, a_settlement, an_opening, book_ends, books_on_d
 from fakes.control import a_client, an_app, assert_one_shape
 from fakes.reports import FakeReports
 from wellhead.call import CallState, Opening, Settlement
+from wellhead.background import LoopState
 from wellhead.control import prometheus, scrape
 from wellhead.control.prometheus_aliases import BOUNDS_MS, ReadyChecks
 from wellhead.control.scrape import OPENMETRICS, TEXT, Scrape
@@ -357,6 +358,21 @@ def test_todays_counters_are_those_of_the_utc_day(engine: Engine) -> None:
     for now_us, count in ((midnight_us - 1, 1), (midnight_us, 1), (midnight_us + DAY_US, None)):
         found = scraped(engine, now_us)
         expected = {} if count is None else {("openai", "demo-large"): count}
+def test_loops_stand_with_their_runs(engine: Engine) -> None:
+    states = [
+        LoopState("prices", 60.0, runs=7, failed_runs=3, failures=2, last_success_us=NOON_US),
+        LoopState("retention", 60.0),
+    ]
+    running = Scrape(DatabaseReports(engine), ReadyChecks(), "1", lambda: NOON_US, lambda: states)
+    found = samples(running.made(TEXT).decode())
+
+    assert by(found["wellhead_loop_runs_total"], "loop") == {("prices",): 7, ("retention",): 0}
+    assert by(found["wellhead_loop_failed_runs_total"], "loop")["prices",] == 3
+    assert by(found["wellhead_loop_failures"], "loop") == {("prices",): 2, ("retention",): 0}
+    last = found["wellhead_loop_last_success_timestamp_seconds"]
+    assert by(last, "loop") == {("prices",): NOON_US / SECOND_US}
+
+
         assert by(found["agent_cli_proxy_requests_today"], "provider", "model") == expected
     text = made(engine, midnight_us)
     for name in ("requests", "tokens", "cost_usd"):

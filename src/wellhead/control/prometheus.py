@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from wellhead.background import LoopState
 from wellhead.figures import Durations, Figures, LimitFigure, WorkerFigure
 from wellhead.limit import Measure as Counted
 from wellhead.moments import SECOND_US
@@ -70,6 +71,28 @@ def families(figures: Figures, version: str) -> Iterator[Metric]:
 def counter(name: str, said: str, labels: Sequence[str], samples: Iterable[Sample]) -> Metric:
     """A counter; its name without `_total`."""
     found = CounterMetricFamily(name, said, labels=labels)
+def loops(states: Sequence[LoopState]) -> Iterator[Metric]:
+    """What the control process does in the background; counted since it started."""
+    label = ("loop",)
+    yield counter(
+        "wellhead_loop_runs",
+        "Runs of a loop since the control process started.",
+        label,
+        (((s.name,), s.runs) for s in states),
+    )
+    yield counter(
+        "wellhead_loop_failed_runs", "Those that failed.", label, (((s.name,), s.failed_runs) for s in states)
+    )
+    yield gauge(
+        "wellhead_loop_failures",
+        "Failures in a row, up to now.",
+        label,
+        (((s.name,), s.failures) for s in states),
+    )
+    done = (((s.name,), s.last_success_us / SECOND_US) for s in states if s.last_success_us is not None)
+    yield gauge("wellhead_loop_last_success_timestamp_seconds", "When a loop last succeeded.", label, done)
+
+
     for keys, value in samples:
         found.add_metric([str(key) for key in keys], value)
     return found

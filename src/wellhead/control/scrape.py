@@ -14,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+from wellhead.background import LoopState
 from wellhead.control import prometheus, prometheus_aliases
 from wellhead.control.prometheus_aliases import ReadyChecks
 from wellhead.errors import BooksUnavailable
@@ -63,12 +64,14 @@ class Scrape:
         checks: ReadyChecks,
         version: str,
         now_us: Callable[[], int],
+        loops: Callable[[], Sequence[LoopState]] = tuple,
         wait_max_s: float = WAIT_MAX_S,
     ) -> None:
         self._reports = reports
         self._checks = checks
         self._version = version
         self._now_us = now_us
+        self._loops = loops
         self._wait_max_s = wait_max_s
         self._looks: dict[str, _Look] = {}
 
@@ -86,7 +89,8 @@ class Scrape:
         """The text, made now; blocks."""
         figures = self._reports.figures(self._now_us())
         ours = prometheus.families(figures, self._version)
-        found = _Found(chain(ours, prometheus_aliases.families(figures, self._checks)))
+        aliases = prometheus_aliases.families(figures, self._checks)
+        found = _Found(chain(ours, prometheus.loops(self._loops()), aliases))
         if form == OPENMETRICS:
             text: bytes = openmetrics.generate_latest(found)  # type: ignore[no-untyped-call]
             return text
