@@ -6,8 +6,6 @@ role needs can be loaded (`prepare_...`) before its settings are known."""
 
 import asyncio
 import contextlib
-import functools
-import json
 import math
 import secrets
 import socket
@@ -19,6 +17,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from wellhead import secret_files
 from wellhead.clock import Clock
+from wellhead.compose_pricing import ControlsWork, fetched_prices
+from wellhead.compose_pricing import price_book as price_book
 from wellhead.config.providers import sole
 from wellhead.config.settings import Settings, spool_directory
 from wellhead.directory import Directory
@@ -26,7 +26,6 @@ from wellhead.hosting import KEEPALIVE_S, Life, run, serve, server
 from wellhead.limit import Measure, Scope, ScopeKind, Window
 from wellhead.logs import Log
 from wellhead.moments import SECOND_US
-from wellhead.money import nanousd
 from wellhead.ports import NO_BREAKERS, Breakers
 from wellhead.registry import NewLimit
 from wellhead.version import version
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
     from wellhead.control.options import ControlOptions
     from wellhead.gateway.server import GatewayProtocol
-    from wellhead.pricing.book import PriceBook
     from wellhead.vault import Vault
 
 SESSIONS_FILE = ".wellhead-session-secret"
@@ -97,6 +95,7 @@ def prepare_gateway() -> None:
     import wellhead.gateway.front
     import wellhead.gateway.server
     import wellhead.gateway.upstream
+    import wellhead.ledger.fetched_prices
     import wellhead.ledger.writer  # noqa: F401
 
 
@@ -120,10 +119,13 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
     clock = Clock()
     engine = _engine(settings)
     providers = directory(settings)
+    prices = price_book(settings, providers)
+    fetched = fetched_prices(engine, prices, log)
+    await fetched.catch_up()
     rules = Rules(
         directory=providers,
         vaults=lambda: vaults(settings),
-        prices=price_book(settings, providers),
+        prices=prices,
         charge_interrupted=settings.limits.charge_interrupted,
     )
     books = Writer(engine, now_us=clock.now_us, rules=rules, say=_say(log), outage=outage(settings))
@@ -178,6 +180,7 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
     connections = cast("set[GatewayProtocol]", served.server_state.connections)
     beside = [
         asyncio.create_task(end_with_books(books, life, log)),
+        asyncio.create_task(fetched.follow()),
         asyncio.create_task(watch(connections, terms)),
         asyncio.create_task(front.tell_refusals()),
     ]
@@ -243,7 +246,10 @@ def prepare_control() -> None:
 
     import wellhead.control.app
     import wellhead.database.registry
-    import wellhead.database.reports  # noqa: F401
+    import wellhead.database.reports
+    import wellhead.jobs.backfill
+    import wellhead.jobs.prices
+    import wellhead.ledger.repricing  # noqa: F401
 
 
 def run_control(settings: Settings, listener: socket.socket, life: Life, log: Log) -> None:
@@ -260,6 +266,7 @@ async def _control(settings: Settings, listener: socket.socket, life: Life, log:
 
     clock = Clock()
     engine = _engine(settings)
+    work = ControlsWork(settings, directory(settings), engine, clock.now_us, log)
     app = build(
         reports=DatabaseReports(engine, is_up),
         registry=DatabaseRegistry(engine, lambda: sealing_vault(settings), clock.now_us),
@@ -267,14 +274,17 @@ async def _control(settings: Settings, listener: socket.socket, life: Life, log:
         version=version(),
         log=log,
         now_us=clock.now_us,
+        background=work.told(),
     )
 
     async def drain() -> None:
         """Reports take no longer than the linger."""
 
+    await work.start()
     try:
         await serve(server(app, HttpToolsProtocol, life), listener, life, drain)
     finally:
+        await work.end()
         engine.dispose()
 
 
@@ -336,26 +346,6 @@ def upstreams_to_answer(settings: Settings, providers: Directory) -> list[str]:
     wanted = settings.gateway.ready_upstream
     known = [providers.sole] if providers.sole is not None else list(providers.providers)
     return [provider.base_url for provider in known if provider.id == wanted]
-
-
-def price_book(settings: Settings, providers: Directory) -> "PriceBook":
-    """What calls cost: the operator's prices, then those that came with the program."""
-    from wellhead.pricing import overrides as own
-    from wellhead.pricing.book import PriceBook
-    from wellhead.pricing.catalogue import Catalogue
-    from wellhead.pricing.layer import EMPTY
-    from wellhead.pricing.shipped import shipped
-
-    pricing = settings.pricing
-    layers = [own.from_entries(json.loads(settings.prices)).layer] if settings.prices else []
-    layers += [own.from_json(pricing.overrides).layer] if pricing.overrides else []
-    layer = functools.reduce(own.both, layers) if layers else EMPTY
-    aliases = own.BUILT_IN_ALIASES
-    if pricing.aliases:
-        aliases, _ = own.aliases_from_json(pricing.aliases)
-    types = {provider.id: provider.type for provider in providers.providers}
-    catalogue = Catalogue(shipped(), overrides=layer, aliases=aliases)
-    return PriceBook(catalogue, types, nanousd(pricing.cost_max_usd) or 0)
 
 
 def vaults(settings: Settings) -> "list[Vault]":

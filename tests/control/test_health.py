@@ -2,10 +2,19 @@
 
 import asyncio
 import time
+from typing import Any
 
+import httpx
+import pytest
+
+from fakes.background import a_background, a_loop
+from fakes.books import NOON_US
 from fakes.control import a_client, an_app
 from fakes.reports import FakeReports
+from wellhead.control.background import Background
 from wellhead.control.health import WAIT_MAX_S, DatabaseCheck
+from wellhead.moments import DAY_US
+from wellhead.price_list import FetchedList, Refreshing, Refusal
 
 
 async def test_health_asks_nobody() -> None:
@@ -68,3 +77,95 @@ async def test_a_result_is_fresh_for_a_while() -> None:
         for _ in range(5):
             assert (await client.get("/ready")).status_code == 200
     assert reports.checks == 1
+
+
+# Prices and loops.
+
+FETCHED = FetchedList(7, "models.dev", bytes(32), NOON_US - DAY_US, NOON_US - DAY_US)
+
+
+async def ready(background: Background) -> httpx.Response:
+    async with a_client(an_app(background=background)) as client:
+        return await client.get("/ready")
+
+
+@pytest.mark.parametrize(
+    ("refreshing", "status", "check"),
+    [
+        (Refreshing(0, 3600), 200, {"status": "pass"}),
+        (Refreshing(21_600, 3600), 200, {"status": "pass"}),
+        (Refreshing(0, 3600, FETCHED), 200, {"status": "pass", "ageMs": 86_400_000}),
+        (Refreshing(21_600, 86_400, FETCHED), 200, {"status": "pass", "ageMs": 86_400_000}),
+        (Refreshing(21_600, 0, FETCHED), 200, {"status": "pass", "ageMs": 86_400_000}),
+        (
+            Refreshing(21_600, 86_399, FETCHED),
+            503,
+            {
+                "status": "fail",
+                "ageMs": 86_400_000,
+                "output": "the price list was not confirmed for too long",
+            },
+        ),
+        (
+            Refreshing(21_600, 0, FETCHED, Refusal(NOON_US, ("it shrank",))),
+            200,
+            {"status": "warn", "ageMs": 86_400_000, "output": "the newest price list is not believed"},
+        ),
+    ],
+)
+async def test_only_a_fetched_list_that_is_too_old_fails(
+    refreshing: Refreshing, status: int, check: dict[str, Any]
+) -> None:
+    answer = await ready(a_background(refreshing))
+    assert (answer.status_code, answer.json()["status"]) == (status, check["status"])
+    assert answer.json()["checks"]["pricing"] == check
+    assert ("error" in answer.json()) == (status == 503)
+
+
+async def test_loops_are_told_in_agent_cli_proxys_shape() -> None:
+    loops = [
+        a_loop(
+            "pricing-refresh",
+            failures=2,
+            last_run_us=NOON_US - 1_000_000,
+            last_error_us=NOON_US - 900_000,
+            last_error="the source answered 503",
+            next_run_us=NOON_US + 60_000_000,
+        ),
+        a_loop("cost-backfill", last_run_us=NOON_US - 5_100_000, last_success_us=NOON_US - 5_000_000),
+    ]
+    answer = await ready(a_background(loops=loops))
+    assert (answer.status_code, answer.json()["status"]) == (200, "warn")
+    assert answer.json()["checks"]["supervisor"] == {
+        "status": "warn",
+        "loops": ["pricing-refresh", "cost-backfill"],
+        "loopHealth": [
+            {
+                "name": "pricing-refresh",
+                "status": "warn",
+                "consecutiveFailures": 2,
+                "lastRunAgeMs": 1000,
+                "lastErrorAgeMs": 900,
+                "lastError": "the source answered 503",
+                "nextRunInMs": 60_000,
+            },
+            {
+                "name": "cost-backfill",
+                "status": "pass",
+                "consecutiveFailures": 0,
+                "lastRunAgeMs": 5100,
+                "lastSuccessAgeMs": 5000,
+            },
+        ],
+    }
+
+
+async def test_a_loop_that_has_given_up_fails() -> None:
+    loops = [a_loop("tidy"), a_loop("backfill", failures=100, is_disabled=True)]
+    answer = await ready(a_background(loops=loops))
+    body = answer.json()
+    assert (answer.status_code, body["status"], body["code"]) == (503, "fail", "NOT_READY")
+    assert body["error"].endswith("it is tried again after a restart.")
+    assert body["checks"]["supervisor"]["failedLoops"] == [
+        {"name": "backfill", "failed": True, "consecutiveFailures": 100}
+    ]

@@ -9,10 +9,12 @@ import structlog
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 
+from fakes.background import a_background
 from fakes.books import NOON_US
 from fakes.registry import FakeRegistry
 from fakes.reports import FakeReports
 from wellhead.control.app import ControlOptions, build
+from wellhead.control.background import Background
 from wellhead.logs import Log
 from wellhead.ports import Reports
 from wellhead.registry import Registry
@@ -31,6 +33,7 @@ def an_app(
     *,
     registry: Registry | None = None,
     now_us: Callable[[], int] = lambda: NOON_US,
+    background: Background | None = None,
 ) -> FastAPI:
     return build(
         reports=reports or FakeReports(),
@@ -39,6 +42,7 @@ def an_app(
         version="1.2.3",
         log=silent_log(),
         now_us=now_us,
+        background=background or a_background(),
     )
 
 

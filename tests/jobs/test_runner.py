@@ -10,6 +10,7 @@ import pytest
 from fakes.control import silent_log
 from wellhead.background import LoopState, Standing
 from wellhead.errors import BooksUnavailable
+from wellhead.jobs.fetch import FetchFailed
 from wellhead.jobs.runner import JITTER, Loop, Runner, in_thread
 
 HALF = 0.5
@@ -87,7 +88,7 @@ async def test_pauses_differ_by_a_tenth(chance: float, factor: float) -> None:
 
 async def test_after_a_failure_it_waits_twice_as_long_each_time_up_to_a_bound() -> None:
     clock = Clock(6)
-    (state,) = await run(clock, Loop("tidy", 5, failing(5, BooksUnavailable("gone")), retry_max_s=60))
+    (state,) = await run(clock, Loop("tidy", 5, failing(5, FetchFailed("gone")), retry_max_s=60))
     assert clock.slept == [0, 10, 20, 40, 60, 60, 5]
     assert (state.runs, state.failed_runs, state.failures) == (6, 5, 0)
     assert (state.last_error, state.standing) == ("gone", Standing.PASS)
@@ -95,7 +96,7 @@ async def test_after_a_failure_it_waits_twice_as_long_each_time_up_to_a_bound() 
 
 async def test_a_long_interval_does_not_make_the_retry_late() -> None:
     clock = Clock(2)
-    (state,) = await run(clock, Loop("fetch", 21_600, failing(9, BooksUnavailable("gone"))))
+    (state,) = await run(clock, Loop("fetch", 21_600, failing(9, FetchFailed("gone"))))
     assert clock.slept == [0, 60, 60]
     assert (state.failures, state.standing) == (2, Standing.WARN)
     assert state.last_error_us == 60_000_000
@@ -114,15 +115,22 @@ async def test_what_fails_a_hundred_times_in_a_row_is_disabled_and_the_others_go
 
 async def test_what_is_never_to_be_disabled_is_tried_for_ever() -> None:
     clock = Clock(500)
-    work = failing(10**6, BooksUnavailable("gone"))
+    work = failing(10**6, FetchFailed("gone"))
     (state,) = await run(clock, Loop("fetch", 1, work, failures_max=None))
     assert (state.failures, state.standing) == (500, Standing.WARN)
 
 
-async def test_the_text_of_a_strange_error_is_not_repeated() -> None:
-    clock = Clock(1)
-    (state,) = await run(clock, Loop("tidy", 1, failing(1, ValueError("sk-secret"))))
-    assert state.last_error == "ValueError"
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("sk-secret"), "ValueError"),
+        (BooksUnavailable("no answer from db.example.com"), "the database cannot be used"),
+        (FetchFailed("x" * 1000), "x" * 300),
+    ],
+)
+async def test_what_is_told_of_an_error_is_for_everybody(error: Exception, told: str) -> None:
+    (state,) = await run(Clock(1), Loop("tidy", 1, failing(1, error)))
+    assert state.last_error == told
 
 
 async def test_a_loop_that_is_at_work_says_so() -> None:
@@ -161,8 +169,8 @@ async def test_work_in_a_thread_is_asked_to_end_and_waited_for() -> None:
 
 async def test_work_in_a_thread_gives_its_result_or_its_error() -> None:
     def bad(_: Any) -> None:
-        raise BooksUnavailable("gone")
+        raise FetchFailed("gone")
 
     assert await in_thread(lambda is_ending: is_ending()) is False
-    with pytest.raises(BooksUnavailable):
+    with pytest.raises(FetchFailed):
         await in_thread(bad)

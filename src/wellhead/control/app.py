@@ -26,6 +26,7 @@ from wellhead.control import (
     manage_projects,
     manage_tokens,
     metrics,
+    pricing,
     projects,
     qs,
     quotas,
@@ -35,6 +36,7 @@ from wellhead.control import (
     usage,
     usage_report,
 )
+from wellhead.control.background import Background
 from wellhead.control.failures import Failure, Responses
 from wellhead.control.feed import Feed
 from wellhead.control.operators import Operators
@@ -60,6 +62,7 @@ def build(
     version: str,
     log: Log,
     now_us: Callable[[], int],
+    background: Background,
 ) -> FastAPI:
     """The app, ready to be served; it holds nothing open."""
     app = FastAPI(
@@ -81,7 +84,7 @@ def build(
     failures.install(app)
     app.add_middleware(guard.Guard, options=options, log=log)
     ready_checks = ReadyChecks()
-    health.add_to(app.router, reports, ready_checks.note)
+    health.add_to(app.router, reports, ready_checks.note, background, now_us)
     qs.add_to(app.router, reports)
     scrape = Scrape(reports, ready_checks, version, now_us)
     metrics.add_to(app.router, reports, scrape, now_us)
@@ -90,6 +93,7 @@ def build(
     usage.add_to(app.router, reports, now_us)
     trend.add_to(app.router, reports, now_us)
     usage_report.add_to(app.router, reports, now_us)
+    pricing.add_to(app.router, background, now_us)
     stats.add_to(app.router, reports)
     call_logs.add_to(app.router, reports)
     export.add_to(app.router, reports, now_us)

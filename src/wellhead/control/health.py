@@ -2,12 +2,16 @@
 
 However many ask, at most one check is under way, its result serves everybody for
 `FRESH_S`, and nobody waits longer than `WAIT_MAX_S` for it: a database that hangs
-costs one thread.
+costs one thread.  How prices and loops stand is known without asking anybody.
+
+A warning is no failure: what warns goes on trying, and the program does its work
+meanwhile.  A fetched price list fails only once it is older than the operator allows;
+who never fetched one, or is not to, goes by the prices that came with the program.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +19,8 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from wellhead.background import LoopState, Standing
+from wellhead.control.background import Background
 from wellhead.control.roles import OPEN
 from wellhead.errors import BooksUnavailable
 from wellhead.ports import Reports
@@ -29,18 +35,45 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
+class LoopHealth(BaseModel):
+    """How a loop stands; ages are in milliseconds."""
+
+    name: str
+    status: Standing
+    consecutiveFailures: int  # noqa: N815 (the field's name on the wire, as all of these)
+    lastRunAgeMs: int | None = None  # noqa: N815
+    lastSuccessAgeMs: int | None = None  # noqa: N815
+    lastErrorAgeMs: int | None = None  # noqa: N815
+    lastError: str | None = Field(default=None, description="What went wrong then.")  # noqa: N815
+    nextRunInMs: int | None = None  # noqa: N815
+
+
+class FailedLoop(BaseModel):
+    """One that has given up."""
+
+    name: str
+    failed: bool = True
+    consecutiveFailures: int  # noqa: N815
+
+
 class Check(BaseModel):
     """One thing it depends on."""
 
-    status: Literal["pass", "fail"]
-    responseTime: int = Field(description="Milliseconds.")  # noqa: N815 (the field's name on the wire)
-    output: str | None = Field(default=None, description="What went wrong.")
+    status: Literal["pass", "warn", "fail"]
+    responseTime: int | None = Field(default=None, description="Milliseconds.")  # noqa: N815
+    ageMs: int | None = Field(  # noqa: N815
+        default=None, description="How long ago the source confirmed the price list."
+    )
+    loops: list[str] | None = Field(default=None, description="What is done in the background.")
+    loopHealth: list[LoopHealth] | None = None  # noqa: N815
+    failedLoops: list[FailedLoop] | None = None  # noqa: N815
+    output: str | None = Field(default=None, description="What is wrong.")
 
 
 class Ready(BaseModel):
-    """All that it depends on."""
+    """All that it depends on; with a warning it does its work."""
 
-    status: Literal["pass", "fail"]
+    status: Literal["pass", "warn", "fail"]
     checks: dict[str, Check]
 
 
@@ -51,12 +84,42 @@ class NotReady(Ready):
     code: str
 
 
-EXAMPLE_READY = {"status": "pass", "checks": {"database": {"status": "pass", "responseTime": 2}}}
+EXAMPLE_READY = {
+    "status": "warn",
+    "checks": {
+        "database": {"status": "pass", "responseTime": 2},
+        "pricing": {"status": "pass", "ageMs": 60000},
+        "supervisor": {
+            "status": "warn",
+            "loops": ["pricing-refresh", "cost-backfill"],
+            "loopHealth": [
+                {
+                    "name": "pricing-refresh",
+                    "status": "warn",
+                    "consecutiveFailures": 2,
+                    "lastErrorAgeMs": 900,
+                    "lastError": "the source answered 503",
+                },
+                {
+                    "name": "cost-backfill",
+                    "status": "pass",
+                    "consecutiveFailures": 0,
+                    "lastSuccessAgeMs": 5000,
+                },
+            ],
+        },
+    },
+}
 EXAMPLE_NOT_READY = {
-    "error": "The database does not answer.",
+    "error": "The database does not answer; new calls cannot be booked.",
     "code": "NOT_READY",
     "status": "fail",
     "checks": {"database": {"status": "fail", "responseTime": 1500, "output": "no answer within 1.5 s"}},
+}
+FAILURES = {
+    "database": "The database does not answer; new calls cannot be booked.",
+    "pricing": "The source of prices has not confirmed them for too long; `/admin/pricing` says more.",
+    "supervisor": "What is done in the background failed too often; it is tried again after a restart.",
 }
 
 
@@ -112,8 +175,51 @@ class DatabaseCheck:
         return check
 
 
-def add_to(routes: APIRouter, reports: Reports, note: Note) -> None:
-    """`/health` and `/ready`; `note` is told of every check."""
+def pricing(background: Background, now_us: int) -> Check:
+    """Whether prices are as up to date as they should be."""
+    refreshing = background.refreshing()
+    age_s = refreshing.age_s(now_us)
+    age_ms = None if age_s is None else round(age_s * 1000)
+    if refreshing.is_stale(now_us):
+        return Check(status="fail", ageMs=age_ms, output="the price list was not confirmed for too long")
+    if refreshing.refused is not None:
+        return Check(status="warn", ageMs=age_ms, output="the newest price list is not believed")
+    return Check(status="pass", ageMs=age_ms)
+
+
+def supervisor(loops: Sequence[LoopState], now_us: int) -> Check:
+    """How the loops stand: as well as the worst of them."""
+
+    def ago_ms(then_us: int | None) -> int | None:
+        return None if then_us is None else max(now_us - then_us, 0) // 1000
+
+    standings = {loop.standing for loop in loops}
+    worst = next((one for one in (Standing.FAIL, Standing.WARN) if one in standings), Standing.PASS)
+    failed = [FailedLoop(name=one.name, consecutiveFailures=one.failures) for one in loops if one.is_disabled]
+    return Check(
+        status=worst.value,
+        loops=[loop.name for loop in loops],
+        loopHealth=[
+            LoopHealth(
+                name=loop.name,
+                status=loop.standing,
+                consecutiveFailures=loop.failures,
+                lastRunAgeMs=ago_ms(loop.last_run_us),
+                lastSuccessAgeMs=ago_ms(loop.last_success_us),
+                lastErrorAgeMs=ago_ms(loop.last_error_us),
+                lastError=loop.last_error,
+                nextRunInMs=None if loop.next_run_us is None else max(loop.next_run_us - now_us, 0) // 1000,
+            )
+            for loop in loops
+        ],
+        failedLoops=failed or None,
+    )
+
+
+def add_to(
+    routes: APIRouter, reports: Reports, note: Note, background: Background, now_us: Callable[[], int]
+) -> None:
+    """`/health` and `/ready`; `note` is told of every check of the database."""
     database = DatabaseCheck(reports, note=note)
 
     @routes.get("/health", tags=["health"], dependencies=OPEN, summary="Is the process alive?")
@@ -137,14 +243,19 @@ def add_to(routes: APIRouter, reports: Reports, note: Note) -> None:
         },
     )
     async def ready() -> JSONResponse:
-        """Checks the database; at most 1.5 s, and at most once in 3 s however many ask."""
-        found = await database.result()
-        checks = {"database": found}
-        if found.status == "pass":
-            return _shown(Ready(status="pass", checks=checks), 200)
-        said = "The database does not answer; new calls cannot be booked."
-        return _shown(NotReady(status="fail", checks=checks, error=said, code="NOT_READY"), 503)
+        """Checks the database (at most 1.5 s, and at most once in 3 s however many ask), prices and loops."""
+        now = now_us()
+        checks = {
+            "database": await database.result(),
+            "pricing": pricing(background, now),
+            "supervisor": supervisor(background.loops(), now),
+        }
+        failed = [FAILURES[name] for name, check in checks.items() if check.status == "fail"]
+        if failed:
+            return _shown(NotReady(status="fail", checks=checks, error=failed[0], code="NOT_READY"), 503)
+        warns = any(check.status == "warn" for check in checks.values())
+        return _shown(Ready(status="warn" if warns else "pass", checks=checks), 200)
 
 
 def _shown(ready: Ready, status: int) -> JSONResponse:
-    return JSONResponse(ready.model_dump(exclude_none=True), status)
+    return JSONResponse(ready.model_dump(mode="json", exclude_none=True), status)

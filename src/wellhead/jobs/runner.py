@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from wellhead.background import LoopState
-from wellhead.errors import WellheadError
+from wellhead.errors import BooksUnavailable, WellheadError
 from wellhead.logs import Log
 
 JITTER = 0.1
@@ -83,8 +83,9 @@ class Runner:
             await self._sleep(pause_s)
             error = await self._run_once(loop)
             state = self._states[loop.name]
+            reason = None if error is None else str(error) or type(error).__name__
             if state.is_disabled:
-                self._log.error("loop.disabled", name=loop.name, total_failures=state.failures, error=error)
+                self._log.error("loop.disabled", name=loop.name, total_failures=state.failures, error=reason)
                 return
             pause_s = self._pause_s(loop, state.failures)
             if error is not None:
@@ -93,18 +94,18 @@ class Runner:
                     name=loop.name,
                     attempt=state.failures,
                     next_delay_ms=round(pause_s * 1000),
-                    error=error,
+                    error=reason,
                 )
 
-    async def _run_once(self, loop: Loop) -> str | None:
-        """Do its work once; says what went wrong."""
+    async def _run_once(self, loop: Loop) -> Exception | None:
+        """Do its work once; gives what went wrong."""
         before = self._states[loop.name]
         began_us = self._now_us()
         self._note(loop, is_running=True, runs=before.runs + 1, last_run_us=began_us, next_run_us=None)
         try:
             await loop.work()
         except Exception as error:
-            failures, told = before.failures + 1, _told(error)
+            failures = before.failures + 1
             self._note(
                 loop,
                 is_running=False,
@@ -112,9 +113,9 @@ class Runner:
                 failed_runs=before.failed_runs + 1,
                 is_disabled=loop.failures_max is not None and failures >= loop.failures_max,
                 last_error_us=self._now_us(),
-                last_error=told,
+                last_error=_told(error),
             )
-            return told
+            return error
         ended_us = self._now_us()
         self._note(loop, is_running=False, failures=0, last_success_us=ended_us)
         self._log.debug("loop.tick", name=loop.name, elapsed_ms=max(ended_us - began_us, 0) // 1000)
@@ -146,7 +147,9 @@ async def in_thread(work: Callable[[Callable[[], bool]], T]) -> T:
 
 
 def _told(error: Exception) -> str:
-    """What went wrong, in words that hold no secret: only our own errors' texts are made for that."""
+    """What went wrong, for everybody to read: our own errors' texts are made for that, a driver's is not."""
+    if isinstance(error, BooksUnavailable):
+        return "the database cannot be used"
     if isinstance(error, WellheadError):
         return str(error)[:ERROR_CHARS_MAX]
     return type(error).__name__
