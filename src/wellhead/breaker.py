@@ -45,9 +45,15 @@ def of_credential(provider: str, credential_id: int) -> str:
     return f"{provider}{_CREDENTIAL}{credential_id}"
 
 
+def parts_of(subject: str) -> tuple[str, str]:
+    """The provider of a subject, and the credential's number; empty where it is the provider itself."""
+    provider, _, credential_id = subject.partition(_CREDENTIAL)
+    return provider, credential_id
+
+
 def kind_of(subject: str) -> Kind:
     """What a subject is."""
-    return Kind.CREDENTIAL if _CREDENTIAL in subject else Kind.PROVIDER
+    return Kind.CREDENTIAL if parts_of(subject)[1] else Kind.PROVIDER
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ All sums together are those of the reports.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from wellhead.breaker import State
 from wellhead.limit import Limit
 from wellhead.quota import AccountGauge
 from wellhead.report import Key, Line
@@ -57,6 +58,16 @@ class WorkerFigure:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerFigure:
+    """How a circuit breaker stands."""
+
+    provider: str
+    credential_id: str
+    """Empty for that of the provider itself."""
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """One state of the books."""
 
@@ -77,6 +88,7 @@ class Figures:
     """By outcome, provider, status (0: nobody was told one) and streamed; the buckets are the finest."""
     limits: Sequence[LimitFigure]
     workers: Sequence[WorkerFigure]
+    breakers: Sequence[BreakerFigure]
     gauges: Sequence[AccountGauge]
     database_bytes: int
     last_call_us: int | None

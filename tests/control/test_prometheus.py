@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -22,12 +23,14 @@ from fakes.access import a_limit
 from fakes.books import NOON_US, a_settlement, an_opening, book_ends, books_on_disk
 from fakes.control import a_client, an_app, assert_one_shape
 from fakes.reports import FakeReports
-from wellhead.call import CallState, Opening, Settlement
 from wellhead.background import LoopState
+from wellhead.breaker import Shared, State, of_credential
+from wellhead.call import CallState, Opening, Settlement
 from wellhead.control import prometheus, scrape
 from wellhead.control.prometheus_aliases import BOUNDS_MS, ReadyChecks
 from wellhead.control.scrape import OPENMETRICS, TEXT, Scrape
 from wellhead.database import calls, gauges, rollups, workers
+from wellhead.database.breakers import DatabaseBreakers
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.metric_names import CHARS_MAX, NAMES_MAX, UNUSED_MAX
 from wellhead.database.registry import DatabaseRegistry
@@ -327,6 +330,17 @@ def test_workers_stand_with_their_figures(engine: Engine) -> None:
     assert found["wellhead_worker_heartbeat_timestamp_seconds"]["0",] == NOON_US / SECOND_US + 1
 
 
+def test_breakers_stand_with_a_number_for_their_state(engine: Engine) -> None:
+    shared = DatabaseBreakers(engine)
+    opened = Shared("a", State.OPEN, changed_us=NOON_US, retry_us=NOON_US + 1)
+    shared.put(opened, 0)
+    shared.put(replace(opened, subject="b", retry_us=NOON_US), 0)
+    shared.put(replace(opened, subject=of_credential("b", 3), state=State.HALF_OPEN), 0)
+    shared.touch({"c": None}, NOON_US)
+    found = by(scraped(engine)["wellhead_breaker_state"], "provider", "credential")
+    assert found == {("a", ""): 2, ("b", ""): 1, ("b", "3"): 1, ("c", ""): 0}
+
+
 def test_quotas_stand_by_account_and_what_was_not_told_is_left_out(engine: Engine) -> None:
     told = [
         Gauge("anthropic_5h", NOON_US, used_ratio=0.42, resets_us=NOON_US + SECOND_US, account="ann"),
@@ -345,19 +359,6 @@ def test_quotas_stand_by_account_and_what_was_not_told_is_left_out(engine: Engin
     assert by(found["wellhead_quota_timestamp_seconds"], *labels).keys() == {ann, nobody}
 
 
-# The names of agent-cli-proxy.
-
-
-def test_todays_counters_are_those_of_the_utc_day(engine: Engine) -> None:
-    midnight_us = NOON_US // DAY_US * DAY_US
-    book(
-        engine,
-        (an_opening(1), a_settlement(finished_us=midnight_us - 1)),
-        (an_opening(2), a_settlement(finished_us=midnight_us, cost_nanousd=1_000_000_000)),
-    )
-    for now_us, count in ((midnight_us - 1, 1), (midnight_us, 1), (midnight_us + DAY_US, None)):
-        found = scraped(engine, now_us)
-        expected = {} if count is None else {("openai", "demo-large"): count}
 def test_loops_stand_with_their_runs(engine: Engine) -> None:
     states = [
         LoopState("prices", 60.0, runs=7, failed_runs=3, failures=2, last_success_us=NOON_US),
@@ -373,6 +374,19 @@ def test_loops_stand_with_their_runs(engine: Engine) -> None:
     assert by(last, "loop") == {("prices",): NOON_US / SECOND_US}
 
 
+# The names of agent-cli-proxy.
+
+
+def test_todays_counters_are_those_of_the_utc_day(engine: Engine) -> None:
+    midnight_us = NOON_US // DAY_US * DAY_US
+    book(
+        engine,
+        (an_opening(1), a_settlement(finished_us=midnight_us - 1)),
+        (an_opening(2), a_settlement(finished_us=midnight_us, cost_nanousd=1_000_000_000)),
+    )
+    for now_us, count in ((midnight_us - 1, 1), (midnight_us, 1), (midnight_us + DAY_US, None)):
+        found = scraped(engine, now_us)
+        expected = {} if count is None else {("openai", "demo-large"): count}
         assert by(found["agent_cli_proxy_requests_today"], "provider", "model") == expected
     text = made(engine, midnight_us)
     for name in ("requests", "tokens", "cost_usd"):

@@ -26,6 +26,7 @@ NO_FIGURES = Figures(
     answers=(),
     limits=(),
     workers=(),
+    breakers=(),
     gauges=(),
     database_bytes=4096,
     last_call_us=None,

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from wellhead.background import LoopState
-from wellhead.figures import Durations, Figures, LimitFigure, WorkerFigure
+from wellhead.breaker import State
+from wellhead.figures import BreakerFigure, Durations, Figures, LimitFigure, WorkerFigure
 from wellhead.limit import Measure as Counted
 from wellhead.moments import SECOND_US
 from wellhead.money import usd
@@ -30,6 +31,8 @@ TOKENS = {
 """Kinds of tokens: the first two are the whole, the next three parts of them."""
 BOUND_MIN, BOUND_MAX = 13, 30
 """The first and the last bound of a histogram, as powers of two: 8 ms and 18 minutes."""
+BREAKER_STATES = (State.CLOSED, State.HALF_OPEN, State.OPEN)
+"""By their numbers."""
 FIRST_BOUND = 4
 """The n-th doubling of a histogram holds what is below 2 ** (n + 4) microseconds."""
 
@@ -59,6 +62,7 @@ def families(figures: Figures, version: str) -> Iterator[Metric]:
         figures.ttft,
     )
     yield from _limits(figures.limits)
+    yield _breakers(figures.breakers)
     yield from _workers(figures.workers)
     yield from _quotas(figures.gauges)
     yield gauge("wellhead_build_info", "Which Wellhead this is.", ("version",), [((version,), 1)])
@@ -68,9 +72,6 @@ def families(figures: Figures, version: str) -> Iterator[Metric]:
     yield gauge("wellhead_last_call_timestamp_seconds", "When the last call began.", (), last)
 
 
-def counter(name: str, said: str, labels: Sequence[str], samples: Iterable[Sample]) -> Metric:
-    """A counter; its name without `_total`."""
-    found = CounterMetricFamily(name, said, labels=labels)
 def loops(states: Sequence[LoopState]) -> Iterator[Metric]:
     """What the control process does in the background; counted since it started."""
     label = ("loop",)
@@ -93,6 +94,9 @@ def loops(states: Sequence[LoopState]) -> Iterator[Metric]:
     yield gauge("wellhead_loop_last_success_timestamp_seconds", "When a loop last succeeded.", label, done)
 
 
+def counter(name: str, said: str, labels: Sequence[str], samples: Iterable[Sample]) -> Metric:
+    """A counter; its name without `_total`."""
+    found = CounterMetricFamily(name, said, labels=labels)
     for keys, value in samples:
         found.add_metric([str(key) for key in keys], value)
     return found
@@ -205,6 +209,15 @@ def _used_ratio(one: LimitFigure) -> float:
 
 def _in(one: LimitFigure, amount: int) -> float:
     return usd(amount) if one.limit.measure is Counted.COST else amount
+
+
+def _breakers(breakers: Sequence[BreakerFigure]) -> Metric:
+    return gauge(
+        "wellhead_breaker_state",
+        "The circuit breaker of a provider or of one of its credentials: 0 closed, 1 half-open, 2 open.",
+        ("provider", "credential"),
+        (((one.provider, one.credential_id), BREAKER_STATES.index(one.state)) for one in breakers),
+    )
 
 
 def _workers(workers: Sequence[WorkerFigure]) -> Iterator[Metric]:

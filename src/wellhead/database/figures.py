@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, case, func, select, text, true
 
-from wellhead.database import call_reports, gauges, limits, metric_names, workers
+from wellhead.breaker import Shared, parts_of
+from wellhead.database import breakers, call_reports, gauges, limits, metric_names, workers
 from wellhead.database.schema import calls, latency_total, projects, usage_daily, usage_total
 from wellhead.database.workers import Worker
-from wellhead.figures import NOBODYS, Durations, Figures, LimitFigure, WorkerFigure
+from wellhead.figures import NOBODYS, BreakerFigure, Durations, Figures, LimitFigure, WorkerFigure
 from wellhead.moments import DAY_US
 from wellhead.report import Key, Line, Measure
 
@@ -58,10 +59,16 @@ def figures(engine: Engine, now_us: int, is_up: IsUp) -> Figures:
             answers=_answers(connection),
             limits=_limits(connection, now_us),
             workers=_workers(connection, now_us, is_up),
+            breakers=[_breaker(one, now_us) for one in breakers.listed(connection)],
             gauges=gauges.listed(connection),
             database_bytes=_size(connection),
             last_call_us=call_reports.first_and_last_us(connection)[1],
         )
+
+
+def _breaker(found: Shared, now_us: int) -> BreakerFigure:
+    provider, credential_id = parts_of(found.subject)
+    return BreakerFigure(provider, credential_id, found.state_at(now_us))
 
 
 def _usage(connection: Connection) -> list[Line]:
