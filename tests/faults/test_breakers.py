@@ -1,0 +1,227 @@
+"""Circuit breakers of several gateway processes on one database, before an upstream that fails on demand."""
+
+import asyncio
+import os
+import re
+import signal
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from fakes.program import Wellhead
+from fakes.wire import Exchange, WireAnswer, WireServer, answer, post, talk, until
+
+GATEWAYS = 3
+CLIENTS = 16
+FAILURES = 3
+OPEN_S = 1.5
+ADMIN_TOKEN = "the-token-of-an-admin"
+CHAT = b"/v1/chat/completions"
+ASK = b'{"model":"llama","messages":[{"role":"user","content":"hi"}]}'
+SUBJECT = "upstream"
+SHARED_S_MAX = 1.0
+"""Within which every process knows of a change."""
+
+well = answer(b'{"model":"llama","usage":{"prompt_tokens":7,"completion_tokens":3}}')
+ill = answer(b'{"error":"out of memory"}', status=b"500 Internal Server Error")
+
+
+@dataclass
+class Row:
+    """Gateways in a row, a control plane, and the upstream behind all of them."""
+
+    upstream: WireServer
+    gateways: list[Wellhead] = field(default_factory=list)
+    control: Wellhead | None = None
+
+    async def ask(self, gateway: int = 0, *lines: bytes) -> WireAnswer:
+        port = urlsplit(self.gateways[gateway].gateway_url).port
+        assert port is not None
+        return await asyncio.wait_for(talk(port, post(CHAT, ASK, *lines, b"connection: close")), 30)
+
+    async def open_it(self) -> None:
+        """Have the upstream fail until the first gateway has opened its breaker."""
+        self.upstream.script = ill
+        for _ in range(FAILURES):
+            assert (await self.ask()).status == 500
+        self.upstream.requests.clear()
+
+    async def refuse(self) -> list[int]:
+        """The statuses of one call to each; all the same if none is let through."""
+        return [(await self.ask(n)).status for n in range(len(self.gateways))]
+
+    async def know(self, state: str, timeout_s: float = SHARED_S_MAX) -> None:
+        """Wait until the books say so of the breaker."""
+        await until(lambda: self.row().get("state") == state, timeout_s)
+
+    def row(self) -> dict[str, Any]:
+        place = f"file:{self.gateways[0].database_path}?mode=ro"
+        with closing(sqlite3.connect(place, uri=True)) as connection:
+            connection.row_factory = sqlite3.Row
+            found = connection.execute("SELECT * FROM breakers WHERE subject = ?", (SUBJECT,)).fetchone()
+            return dict(found) if found else {}
+
+    def operator(self) -> httpx.Client:
+        assert self.control is not None
+        headers = {"x-admin-token": ADMIN_TOKEN}
+        return httpx.Client(base_url=self.control.control_url, headers=headers)
+
+
+@asynccontextmanager
+async def a_row(directory: Path, gateways: int = GATEWAYS, *, control: bool = False) -> AsyncIterator[Row]:
+    config = {
+        "breaker": {"failures": FAILURES, "half_open_after_s": OPEN_S},
+        "gateway": {"shutdown_grace_s": 1},
+        "control": {"admin_token": ADMIN_TOKEN},
+    }
+    async with AsyncExitStack() as stack:
+        upstream = await stack.enter_async_context(WireServer(well))
+        row = Row(upstream)
+
+        async def start(command: str) -> Wellhead:
+            to = None if command == "control" else upstream.url
+            program = Wellhead(command=command, upstream=to, config=config, directory=directory)
+            await asyncio.to_thread(program.__enter__)
+            stack.push_async_callback(asyncio.to_thread, program.__exit__, None, None, None)
+            return program
+
+        for _ in range(gateways):
+            row.gateways.append(await start("gateway"))
+        if control:
+            row.control = await start("control")
+        yield row
+
+
+async def within(seconds: float, condition: Callable[[], Any]) -> float:
+    """Ask again and again until a coroutine's result is true; says how long it took."""
+    began = monotonic()
+    while not await condition():
+        assert monotonic() - began < seconds, f"not within {seconds} s"
+        await asyncio.sleep(0.02)
+    return monotonic() - began
+
+
+async def test_what_opens_in_one_refuses_in_all_within_a_second_and_is_tried_by_one_call(
+    tmp_path: Path,
+) -> None:
+    async with a_row(tmp_path) as row:
+        assert await row.refuse() == [200] * GATEWAYS
+        await row.open_it()
+
+        async def all_refuse() -> bool:
+            return await row.refuse() == [503] * GATEWAYS
+
+        row.upstream.script = well  # A late one may still go through, and is no failure.
+        await within(SHARED_S_MAX, all_refuse)
+        row.upstream.requests.clear()
+        refused = await row.ask(1)
+        assert 1 <= int(refused.header(b"retry-after") or 0) <= 2
+        assert row.upstream.requests == []
+
+        # Half-open: the one probe waits in the upstream while everybody asks.
+        may_answer = asyncio.Event()
+
+        async def when_it_may(exchange: Exchange) -> None:
+            await may_answer.wait()
+            await well(exchange)
+
+        row.upstream.script = when_it_may
+        seen: Counter[int] = Counter()
+
+        async def client(gateway: int) -> None:
+            while not may_answer.is_set():
+                seen[(await row.ask(gateway)).status] += 1
+
+        async with asyncio.TaskGroup() as group:
+            for n in range(GATEWAYS * CLIENTS):
+                group.create_task(client(n % GATEWAYS))
+            await until(lambda: row.upstream.requests, OPEN_S + 3)
+            refused_before = seen[503]
+            await until(lambda: seen[503] > refused_before + 5 * GATEWAYS * CLIENTS)
+            assert len(row.upstream.requests) == 1, "exactly one probe, from all processes"
+            may_answer.set()
+        assert seen[200] >= 1, "the probe, and whoever came after it"
+
+        async def all_answer() -> bool:
+            return await row.refuse() == [200] * GATEWAYS
+
+        await within(SHARED_S_MAX, all_answer)
+        opened = [line for program in row.gateways for line in program.events("upstream.breaker_open")]
+        assert [(line["providerId"], line["failures"]) for line in opened] == [(SUBJECT, FAILURES)]
+        closed = [line for program in row.gateways for line in program.events("upstream.breaker_closed")]
+        assert len(closed) == 1
+
+
+async def test_an_operator_resets_it_in_all_processes_within_a_second(tmp_path: Path) -> None:
+    async with a_row(tmp_path, control=True) as row:
+        with row.operator() as operator:
+            assert operator.get("/admin/breakers").json() == {"breakers": []}
+            await row.open_it()
+            await row.know("open")
+            (listed,) = operator.get("/admin/breakers").json()["breakers"]
+            assert (listed["providerId"], listed["state"], listed["failures"]) == (SUBJECT, "open", FAILURES)
+            assert re.fullmatch(r".+:\d+", listed["opened_by"])
+            assert operator.get(f"/admin/breakers/{SUBJECT}").json()["openedAt"] == listed["openedAt"]
+            row.upstream.script = well
+            reset = operator.post(f"/admin/breakers/{SUBJECT}/reset")
+            assert reset.json() == {"ok": True, "providerId": SUBJECT}
+
+            async def all_answer() -> bool:
+                return await row.refuse() == [200] * GATEWAYS
+
+            await within(SHARED_S_MAX, all_answer)
+            (entry,) = operator.get("/admin/audit", params={"action": "breaker.reset"}).json()["audit"]
+            assert (entry["object_id"], entry["actor"]) == (SUBJECT, "admin-token")
+        assert row.control is not None
+        assert row.control.wait_for_event("upstream.breaker_reset")["providerId"] == SUBJECT
+
+
+async def test_what_is_open_stays_open_over_a_restart(tmp_path: Path) -> None:
+    async with a_row(tmp_path, 1) as row:
+        (gateway,) = row.gateways
+        await row.open_it()
+        await row.know("open")
+        await asyncio.to_thread(gateway.stop)
+        with closing(sqlite3.connect(gateway.database_path)) as connection, connection:
+            connection.execute("UPDATE breakers SET retry_us = retry_us + 60000000")
+        await asyncio.to_thread(gateway.start)
+        refused = await row.ask()
+        assert (refused.status, row.upstream.requests) == (503, [])
+        assert 50 < int(refused.header(b"retry-after") or 0) <= 62
+
+
+@pytest.mark.timeout(90)
+async def test_a_probe_whose_process_was_killed_is_given_to_another_one(tmp_path: Path) -> None:
+    async with a_row(tmp_path, 2) as row:
+        await row.open_it()
+        await row.know("open")
+
+        async def never(exchange: Exchange) -> None:
+            await asyncio.Event().wait()
+
+        row.upstream.script = never
+        await asyncio.sleep(OPEN_S)
+        probe = asyncio.create_task(row.ask(0))
+        await until(lambda: row.upstream.requests)
+        await row.know("half-open")
+        (worker,) = row.gateways[0].pids
+        row.gateways[0].signal(signal.SIGKILL)
+        os.kill(worker, signal.SIGKILL)
+        probe.cancel()
+        assert (await row.ask(1)).status == 503
+        row.upstream.script = well
+
+        async def answers() -> bool:
+            return (await row.ask(1)).status == 200
+
+        took_s = await within(15, answers)
+        assert took_s > 5, "it was given time to come back"
