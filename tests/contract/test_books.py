@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from fakes.books import FakeBooks, a_settlement, an_opening, books_on_disk, rows_of
@@ -116,6 +117,32 @@ async def test_a_call_that_was_never_opened_is_left_alone(case: Case) -> None:
 
     case.close()
     assert case.states() == {}
+
+
+async def test_a_call_can_become_another_providers_while_it_is_open(case: Case) -> None:
+    call = opening(case)
+    await case.books.open(call)
+    moved = replace(call, provider="another")
+
+    await case.books.move(call, moved)
+    assert case.states() == {call.id: CallState.PENDING}
+    case.books.settle(moved, a_settlement())
+    case.close()
+    assert case.states() == {call.id: CallState.COMPLETED}
+
+
+async def test_a_call_that_is_not_open_cannot_move(case: Case) -> None:
+    call = opening(case)
+    with pytest.raises(BooksUnavailable):
+        await case.books.move(call, replace(call, provider="another"))
+    assert case.states() == {}
+
+
+async def test_a_call_that_ends_as_refused_needs_no_opening(case: Case) -> None:
+    call = opening(case)
+    case.books.settle(call, a_settlement(state=CallState.REFUSED))
+    case.close()
+    assert case.states() == {call.id: CallState.REFUSED}
 
 
 async def test_many_calls_at_once_are_all_booked(case: Case) -> None:

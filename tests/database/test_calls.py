@@ -43,6 +43,7 @@ def a_full_settlement() -> Settlement:
         "usage_source": UsageSource.ESTIMATED,
         "cost_state": CostState.PENDING,
         "trouble": ("one", "two"),
+        "tried": (),  # in a table of its own
     }
     return Settlement(**{**numbered(Settlement), **changes})  # type: ignore[arg-type]
 

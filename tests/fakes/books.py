@@ -78,7 +78,21 @@ class FakeBooks:
         if ruling is not None:
             raise ruling
 
+    async def move(self, opening: Opening, to: Opening) -> None:
+        directory = await self.current()
+        if self.state(opening.id) is not CallState.PENDING:
+            raise BooksUnavailable("this call is not open any more")
+        key = directory.keys_by_id.get(to.key_id or 0)
+        ruling = self.full
+        if ruling is None and key is not None:
+            ruling = admission.forbidden(directory, key, to)
+        if ruling is not None:
+            raise ruling
+        self.openings[to.id] = to
+
     def settle(self, opening: Opening, settlement: Settlement) -> None:
+        if settlement.state is CallState.REFUSED:
+            self.openings.setdefault(opening.id, opening)
         if opening.id in self.openings:
             self.settlements.setdefault(opening.id, settlement)
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 
 from fakes.books import NOON_US, a_settlement, an_opening, books_on_disk, rows_of
 from fakes.prices import CENT, CentPerToken
-from wellhead.call import CallState, Opening, Settlement
+from wellhead.call import Attempt, CallState, Opening, Settlement
 from wellhead.database import limit_windows
 from wellhead.database.engine import writing_connection
 from wellhead.database.registry import DatabaseRegistry
@@ -28,7 +28,7 @@ from wellhead.moments import HOUR_US
 from wellhead.money import COST_NANOUSD_MAX
 from wellhead.ports import Prices
 from wellhead.registry import Actor, Issued, NewKey, NewLimit
-from wellhead.usage import COUNT_MAX, Usage, UsageSource
+from wellhead.usage import COUNT_MAX, NO_USAGE, Usage, UsageSource
 
 HERE = this_process()
 ELSEWHERE = replace(HERE, host="elsewhere")
@@ -647,12 +647,128 @@ def test_the_last_use_of_a_key_is_written_down_once_a_second(desk: Desk) -> None
     assert rows_of(desk.engine, "key_use") == [{"key_id": key.id, "last_used_us": desk.clock.us}]
 
 
+# Another provider.
+
+
+def of(provider: str) -> Scope:
+    return Scope(ScopeKind.PROVIDER, provider)
+
+
+def test_a_call_that_moves_is_counted_for_whoever_serves_it(desk: Desk) -> None:
+    everybodys, firsts, seconds = desk.limit(10), desk.limit(10, scope=of("a")), desk.limit(10, scope=of("b"))
+    tokens = desk.limit(1000, Measure.TOTAL_TOKENS, scope=of("b"))
+    at_once = desk.limit(5, Measure.CONCURRENT_CALLS, window=Window.TOTAL)
+    call = desk.call(provider="a", hold_input_tokens=30, hold_output_tokens=50)
+    assert desk.open(call) == [None]
+    assert desk.row(call)["hold_input_tokens"] is None
+    desk.clock.us += 1_000_000
+
+    assert desk.clerk.move(structs.replace(call, provider="b", path="/v1/other")) is None
+    row = desk.row(call)
+    assert (row["state"], row["provider"], row["path"]) == ("pending", "b", "/v1/other")
+    assert (row["hold_input_tokens"], row["hold_output_tokens"]) == (30, 50)
+    assert (row["admitted_us"], row["started_us"]) == (desk.clock.us, call.started_us)
+    assert [sum(used for _, used, _, _ in desk.windows(one)) for one in (everybodys, firsts, seconds)] == [
+        *(1, 0, 1)
+    ]
+    assert desk.windows(tokens) == [("", 0, 80, 0)]
+    assert desk.windows(at_once) == [("", 0, 1, 0)]
+    assert desk.differences() == []
+
+    desk.settle(call)
+    assert desk.windows(tokens) == [("", 200, 0, 0)]
+    assert desk.windows(at_once) == [("", 0, 0, 0)]
+    assert desk.differences() == []
+    assert {row["provider"]: row["calls"] for row in rows_of(desk.engine, "usage_total")} == {"b": 1}
+
+
+def test_a_call_that_does_not_fit_elsewhere_stays_as_it_was(desk: Desk) -> None:
+    firsts, seconds = desk.limit(10, scope=of("a")), desk.limit(1, scope=of("b"))
+    call, other = desk.call(provider="a"), desk.call(provider="b")
+    assert desk.open(call, other) == [None, None]
+    before = desk.row(call)
+
+    refused = desk.clerk.move(structs.replace(call, provider="b"))
+    assert refused is not None
+    assert (refused.code, refused.status) == ("rate_limited", 429)
+    assert desk.row(call) == before
+    assert [windows[0][1] for windows in (desk.windows(firsts), desk.windows(seconds))] == [1, 1]
+    desk.settle(call)
+    assert desk.differences() == []
+    assert desk.row(call)["state"] == "completed"
+
+
+def test_a_key_that_does_not_allow_the_other_provider_keeps_the_call_where_it_is(desk: Desk) -> None:
+    issued = desk.key(allowed_providers=("a",))
+    call = desk.call(provider="a", key_id=issued.key.id)
+    assert desk.open(call) == [None]
+    refused = desk.clerk.move(structs.replace(call, provider="b"))
+    assert refused is not None
+    assert refused.code == "provider_not_allowed"
+    assert desk.row(call)["provider"] == "a"
+
+
+def test_a_full_limit_of_its_own_does_not_keep_a_call_from_moving(desk: Desk) -> None:
+    one = desk.limit(1)
+    call = desk.call(provider="a")
+    assert desk.open(call) == [None]
+    assert desk.clerk.move(structs.replace(call, provider="b")) is None
+    assert desk.windows(one) == [("", 1, 0, 0)]
+
+
+def test_a_call_that_is_over_moves_no_more(desk: Desk) -> None:
+    call = desk.call(provider="a")
+    desk.open(call)
+    desk.settle(call)
+    with pytest.raises(BooksUnavailable):
+        desk.clerk.move(structs.replace(call, provider="b"))
+    assert desk.row(call)["provider"] == "a"
+
+
+def test_a_call_that_is_not_to_be_sent_is_booked_whole_and_takes_nothing(desk: Desk) -> None:
+    limit = desk.limit(1)
+    call = desk.call(provider="a", hold_input_tokens=9)
+    end = a_settlement(state=CallState.REFUSED, status_code=503, error_code="breaker_open", usage=NO_USAGE)
+    for _ in range(2):  # A second time changes nothing.
+        desk.settle(call, end=end)
+    row = desk.row(call)
+    assert (row["state"], row["error_code"], row["provider"]) == ("refused", "breaker_open", "a")
+    assert row["admitted_us"] is None
+    assert desk.windows(limit) == []
+    assert desk.differences() == []
+    assert [row["outcome"] for row in rows_of(desk.engine, "usage_total")] == ["refused"]
+
+
+def test_what_a_call_went_through_is_booked_with_its_end(desk: Desk) -> None:
+    tried = (
+        Attempt("a", 3, NOON_US, None, None, "bad_gateway"),
+        Attempt("a", 4, NOON_US + 1, 20, 500, "upstream_error", unmetered=True),
+        Attempt("b", None, NOON_US + 2, 30, 200),
+    )
+    plain, hard = desk.call(), desk.call()
+    desk.open(plain, hard)
+    desk.settle(plain)
+    for _ in range(2):
+        desk.settle(hard, end=a_settlement(attempts=3, tried=tried))
+    rows = rows_of(desk.engine, "attempts")
+    assert [row["call_id"] for row in rows] == [hard.id] * 3
+    assert [row["number"] for row in rows] == [1, 2, 3]
+    names = [field.name for field in structs.fields(Attempt)]
+    assert [Attempt(**{name: row[name] for name in names}) for row in rows] == list(tried)
+    # A call that is over in the batch it was opened in has them, too.
+    at_once = desk.call()
+    desk.clerk.book([at_once], [(at_once, a_settlement(tried=tried[:1]))])
+    assert len(rows_of(desk.engine, "attempts")) == 4
+
+
 # Whatever happens.
 
 Step = tuple[str, int]
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["open", "settle", "unreported", "interrupt", "limit", "change", "delete", "later"]),
+        st.sampled_from(
+            ["open", "settle", "unreported", "interrupt", "limit", "change", "delete", "later", "move"]
+        ),
         st.integers(0, 50),
     ),
     max_size=40,
@@ -664,6 +780,8 @@ KINDS: Sequence[Callable[[Desk, int], Limit]] = (
     lambda desk, n: desk.limit(n, Measure.CONCURRENT_CALLS, window=Window.TOTAL),
     lambda desk, n: desk.limit(n * CENT, Measure.COST, window=Window.TOTAL, action=Action.SHADOW),
     lambda desk, n: desk.limit(n, scope=Scope(ScopeKind.MODEL), window=Window.HOUR, sliding=True),
+    lambda desk, n: desk.limit(n, scope=Scope(ScopeKind.PROVIDER), window=Window.TOTAL),
+    lambda desk, n: desk.limit(n * 20, Measure.OUTPUT_TOKENS, scope=of("p1")),
 )
 
 
@@ -689,6 +807,11 @@ def test_windows_always_say_what_the_calls_say(steps: list[Step], tmp_path_facto
             case "unreported" if under_way:
                 end = structs.replace(NOTHING_SAID, response_bytes=n * 10, state=CallState.ABORTED)
                 desk.settle(under_way.pop(n % len(under_way)), end=end)
+            case "move" if under_way:
+                place = n % len(under_way)
+                to = structs.replace(under_way[place], provider=f"p{n % 3}", hold_output_tokens=n)
+                if desk.clerk.move(to) is None:
+                    under_way[place] = to
             case "interrupt":
                 other = desk.another_clerk(prices=CentPerToken())
                 other.book([an_opening(other.next_id(), hold_input_tokens=n, hold_output_tokens=n)], [])

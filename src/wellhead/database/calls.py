@@ -27,6 +27,7 @@ _OPENING = (
     *("max_output_tokens", "admitted_us"),
 )
 _HOLDS = ("hold_input_tokens", "hold_output_tokens", "hold_nanousd")
+_MOVED = ("provider", "path", "admitted_us", *_HOLDS)
 _OPENING_RARE = ("agent", "message_id", "origin", "project_id", "key_id", *_HOLDS)
 _SETTLEMENT = (
     *("finished_us", "status_code", "finish_reason", "upstream_request_id", "model_served", "service_tier"),
@@ -37,6 +38,7 @@ _SETTLEMENT_RARE = ("error_code", "error_message", "usage_extra", "account", *_H
 _USAGE = TOKEN_COLUMNS[:6] + TOKEN_COLUMNS[10:11]
 _USAGE_RARE = tuple(name for name in TOKEN_COLUMNS if name not in _USAGE)
 
+_moved_values = attrgetter(*_MOVED)
 _opening_values, _opening_rare_values = attrgetter(*_OPENING), attrgetter(*_OPENING_RARE)
 _settlement_values, _settlement_rare_values = attrgetter(*_SETTLEMENT), attrgetter(*_SETTLEMENT_RARE)
 _usage_values, _usage_rare_values = attrgetter(*_USAGE), attrgetter(*_USAGE_RARE)
@@ -110,6 +112,13 @@ def pending_among(connection: sqlite3.Connection, ids: Sequence[int]) -> set[int
         query = f"SELECT id FROM calls WHERE state='pending' AND id IN {placeholders(len(some))}"  # noqa: S608
         found.update(id_ for (id_,) in connection.execute(query, some))
     return found
+
+
+def move(connection: sqlite3.Connection, opening: Opening) -> bool:
+    """Change a pending call to what it is when another provider serves it; whether it still was pending."""
+    changed = ",".join(f"{name}=?" for name in _MOVED)
+    query = f"UPDATE calls SET {changed} WHERE id=? AND state='pending'"  # noqa: S608
+    return connection.execute(query, (*_moved_values(opening), opening.id)).rowcount == 1
 
 
 def known_among(connection: sqlite3.Connection, ids: Sequence[int]) -> set[int]:

@@ -116,7 +116,7 @@ Index("calls_finished", calls.c.finished_us, sqlite_where=_FINISHED, postgresql_
 _WRONG = text("state NOT IN ('pending', 'completed')")
 Index(
     "calls_went_wrong",
-    *(calls.c.finished_us, calls.c.streamed, calls.c.error_code, calls.c.state),
+    *(calls.c.finished_us, calls.c.streamed, calls.c.error_code, calls.c.state, calls.c.status_code),
     sqlite_where=_WRONG,
     postgresql_where=_WRONG,
 )
@@ -128,6 +128,10 @@ Index(
     postgresql_where=_FROM_A_PAGE,
 )
 """What went wrong and what came from web pages: counted without a look at all other calls."""
+
+_LONG = text("finished_us - started_us > 3600000000")
+Index("calls_long", calls.c.finished_us, sqlite_where=_LONG, postgresql_where=_LONG)
+"""Calls that took more than an hour: few, and among those that ended at a time not to be expected."""
 
 USAGE_KEY = (
     ("provider", Text),
@@ -476,6 +480,26 @@ Index(
     postgresql_where=_PRICED_AGAIN,
 )
 """When calls were last priced again: whoever counts calls beforehand has to know it."""
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("call_id", ID, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("credential_id", BigInteger),
+    Column("started_us", BigInteger, nullable=False),
+    Column("latency_us", BigInteger),
+    Column("status_code", Integer),
+    Column("error_code", Text),
+    Column("unmetered", Boolean, nullable=False),
+    PrimaryKeyConstraint("call_id", "number"),
+    sqlite_with_rowid=False,
+)
+"""The fields of `wellhead.call.Attempt`, numbered from 1, of calls that needed several or came to nothing.
+
+`calls.attempts` has their number; of a single one that went well the call itself says everything.
+"""
 
 breakers = Table(
     "breakers",

@@ -162,6 +162,20 @@ class Admission:
             return end
         return replace(end, hold_input_tokens=hold[0], hold_output_tokens=hold[1], hold_nanousd=hold[2])
 
+    def released(self, call: Opening) -> list[WindowRow]:
+        """What it changes about limits when an open call is no more what it was admitted as."""
+        counted: defaultdict[tuple[int, str, int], list[int]] = defaultdict(lambda: [0, 0, 0])
+        if call.admitted_us is None:
+            return []
+        for limit, subject in self._limits.met_by(call):
+            if not _counts(limit, call.admitted_us):
+                continue
+            used, held = taken(limit.measure, call)
+            sums = counted[limit.id, subject, windows.bucket_of(limit, call.admitted_us)]
+            sums[0] -= used
+            sums[1] -= held
+        return _rows(counted)
+
     def settled(self, settled: Iterable[Settled]) -> list[WindowRow]:
         """What calls that ended change about the limits they meet."""
         if not self.directory.limits:
@@ -222,6 +236,13 @@ def _not_before_us(met: Iterable[Met]) -> int:
         ),
         default=0,
     )
+
+
+def _counts(limit: Limit, admitted_us: int) -> bool:
+    """Whether a limit counted a call when it was admitted, or when it was made itself."""
+    if limit.measure is Measure.CONCURRENT_CALLS or limit.window is not Window.TOTAL:
+        return True
+    return admitted_us >= limit.created_us
 
 
 def _fits(limit: Limit, room: tuple[int, int], call: Opening) -> bool:

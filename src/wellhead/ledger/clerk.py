@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from msgspec import structs
 from sqlalchemy import Engine
 
-from wellhead.call import Opening, Settlement
+from wellhead.call import CallState, Opening, Settlement
 from wellhead.call_id import slot_of
 from wellhead.cost import Costed
-from wellhead.database import calls, costs, gauges, key_use, limit_windows, rollups, workers
+from wellhead.database import attempts, calls, costs, gauges, key_use, limit_windows, rollups, workers
 from wellhead.database.bulk import Row
 from wellhead.database.calls import Settled
 from wellhead.database.directory import AskVaults, is_current, load_directory, no_vaults
@@ -63,6 +63,15 @@ class _Ends:
     windows: Sequence[WindowRow]
     rollup: Rollup
     audits: Sequence[Row]
+    attempts: Sequence[Row]
+
+
+class _NotAdmitted(Exception):
+    """A limit has no room; whatever was changed is to be taken back."""
+
+    def __init__(self, ruling: CallerError) -> None:
+        super().__init__()
+        self.ruling = ruling
 
 
 class _RegistryMoved(Exception):
@@ -192,7 +201,8 @@ class Clerk:
 
         That is a `CallerError` (the key or a limit does not allow it) or `BooksUnavailable` (the id's slot
         was lost).  Raised, `BooksUnavailable` means that nothing of the batch is booked.  A settlement
-        without a pending row is passed over.
+        without a pending row is passed over, but for one of a call that was not to be opened at all: it is
+        booked as refused.
         """
         openings = [fitted_opening(opening) for opening in openings]
         # Of several ends of one call the first counts.
@@ -200,6 +210,9 @@ class Clerk:
             (self._open.get(opening.id) or fitted_opening(opening), fitted_settlement(end))
             for opening, end in {pair[0].id: pair for pair in reversed(settled)}.values()
         ]
+        opened = {opening.id for opening in openings} | self._open.keys()
+        unsent = [pair for pair in once if pair[1].state is CallState.REFUSED and pair[0].id not in opened]
+        once = [pair for pair in once if pair not in unsent] if unsent else once
         costed = self._costed(once)
         exact = False
         while True:
@@ -210,7 +223,7 @@ class Clerk:
             ]
             plan = self._admission.plan(own, self._now_us())
             try:
-                decision = self._book(plan, ends, costed, exact)
+                decision = self._book(plan, ends, costed, unsent, exact)
             except _RegistrationLost:
                 self.sign_on()
             except _SomeWereSettled:
@@ -224,6 +237,43 @@ class Clerk:
                 taken_for_dead = BooksUnavailable("this worker was taken for dead")
                 stale = {opening.id for opening in openings} - {opening.id for opening in own}
                 return {**plan.rulings, **decision.rulings, **dict.fromkeys(stale, taken_for_dead)}
+
+    def move(self, to: Opening) -> CallerError | None:
+        """Book an open call as another provider's, admitted anew; why not, if so: then nothing has changed.
+
+        Raises `BooksUnavailable` also where the call is open no more.
+        """
+        to = fitted_opening(to)
+        while True:
+            was = self._open.get(to.id)
+            if was is None:
+                raise BooksUnavailable("this call is not open any more")
+            plan = self._admission.plan([to], self._now_us())
+            if plan.rulings:
+                return plan.rulings[to.id]
+            try:
+                self._open[to.id] = self._move(was, plan)
+            except _RegistryMoved:
+                self.refresh()
+            except _NotAdmitted as error:
+                return error.ruling
+            else:
+                return None
+
+    def _move(self, was: Opening, plan: Plan) -> Opening:
+        """The call as it is booked now."""
+        with self._connected() as connection, transaction(connection):
+            if not is_current(connection, self.directory):
+                raise _RegistryMoved
+            limit_windows.add(connection, self._admission.released(was))
+            decision = self._admission.decide(connection, plan, self._now_us())
+            if decision.rulings:
+                raise _NotAdmitted(decision.rulings[was.id])
+            (moved,) = *plan.free, *decision.admitted
+            limit_windows.add(connection, decision.rows)
+            if not calls.move(connection, moved):
+                raise BooksUnavailable("this worker was taken for dead")
+        return moved
 
     def refresh(self) -> Directory:
         """The Directory as the registry has it now; reads it anew only when it moved."""
@@ -281,6 +331,7 @@ class Clerk:
         assert moved == len(settled), "rows found under the write lock do not move away"
         limit_windows.add(connection, self._admission.settled(settled))
         rollups.add(connection, tally(settled))
+        attempts.note(connection, attempts.rows(settled))
 
     def _prune(self, now_us: int) -> None:
         """Clear away some of the windows that count no more; the rest comes with the next ticks."""
@@ -308,7 +359,12 @@ class Clerk:
             self.hang_up()
 
     def _book(
-        self, plan: Plan, settled: Sequence[Settled], costed: Mapping[int, Costed], exact: bool
+        self,
+        plan: Plan,
+        settled: Sequence[Settled],
+        costed: Mapping[int, Costed],
+        unsent: Sequence[Settled],
+        exact: bool,
     ) -> Decision:
         # All that can be computed beforehand is, since other processes wait for the lock.
         new = {call.id for call in plan.free} | {call.id for call, _ in plan.limited} | plan.rulings.keys()
@@ -334,6 +390,9 @@ class Clerk:
             limit_windows.add(connection, ends.windows)
             decision = self._admission.decide(connection, plan, now_us)
             refused = [*plan.refused, *decision.refused]
+            if unsent:
+                known = calls.known_among(connection, [call.id for call, _ in unsent])
+                refused += [pair for pair in unsent if pair[0].id not in known]
             admitted = {call.id: call for call in (*plan.free, *decision.admitted)}
             more = [*decision.admitted, *(call for call, _ in refused)]
             calls.insert(connection, free_rows + calls.pending_rows(self.worker.slot, more))
@@ -342,6 +401,7 @@ class Clerk:
             limit_windows.add(connection, decision.rows)
             rollups.add(connection, ends.rollup)
             costs.note(connection, ends.audits)
+            attempts.note(connection, ends.attempts)
             # A client that left while its call was being booked: open and over in one batch.
             over = [(admitted[opening.id], end) for opening, end in at_once if opening.id in admitted]
             if over or refused:
@@ -380,7 +440,13 @@ class Clerk:
             for opening, end in settled
             if opening.id in costed
         ]
-        return _Ends(calls.settled_rows(settled), self._admission.settled(settled), tally(settled), audits)
+        return _Ends(
+            calls.settled_rows(settled),
+            self._admission.settled(settled),
+            tally(settled),
+            audits,
+            attempts.rows(settled),
+        )
 
     def _costed(self, settled: Sequence[Settled]) -> dict[int, Costed]:
         """What calls that ended cost, by their ids; rates that are used for the first time are booked."""

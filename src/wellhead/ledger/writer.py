@@ -114,6 +114,7 @@ class Writer:
         self._tick_s = tick_s
         self._next_tick_s = 0.0
         self._openings: deque[_Waiting] = deque()
+        self._moves: deque[_Waiting] = deque()
         self._settlements: deque[Settled] = deque()
         self._asking: deque[asyncio.Future[Directory]] = deque()
         self._bell: SimpleQueue[None] = SimpleQueue()
@@ -181,6 +182,19 @@ class Writer:
             raise BooksUnavailable("the books are closed")
         await booked
 
+    async def move(self, opening: Opening, to: Opening) -> None:
+        assert opening.id == to.id, "it stays the same call"
+        if self._closing or not self.is_alive:
+            raise BooksUnavailable("the books are closed")
+        if len(self._moves) >= OPENINGS_QUEUED_MAX:
+            raise BooksUnavailable("too many calls wait to be booked")
+        moved = asyncio.get_running_loop().create_future()
+        self._moves.append((to, moved))
+        self._ring()
+        if self._closing:
+            raise BooksUnavailable("the books are closed")
+        await moved
+
     def settle(self, opening: Opening, settlement: Settlement) -> None:
         if len(self._settlements) >= SETTLEMENTS_QUEUED_MAX or not self.is_alive:
             self.settlements_lost += 1
@@ -204,6 +218,7 @@ class Writer:
             while not self._closing:
                 self._sleep()
                 self._answer_the_asking()
+                self._move_queued()
                 self._book_queued()
                 self._tick_if_due()
             self._finish()
@@ -229,7 +244,7 @@ class Writer:
         # Settlements that could not be booked are no reason to try again at once, unless the spool waits
         # for them.
         settles = self.fault is None or (self._spooling is not None and not self._has_kept)
-        return bool(self._openings or self._asking or (self._settlements and settles))
+        return bool(self._openings or self._moves or self._asking or (self._settlements and settles))
 
     @property
     def _has_spooled(self) -> bool:
@@ -247,6 +262,22 @@ class Writer:
             self._set_fault(str(error))
             found = self._clerk.directory if self._lets_through else BooksUnavailable(str(error))
         _answer([(answer, found) for answer in asking])
+
+    def _move_queued(self) -> None:
+        """Each by itself: calls seldom turn to another provider."""
+        moves = [one for one in _taken(self._moves) if not one[1].cancelled()]
+        _answer([(moved, self._moved(to)) for to, moved in moves])
+
+    def _moved(self, to: Opening) -> Exception | None:
+        if self.fault is not None:
+            return BooksUnavailable(self.fault)
+        try:
+            return self._clerk.move(to)
+        except BooksUnavailable as error:
+            return BooksUnavailable(str(error))
+        except Exception as error:  # As for an opening: one bad record disturbs nobody else.
+            self._say("record_refused", error_type=type(error).__name__)
+            return BooksUnavailable("this call cannot be booked")
 
     def _book_queued(self) -> None:
         if (self._has_spooled or (self._lets_through and self.fault is not None)) and not self._replay():
@@ -378,6 +409,8 @@ class Writer:
         closed = BooksUnavailable("the books are closed")
         while waiting := _taken(self._openings):
             _answer([(booked, closed) for _, booked in waiting])
+        while moves := _taken(self._moves):
+            _answer([(moved, closed) for _, moved in moves])
         while asking := _taken(self._asking):
             _answer([(answer, closed) for answer in asking])
 
