@@ -21,11 +21,11 @@ from wellhead.database.engine import outages, transaction, writing_connection
 from wellhead.ledger.rollup import tally
 from wellhead.moments import DAY_US
 
-CALLS_AT_ONCE = 250
+CALLS_AT_ONCE = 100
 """In one transaction: so short that no gateway waits noticeably for the lock."""
 PAUSE_S = 0.02
 """Between two of them, so that whoever waits for the lock gets it."""
-PAGES_AT_ONCE = 64
+PAGES_AT_ONCE = 32
 """Of the file, given back to the disk in one transaction."""
 
 
