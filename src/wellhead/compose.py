@@ -260,6 +260,7 @@ def run_control(settings: Settings, listener: socket.socket, life: Life, log: Lo
 async def _control(settings: Settings, listener: socket.socket, life: Life, log: Log) -> None:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+    from wellhead.config.told import facts
     from wellhead.control.app import build
     from wellhead.database.registry import DatabaseRegistry
     from wellhead.database.reports import DatabaseReports
@@ -274,11 +275,13 @@ async def _control(settings: Settings, listener: socket.socket, life: Life, log:
         version=version(),
         log=log,
         now_us=clock.now_us,
+        facts=facts(settings),
         background=work.told(),
     )
 
     async def drain() -> None:
-        """Reports take no longer than the linger."""
+        """Who follows the calls is let go; everything else takes no longer than the linger."""
+        app.state.feed.end()
 
     await work.start()
     try:

@@ -3,6 +3,7 @@
 import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import httpx
 import structlog
@@ -15,6 +16,7 @@ from fakes.registry import FakeRegistry
 from fakes.reports import FakeReports
 from wellhead.control.app import ControlOptions, build
 from wellhead.control.background import Background
+from wellhead.control.facts import NO_FACTS, Facts
 from wellhead.logs import Log
 from wellhead.ports import Reports
 from wellhead.registry import Registry
@@ -34,15 +36,19 @@ def an_app(
     registry: Registry | None = None,
     now_us: Callable[[], int] = lambda: NOON_US,
     background: Background | None = None,
+    facts: Facts = NO_FACTS,
+    live_s: float = 0.0,
 ) -> FastAPI:
+    """Live views end at once, so that every answer can be read whole, unless told."""
     return build(
         reports=reports or FakeReports(),
         registry=registry or FakeRegistry(now_us),
-        options=options,
+        options=replace(options, live_s=live_s),
         version="1.2.3",
         log=silent_log(),
         now_us=now_us,
         background=background or a_background(),
+        facts=facts,
     )
 
 

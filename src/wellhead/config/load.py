@@ -8,6 +8,7 @@ source puts right is none.
 import json
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
@@ -16,13 +17,21 @@ from typing import Any
 
 from wellhead.config import providers, together, values
 from wellhead.config.aliases import ALIASES, Given, Where, translate
-from wellhead.config.settings import FILE_SUFFIX, Declared, Settings, declared, default_database
+from wellhead.config.settings import (
+    FILE_SUFFIX,
+    Declared,
+    ProvidersSource,
+    Settings,
+    declared,
+    default_database,
+)
 from wellhead.directory import Provider
 from wellhead.errors import ConfigError, Problem
 
 FILE_NAME = "wellhead.yaml"
 CONFIG_VARIABLE = "WELLHEAD_CONFIG"
 PROVIDERS_VARIABLE = "WELLHEAD_PROVIDERS"
+INVALID_ENTRY = "provider.config.invalid"
 PREFIX = "WELLHEAD_"
 ORCHESTRATORS = re.compile(r"WELLHEAD_(SERVICE|PORT)(_|$)")
 """Kubernetes gives such variables to every pod beside a service called wellhead; they are no settings."""
@@ -91,6 +100,7 @@ class _Loading:
 
     given: dict[str, Given] = field(default_factory=dict)
     entries: Given | None = None
+    file: str | None = None
     problems: list[Problem] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     known: dict[str, Declared] = field(default_factory=lambda: {s.path: s for s in declared()})
@@ -134,7 +144,7 @@ class _Loading:
         flat = _flatten(document, {path.partition(".")[0] for path in self.known if "." in path})
         entries = flat.pop("providers", None)
         if entries is not None:
-            self.entries = Given(entries, file.name)
+            self.entries, self.file = Given(entries, file.name), str(file)
         aliases = {a.name for a in ALIASES if a.where is Where.FILE}
         translated, warnings = translate({n: flat.pop(n) for n in aliases & flat.keys()}, Where.FILE)
         self.warn(warnings)
@@ -195,6 +205,7 @@ class _Loading:
             **parts,
             **{"database": default_database(environ), **{p: v for p, v in read.items() if "." not in p}},
             providers=self.providers(environ, parts["gateway"].on_disconnect, read.get("upstream")),
+            providers_source=self.source(environ, read.get("upstream")),
         )
         self.problems += together.problems(settings, self.given)
         return settings
@@ -247,8 +258,22 @@ class _Loading:
         found = providers.read_entries(document, environ, leaving, camel_case=True)
         for problem in found.problems:
             fields = {"source": origin, "path": problem.path, "issues": problem.message}
-            self.notices.append(Notice("provider.config.invalid", fields))
+            self.notices.append(Notice(INVALID_ENTRY, fields))
         return found.providers
+
+    def source(self, environ: Mapping[str, str], upstream: str | None) -> ProvidersSource:
+        """Where the entries of `providers` came from; of several places the one that wins."""
+        name, path = "built-in" if upstream is None else "upstream", None
+        if self.entries is not None:
+            named = self.entries.origin == PROVIDERS_VARIABLE
+            name, path = (PROVIDERS_VARIABLE, None) if named else ("configuration", self.file)
+        if environ.get("PROVIDERS_CONFIG_PATH"):
+            name, path = "PROVIDERS_CONFIG_PATH", environ["PROVIDERS_CONFIG_PATH"]
+        if environ.get("PROVIDERS_JSON"):
+            name, path = "PROVIDERS_JSON", None
+        problems = [n.fields for n in self.notices if n.event == INVALID_ENTRY]
+        said = tuple(f"{one['path']}: {one['issues']}" for one in problems)
+        return ProvidersSource(name, path, time.time_ns() // 1000, said)
 
     def warn(self, messages: list[str]) -> None:
         self.notices += [Notice("config.warning", {"message": message}) for message in messages]

@@ -320,6 +320,20 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ProvidersSource:
+    """Where the provider entries came from."""
+
+    name: str
+    """`built-in`, `upstream`, `configuration` or the environment variable that had them."""
+    path: str | None
+    """The file that they were in."""
+    loaded_us: int = field(compare=False)
+    """The same settings are the same whenever they were read."""
+    problems: tuple[str, ...]
+    """What was wrong with entries that were left out for that."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of them.  Only the command line, `compose` and the supervisor see this value."""
 
@@ -380,6 +394,7 @@ class Settings:
     )
     providers: tuple[Provider, ...] = ()
     """In order of precedence, the built-in ones included; empty if there is one upstream for all."""
+    providers_source: ProvidersSource | None = None
 
 
 @dataclass(frozen=True, slots=True)

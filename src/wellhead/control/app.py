@@ -15,6 +15,7 @@ from wellhead.control import (
     breakers,
     call_logs,
     completion_requests,
+    config,
     credentials,
     export,
     failures,
@@ -28,6 +29,7 @@ from wellhead.control import (
     metrics,
     pricing,
     projects,
+    providers,
     qs,
     quotas,
     session,
@@ -37,6 +39,7 @@ from wellhead.control import (
     usage_report,
 )
 from wellhead.control.background import Background
+from wellhead.control.facts import NO_FACTS, Facts
 from wellhead.control.failures import Failure, Responses
 from wellhead.control.feed import Feed
 from wellhead.control.operators import Operators
@@ -62,6 +65,7 @@ def build(
     version: str,
     log: Log,
     now_us: Callable[[], int],
+    facts: Facts = NO_FACTS,
     background: Background,
 ) -> FastAPI:
     """The app, ready to be served; it holds nothing open."""
@@ -98,6 +102,8 @@ def build(
     call_logs.add_to(app.router, reports)
     export.add_to(app.router, reports, now_us)
     live.add_to(app.router, feed, options.live_s)
+    providers.add_to(app.router, facts)
+    config.add_to(app.router, facts)
     session.add_to(app.router, operators, options, registry)
     projects.add_to(app.router, registry)
     keys.add_to(app.router, registry, now_us)
