@@ -385,7 +385,7 @@ def _command(found: Seen, directory: Path) -> None:
     run("keys", "create", "three", "--quiet", hands_over=True)
     run("keys", "rotate", "1", "--json", hands_over=True)
     run("tokens", "list")
-    for noun in ("projects", "keys", "limits", "credentials"):
+    for noun in ("projects", "keys", "limits", "breakers", "credentials"):
         run(noun, "list", "--json")
     run("keys", "show", "1", "--json")
     run("keys", "show", an_unknown_key("pasted"))

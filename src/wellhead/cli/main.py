@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from wellhead.cli import (
     about,
+    breakers,
     credentials,
     database,
     keys,
@@ -48,6 +49,7 @@ commands.add_typer(projects.commands, name="projects")
 commands.add_typer(keys.commands, name="keys")
 commands.add_typer(limits.commands, name="limits")
 commands.add_typer(credentials.commands, name="credentials")
+commands.add_typer(breakers.commands, name="breakers")
 commands.add_typer(database.commands, name="db")
 serving_commands = (serving.serve, serving.gateway, serving.control, serving.demo)
 usage_commands = (report.report, tail.tail, statusline.statusline)
