@@ -30,12 +30,12 @@ EXAMPLE_PROVIDER: dict[str, Any] = {
     "stripProviderField": False,
 }
 EXAMPLE_SOURCE: dict[str, Any] = {
-    "source": "PROVIDERS_CONFIG_PATH",
-    "configPath": "/etc/wellhead/providers.json",
+    "source": "configuration",
+    "configPath": "/etc/wellhead/wellhead.yaml",
     "lastLoadedAt": "2026-03-01T08:00:00.000Z",
     "lastReloadError": {
-        "source": "PROVIDERS_CONFIG_PATH",
-        "configPath": "/etc/wellhead/providers.json",
+        "source": "configuration",
+        "configPath": "/etc/wellhead/wellhead.yaml",
         "message": "providers[1].type: must be one of openai-compatible, anthropic, gemini, ollama",
         "at": "2026-03-01T08:00:00.000Z",
     },
