@@ -10,10 +10,12 @@ from typer.core import TyperGroup
 from wellhead.cli import (
     about,
     breakers,
+    costs,
     credentials,
     database,
     keys,
     limits,
+    prices,
     projects,
     report,
     serving,
@@ -50,10 +52,12 @@ commands.add_typer(keys.commands, name="keys")
 commands.add_typer(limits.commands, name="limits")
 commands.add_typer(credentials.commands, name="credentials")
 commands.add_typer(breakers.commands, name="breakers")
+commands.add_typer(prices.commands, name="prices")
 commands.add_typer(database.commands, name="db")
 serving_commands = (serving.serve, serving.gateway, serving.control, serving.demo)
 usage_commands = (report.report, tail.tail, statusline.statusline)
-for command in (*serving_commands, *usage_commands, about.paths, about.version):
+cost_commands = (costs.reprice, costs.backfill_costs)
+for command in (*serving_commands, *usage_commands, *cost_commands, about.paths, about.version):
     commands.command()(command)
 
 

@@ -19,6 +19,7 @@ from wellhead.control.roles import VIEWER
 from wellhead.control.times import EXAMPLE, moment_us
 from wellhead.money import usd
 from wellhead.price_list import Refreshing
+from wellhead.pricing.book import PriceBook
 from wellhead.pricing.catalogue import MODEL_MAX, Match
 from wellhead.pricing.layer import How
 from wellhead.pricing.rates import Kind, Prices
@@ -154,27 +155,36 @@ def add_to(routes: APIRouter, background: Background, now_us: Callable[[], int])
         at: Annotated[str | None, Query(description="When; absent, now.", examples=[EXAMPLE])] = None,
     ) -> Pricing:
         """The match by which a call of the model would be priced, and the state of the price lists."""
-        now = now_us()
-        at_us = moment_us(at, "at")
-        match = None
-        if model is not None:
-            match = background.book.match(provider or "", model, now if at_us is None else at_us)
-        refreshing = background.refreshing()
-        age_s, latest = refreshing.age_s(now), refreshing.latest
-        return Pricing(
-            loaded=background.book.catalogue.count(),
-            fetchedAt=None if latest is None else latest.checked_us // 1000,
-            ageMs=None if age_s is None else round(age_s * 1000),
-            cachePath=None,
-            model=model,
-            provider=provider,
-            match=None if match is None else shown_match(match),
-            refresh=shown_refresh(refreshing, now),
-        )
+        return told(background.book, background.refreshing(), now_us(), model, provider, moment_us(at, "at"))
 
 
-def shown_match(match: Match) -> PriceMatch:
-    """A match as answers and commands show it."""
+def told(
+    book: PriceBook,
+    refreshing: Refreshing,
+    now_us: int,
+    model: str | None,
+    provider: str | None,
+    at_us: int | None,
+) -> Pricing:
+    """The answer; a command gives the same."""
+    match = None
+    if model is not None:
+        match = book.match(provider or "", model, now_us if at_us is None else at_us)
+    age_s, latest = refreshing.age_s(now_us), refreshing.latest
+    return Pricing(
+        loaded=book.catalogue.count(),
+        fetchedAt=None if latest is None else latest.checked_us // 1000,
+        ageMs=None if age_s is None else round(age_s * 1000),
+        cachePath=None,
+        model=model,
+        provider=provider,
+        match=None if match is None else _match(match),
+        refresh=_refresh(refreshing, now_us),
+    )
+
+
+def _match(match: Match) -> PriceMatch:
+    """A match as it is shown."""
     rate = match.rate
     return PriceMatch.model_validate(
         {
@@ -192,7 +202,7 @@ def shown_match(match: Match) -> PriceMatch:
     )
 
 
-def shown_refresh(refreshing: Refreshing, now_us: int) -> Refresh:
+def _refresh(refreshing: Refreshing, now_us: int) -> Refresh:
     """The state of the lists, the same way."""
     latest, refused = refreshing.latest, refreshing.refused
     return Refresh(
