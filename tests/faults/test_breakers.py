@@ -1,6 +1,7 @@
 """Circuit breakers of several gateway processes on one database, before an upstream that fails on demand."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -17,8 +18,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from fakes.keyed import keyed
 from fakes.program import Wellhead
-from fakes.wire import Exchange, WireAnswer, WireServer, answer, post, talk, until
+from fakes.wire import Exchange, WireAnswer, WireClient, WireServer, answer, post, talk, until
 
 GATEWAYS = 3
 CLIENTS = 16
@@ -225,3 +227,74 @@ async def test_a_probe_whose_process_was_killed_is_given_to_another_one(tmp_path
 
         took_s = await within(15, answers)
         assert took_s > 5, "it was given time to come back"
+
+
+async def test_a_probe_whose_client_left_is_given_to_the_next_call(tmp_path: Path) -> None:
+    async with a_row(tmp_path, 2) as row:
+        await row.open_it()
+        await row.know("open")
+        gone = asyncio.Event()
+
+        async def until_it_is_gone(exchange: Exchange) -> None:
+            await exchange.gone()
+            gone.set()
+
+        row.upstream.script = until_it_is_gone
+        port = urlsplit(row.gateways[0].gateway_url).port
+        assert port is not None
+        await asyncio.sleep(OPEN_S)
+        probe = await WireClient.connect(port)
+        await probe.send(post(CHAT, ASK))
+        await until(lambda: row.upstream.requests)
+        await row.know("half-open")
+        assert (await row.ask(0)).status == 503
+        probe.reset()
+        await asyncio.wait_for(gone.wait(), 5)
+        row.upstream.script = well
+
+        async def answers() -> bool:
+            return (await row.ask(1)).status == 200
+
+        await within(SHARED_S_MAX, answers)
+
+
+async def test_a_credential_that_is_refused_is_held_back_and_no_other(tmp_path: Path) -> None:
+    async with a_row(tmp_path, 1) as row:
+        (gateway,) = row.gateways
+
+        async def refuse_the_first(exchange: Exchange) -> bool | None:
+            is_bad = exchange.request.header(b"authorization") == b"Bearer sk-bad"
+            script = answer(b"{}", status=b"401 Unauthorized") if is_bad else well
+            return await script(exchange)
+
+        row.upstream.script = refuse_the_first
+        with keyed(gateway) as books:
+            one, other = books.project(), books.project()
+            bad = books.credential(SUBJECT, "sk-bad", one)
+            books.credential(SUBJECT, "sk-good", other)
+            of_one = b"authorization: Bearer " + books.key(one).secret.encode()
+            of_other = b"authorization: Bearer " + books.key(other).secret.encode()
+        for _ in range(FAILURES):
+            assert (await row.ask(0, of_one)).status == 401
+        row.upstream.requests.clear()
+        assert (await row.ask(0, of_one)).status == 503
+        assert row.upstream.requests == []
+        assert (await row.ask(0, of_other)).status == 200
+        assert (await row.ask(0)).status == 200
+        (opened,) = gateway.events("upstream.breaker_open")
+        assert opened["providerId"] == f"{SUBJECT}/credential/{bad.id}"
+
+
+async def test_clients_are_told_in_the_words_of_agent_cli_proxy(tmp_path: Path) -> None:
+    async with a_row(tmp_path, 1) as row:
+        await row.open_it()
+        refused = await row.ask()
+        assert (refused.status, refused.header(b"x-wellhead-error")) == (503, b"breaker_open")
+        error = json.loads(refused.body)["error"]
+        expected = {"code": "short-circuit", "status": 503, "providerId": SUBJECT, "retryable": False}
+        assert {name: error.get(name) for name in expected} == expected
+        assert error["cause"] == "circuit breaker open"
+        (call,) = [call for call in row.gateways[0].calls() if call["state"] == "refused"]
+        assert (call["status_code"], call["error_code"]) == (503, "breaker_open")
+        rejected = row.gateways[0].wait_for_event("upstream.breaker_reject")
+        assert (rejected["providerId"], rejected["retryAfterSec"]) == (SUBJECT, 2)
