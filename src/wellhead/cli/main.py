@@ -13,6 +13,7 @@ from wellhead.cli import (
     costs,
     credentials,
     database,
+    export,
     keys,
     limits,
     prices,
@@ -55,7 +56,7 @@ commands.add_typer(breakers.commands, name="breakers")
 commands.add_typer(prices.commands, name="prices")
 commands.add_typer(database.commands, name="db")
 serving_commands = (serving.serve, serving.gateway, serving.control, serving.demo)
-usage_commands = (report.report, tail.tail, statusline.statusline)
+usage_commands = (report.report, tail.tail, statusline.statusline, export.export)
 cost_commands = (costs.reprice, costs.backfill_costs)
 for command in (*serving_commands, *usage_commands, *cost_commands, about.paths, about.version):
     commands.command()(command)
