@@ -90,7 +90,7 @@ def build(
     ready_checks = ReadyChecks()
     health.add_to(app.router, reports, ready_checks.note, background, now_us)
     qs.add_to(app.router, reports)
-    scrape = Scrape(reports, ready_checks, version, now_us)
+    scrape = Scrape(reports, ready_checks, version, now_us, background.loops)
     metrics.add_to(app.router, reports, scrape, now_us)
     quotas.add_to(app.router, reports)
     completion_requests.add_to(app.router, reports)
