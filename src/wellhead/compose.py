@@ -31,11 +31,11 @@ from wellhead.registry import NewLimit
 from wellhead.version import version
 
 if TYPE_CHECKING:
-    from wellhead.ledger.writer import Outage
     from sqlalchemy import Engine
 
     from wellhead.control.options import ControlOptions
     from wellhead.gateway.server import GatewayProtocol
+    from wellhead.ledger.writer import Outage
     from wellhead.vault import Vault
 
 SESSIONS_FILE = ".wellhead-session-secret"
@@ -114,6 +114,7 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
     from wellhead.gateway.vocabulary import counting
     from wellhead.ledger.clerk import Rules
     from wellhead.ledger.writer import Writer
+    from wellhead.policy.retry import Retries
 
     quiet()
     clock = Clock()
@@ -146,6 +147,7 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
             trust_proxy_headers=settings.gateway.trust_proxy_headers,
             count_tokens=None if settings.limits.vocabulary is None else counting(settings.limits.vocabulary),
             output_tokens_ceiling=settings.limits.output_tokens_ceiling,
+            retries=Retries(settings.retries.max, settings.retries.rate_limited_max),
         ),
         now_us=clock.now_us,
         log=log,
@@ -264,6 +266,7 @@ async def _control(settings: Settings, listener: socket.socket, life: Life, log:
     from wellhead.control.app import build
     from wellhead.database.registry import DatabaseRegistry
     from wellhead.database.reports import DatabaseReports
+    from wellhead.ledger.presence import is_up
 
     clock = Clock()
     engine = _engine(settings)
@@ -295,7 +298,6 @@ def control_options(settings: Settings) -> "ControlOptions":
     """Who may use the control plane, and as what."""
     from wellhead.control.options import ControlOptions
 
-    from wellhead.ledger.presence import is_up
     control = settings.control
     options = ControlOptions(
         bind_host=control.bind.host,
@@ -340,7 +342,7 @@ def outage(settings: Settings) -> "Outage":
 def directory(settings: Settings) -> Directory:
     """What a gateway needs to know of providers."""
     if settings.upstream is not None and not settings.providers:
-        return Directory(sole=sole(settings.upstream, settings.gateway.on_disconnect))
+        return Directory(sole=sole(settings.upstream, settings.gateway.on_disconnect, settings.timeouts.all))
     return Directory(providers=settings.providers)
 
 

@@ -73,6 +73,9 @@ class Timeouts:
     """For everything: attempts, the waits between them, and the response to its end."""
 
 
+USUAL_TIMEOUTS = Timeouts()
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
     """A configured API behind the gateway."""

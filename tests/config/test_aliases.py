@@ -8,6 +8,7 @@ import pytest
 from wellhead.config.aliases import ALIASES, Meaning
 from wellhead.config.load import Loaded, load
 from wellhead.config.settings import declared
+from wellhead.directory import Timeouts
 from wellhead.errors import ConfigError
 
 
@@ -116,6 +117,20 @@ def test_agent_cli_proxy_is_configured_as_before(tmp_path: Path) -> None:
     assert settings.upstream == "http://localhost:8317"
     assert settings.database == "sqlite:////srv/proxy.db"
     assert (settings.log.level, settings.log.format) == ("debug", "pretty")
+
+
+def test_its_patience_with_upstreams_is_configured_as_before(tmp_path: Path) -> None:
+    settings = loaded(
+        tmp_path,
+        UPSTREAM_TIMEOUT_MS="300000",
+        UPSTREAM_STREAM_FIRST_BYTE_TIMEOUT_MS="900000",
+        UPSTREAM_CONNECT_TIMEOUT_MS="1500",
+        UPSTREAM_MAX_RETRIES="5",
+        RATE_LIMIT_MAX_RETRIES="3",
+    ).settings
+    # What it calls connecting ends with the response's head.
+    assert settings.timeouts.all == Timeouts(10, 1.5, 900, 0, 300)
+    assert (settings.retries.max, settings.retries.rate_limited_max) == (5, 3)
 
 
 BCRYPT = "$2b$12$" + "N" * 53

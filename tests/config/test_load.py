@@ -11,7 +11,7 @@ from wellhead.config.load import Loaded, load
 from wellhead.config.providers import BUILT_IN
 from wellhead.config.settings import LimitSettings, Settings, declared
 from wellhead.config.values import Address
-from wellhead.directory import OnDisconnect
+from wellhead.directory import OnDisconnect, Timeouts
 from wellhead.errors import ConfigError
 
 
@@ -163,6 +163,13 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
         "WELLHEAD_BREAKER__FAILURES": "0",
         "WELLHEAD_BREAKER__HALF_OPEN_AFTER_S": "1m",
         "WELLHEAD_BREAKER__EVICT_AFTER_S": "1h",
+        "WELLHEAD_TIMEOUTS__CONNECT_S": "2",
+        "WELLHEAD_TIMEOUTS__HEADERS_S": "1m",
+        "WELLHEAD_TIMEOUTS__FIRST_CHUNK_S": "90",
+        "WELLHEAD_TIMEOUTS__IDLE_S": "500ms",
+        "WELLHEAD_TIMEOUTS__TOTAL_S": "10m",
+        "WELLHEAD_RETRIES__MAX": "0",
+        "WELLHEAD_RETRIES__RATE_LIMITED_MAX": "3",
         "WELLHEAD_PRICING__OVERRIDES": '{"gpt-5": {"input": 1.25, "output": 10}}',
         "WELLHEAD_PRICING__ALIASES": '{"my-": "gpt-5"}',
         "WELLHEAD_PRICING__COST_MAX_USD": "250",
@@ -191,6 +198,8 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
     assert settings.database == "sqlite:////srv/books.db"
     assert settings.database_synchronous == "full"
     assert settings.upstream == "http://127.0.0.1:11434"
+    assert settings.timeouts.all == Timeouts(2, 60, 90, 0.5, 600)
+    assert (settings.retries.max, settings.retries.rate_limited_max) == (0, 3)
     assert settings.gateway.client_names == ((sha256(b"key").hexdigest(), "alice"),)
     assert settings.gateway.allowed_origins == ("https://app.example.com", "http://localhost:3000")
     assert settings.control.hosts == ("wellhead.example.com",)
@@ -200,6 +209,34 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
     assert settings.gateway.trust_proxy_headers
     assert [rule.tool for rule in settings.attribution] == ["nightly"]
     assert {d.variable for d in declared() if not d.path.endswith("_file")} == raw.keys()
+
+
+def test_timeouts_hold_for_every_provider_that_says_nothing_else(place: Place) -> None:
+    entry = "{id: own, type: ollama, base_url: http://o, timeouts: {idle_s: 5s, total_s: 0}}"
+    raw = {"WELLHEAD_TIMEOUTS__TOTAL_S": "60", "WELLHEAD_PROVIDERS": f"[{entry}]"}
+    providers = {p.id: p for p in place.settings(raw).providers}
+    assert providers["own"].timeouts == Timeouts(idle_s=5, total_s=0)
+    assert providers["openai"].timeouts == Timeouts(total_s=60)
+
+
+@pytest.mark.parametrize(
+    ("ids", "told"),
+    [
+        ("[groq, mistral]", None),
+        ("[grok]", "names no provider: 'grok'; did you mean groq?"),
+        ("[own]", "names the provider itself"),
+        ("[anthropic]", "names anthropic, which speaks another API (anthropic, not openai-compatible)"),
+    ],
+)
+def test_only_a_provider_with_the_same_api_stands_in_for_another(
+    place: Place, ids: str, told: str | None
+) -> None:
+    entry = f"[{{id: own, type: openai-compatible, base_url: http://o, fallback: {ids}}}]"
+    if told is None:
+        own = place.settings({"WELLHEAD_PROVIDERS": entry}).providers[0]
+        assert own.fallback == ("groq", "mistral")
+    else:
+        assert place.problems({"WELLHEAD_PROVIDERS": entry}) == {"providers.own.fallback": told}
 
 
 def test_the_provider_that_has_to_answer_must_be_there(place: Place) -> None:

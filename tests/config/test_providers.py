@@ -136,6 +136,26 @@ def test_all_mistakes_of_all_entries_are_told_with_their_paths() -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "told"),
+    [
+        ({"timeouts": 5}, {"timeouts": "must be a mapping with any of connect_s, headers_s"}),
+        ({"timeouts": {"idl_s": 5}}, {"timeouts.idl_s": "is not supported; did you mean idle_s?"}),
+        ({"timeouts": {"idle_s": "soon"}}, {"timeouts.idle_s": "must be seconds, such as 30 or 1.5s"}),
+        ({"timeouts": {"idle_s": -1}}, {"timeouts.idle_s": "must be seconds, such as 30 or 1.5s"}),
+        ({"fallback": "groq"}, {"fallback": "must be a non-empty string array"}),
+        ({"fallback": ["groq", "groq"]}, {"fallback": "must be at most 10 ids of providers, each once"}),
+        ({"fallback": [f"p{n}" for n in range(11)]}, {"fallback": "must be at most 10 ids"}),
+    ],
+)
+def test_timeouts_and_stand_ins_that_cannot_be_are_mistakes(
+    field: dict[str, object], told: dict[str, str]
+) -> None:
+    found = problems({**VLLM, **field})
+    assert found.keys() == {f"providers[0].{name}" for name in told}
+    assert all(found[f"providers[0].{name}"].startswith(text) for name, text in told.items())
+
+
+@pytest.mark.parametrize(
     ("auth", "path"),
     [
         (5, ".auth"),

@@ -9,7 +9,7 @@ import typer.main
 
 from wellhead.cli.main import commands
 from wellhead.config.aliases import ALIASES, Meaning
-from wellhead.config.providers import BUILT_IN, READERS
+from wellhead.config.providers import BUILT_IN, OF_PARTS, READERS
 from wellhead.config.settings import declared
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +66,7 @@ def test_every_alias_is_in_the_manual() -> None:
 
 def test_every_field_of_a_provider_and_every_built_in_one_is_in_the_manual() -> None:
     documented = rows(CONFIGURATION, "Providers")
-    assert documented.keys() == {*READERS, "auth", *(p.id for p in BUILT_IN)}
+    assert documented.keys() == {*READERS, *OF_PARTS, *(p.id for p in BUILT_IN)}
     for provider in BUILT_IN:
         assert documented[provider.id] == [provider.type, provider.base_url]
 

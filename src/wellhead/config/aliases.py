@@ -80,6 +80,14 @@ ALIASES = (
     Alias("LOGIN_RATE_LIMIT_MAX_ATTEMPTS", "B", ENV, "control.login_max_attempts"),
     Alias("LOGIN_RATE_LIMIT_WINDOW_MS", "B", ENV, "control.login_window_s", Meaning.MILLISECONDS),
     Alias("CLI_PROXY_API_URL", "B", ENV, "upstream"),
+    Alias("UPSTREAM_TIMEOUT_MS", "B", ENV, "timeouts.total_s", Meaning.MILLISECONDS),
+    Alias(
+        *("UPSTREAM_STREAM_FIRST_BYTE_TIMEOUT_MS", "B", ENV, "timeouts.first_chunk_s"), Meaning.MILLISECONDS
+    ),
+    # What B calls connecting ends with the response's head.
+    Alias("UPSTREAM_CONNECT_TIMEOUT_MS", "B", ENV, "timeouts.headers_s", Meaning.MILLISECONDS),
+    Alias("UPSTREAM_MAX_RETRIES", "B", ENV, "retries.max"),
+    Alias("RATE_LIMIT_MAX_RETRIES", "B", ENV, "retries.rate_limited_max"),
     Alias("UPSTREAM_CIRCUIT_BREAKER_OPEN_AFTER_FAILURES", "B", ENV, "breaker.failures"),
     Alias(
         *("UPSTREAM_CIRCUIT_BREAKER_HALF_OPEN_AFTER_MS", "B", ENV, "breaker.half_open_after_s"),

@@ -25,7 +25,7 @@ from wellhead.config.settings import (
     declared,
     default_database,
 )
-from wellhead.directory import Provider
+from wellhead.directory import Provider, Timeouts
 from wellhead.errors import ConfigError, Problem
 
 FILE_NAME = "wellhead.yaml"
@@ -204,7 +204,9 @@ class _Loading:
         settings = Settings(
             **parts,
             **{"database": default_database(environ), **{p: v for p, v in read.items() if "." not in p}},
-            providers=self.providers(environ, parts["gateway"].on_disconnect, read.get("upstream")),
+            providers=self.providers(
+                environ, parts["gateway"].on_disconnect, parts["timeouts"].all, read.get("upstream")
+            ),
             providers_source=self.source(environ, read.get("upstream")),
         )
         self.problems += together.problems(settings, self.given)
@@ -225,24 +227,34 @@ class _Loading:
                 self.reject(path, f"must hold the value of {of} in its first line, which {error}")
 
     def providers(
-        self, environ: Mapping[str, str], leaving: values.Leaving, upstream: str | None
+        self,
+        environ: Mapping[str, str],
+        leaving: values.Leaving,
+        timeouts: Timeouts,
+        upstream: str | None,
     ) -> tuple[Provider, ...]:
         own: dict[str, Provider] = {}
         if self.entries is not None:
-            found = providers.read_entries(self.entries.raw, environ, leaving)
+            found = providers.read_entries(self.entries.raw, environ, leaving, timeouts=timeouts)
             self.problems += found.problems
             own = {p.id: p for p in found.providers}
-        for provider in self.json_entries(environ, leaving):
+        for provider in self.json_entries(environ, leaving, timeouts):
             own[provider.id] = provider
         if upstream is not None and not own:
             return ()
         merged = providers.merge(tuple(own.values()), upstream)
-        return tuple(
-            p if p.id in own else replace(p, on_disconnect=leaving.what, drain_s=leaving.drain_s)
+        everybody = tuple(
+            p
+            if p.id in own
+            else replace(p, on_disconnect=leaving.what, drain_s=leaving.drain_s, timeouts=timeouts)
             for p in merged
         )
+        self.problems += providers.misplaced_fallbacks(everybody)
+        return everybody
 
-    def json_entries(self, environ: Mapping[str, str], leaving: values.Leaving) -> tuple[Provider, ...]:
+    def json_entries(
+        self, environ: Mapping[str, str], leaving: values.Leaving, timeouts: Timeouts
+    ) -> tuple[Provider, ...]:
         """The entries of agent-cli-proxy's document; as there, a bad one is skipped and said."""
         origin = "PROVIDERS_JSON" if environ.get("PROVIDERS_JSON") else "PROVIDERS_CONFIG_PATH"
         source = environ.get(origin)
@@ -255,7 +267,7 @@ class _Loading:
         except (OSError, ValueError) as error:
             self.reject(origin, f"must be a JSON document with providers: {_reason(error)}")
             return ()
-        found = providers.read_entries(document, environ, leaving, camel_case=True)
+        found = providers.read_entries(document, environ, leaving, timeouts=timeouts, camel_case=True)
         for problem in found.problems:
             fields = {"source": origin, "path": problem.path, "issues": problem.message}
             self.notices.append(Notice(INVALID_ENTRY, fields))

@@ -6,14 +6,14 @@ case and must name its paths.  Mistakes carry the path the operator wrote, such 
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
 from wellhead.config import values
 from wellhead.config.values import Leaving
-from wellhead.directory import Auth, AuthType, Provider, ProviderType
+from wellhead.directory import USUAL_TIMEOUTS, Auth, AuthType, Provider, ProviderType, Timeouts
 from wellhead.errors import Problem
 
 VARIANTS = ("deepseek", "groq", "mistral", "openrouter", "xai")
@@ -22,6 +22,9 @@ RESERVED_IDS = frozenset({"v1", "v1beta", "api", "models", "health", "ready"})
 SOLE_ID = "upstream"
 OUTPUT_TOKENS_MAX = 10**8
 """Of one call: nobody reckons with more."""
+TIMEOUT_MAX_S = 86_400.0
+FALLBACK_MAX = 10
+"""Providers that stand in for one."""
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -70,9 +73,17 @@ class Entries:
 
 
 def read_entries(
-    raw: object, environ: Mapping[str, str], leaving: Leaving, *, camel_case: bool = False
+    raw: object,
+    environ: Mapping[str, str],
+    leaving: Leaving,
+    *,
+    timeouts: Timeouts = USUAL_TIMEOUTS,
+    camel_case: bool = False,
 ) -> Entries:
-    """Read a list of entries; one that has a mistake is left out and its problems are told."""
+    """Read a list of entries; one that has a mistake is left out and its problems are told.
+
+    `leaving` and `timeouts` are what counts where an entry says nothing.
+    """
     if camel_case and isinstance(raw, Mapping):
         raw = raw.get("providers")
     if not isinstance(raw, list):
@@ -80,7 +91,7 @@ def read_entries(
     found: dict[str, Provider] = {}
     problems: list[Problem] = []
     for index, item in enumerate(raw):
-        entry = _Entry(f"providers[{index}]", environ, leaving, camel_case)
+        entry = _Entry(f"providers[{index}]", environ, leaving, timeouts, camel_case)
         provider = entry.read(item)
         if provider is not None and provider.id in found and not camel_case:
             entry.reject(".id", f"must be unique; {provider.id!r} is there already")
@@ -103,20 +114,48 @@ def merge(own: tuple[Provider, ...], upstream: str | None) -> tuple[Provider, ..
     return (*(p for p in own if p.id not in ids), *(by_id.get(p.id, p) for p in built_in))
 
 
-def sole(upstream: str, leaving: Leaving) -> Provider:
+def sole(upstream: str, leaving: Leaving, timeouts: Timeouts = USUAL_TIMEOUTS) -> Provider:
     """The provider that takes every path."""
     return Provider(
-        SOLE_ID, ProviderType.OPENAI, upstream, on_disconnect=leaving.what, drain_s=leaving.drain_s
+        SOLE_ID,
+        ProviderType.OPENAI,
+        upstream,
+        on_disconnect=leaving.what,
+        drain_s=leaving.drain_s,
+        timeouts=timeouts,
     )
+
+
+def misplaced_fallbacks(providers: Iterable[Provider]) -> Iterator[Problem]:
+    """Providers that are to stand in for others and cannot."""
+    by_id = {provider.id: provider for provider in providers}
+    for provider in by_id.values():
+        for id_ in provider.fallback:
+            other = by_id.get(id_)
+            if other is None:
+                near = get_close_matches(id_, by_id, n=1)
+                told = f"names no provider: {id_!r}" + (f"; did you mean {near[0]}?" if near else "")
+            elif other is provider:
+                told = "names the provider itself"
+            elif other.type is not provider.type:
+                told = (
+                    f"names {id_}, which speaks another API ({other.type.value}, not {provider.type.value})"
+                )
+            else:
+                continue
+            yield Problem(f"providers.{provider.id}.fallback", told)
 
 
 class _Entry:
     """Reads one entry and collects what is wrong with it."""
 
-    def __init__(self, path: str, environ: Mapping[str, str], leaving: Leaving, camel_case: bool) -> None:
+    def __init__(
+        self, path: str, environ: Mapping[str, str], leaving: Leaving, timeouts: Timeouts, camel_case: bool
+    ) -> None:
         self.path = path
         self.environ = environ
         self.leaving = leaving
+        self.timeouts = timeouts
         self.spelling = {ours: theirs for theirs, ours in CAMEL_CASE.items()} if camel_case else {}
         self.paths_needed = camel_case
         self.problems: list[Problem] = []
@@ -134,8 +173,9 @@ class _Entry:
             elif name in ("id", "type", "base_url") or (name == "paths" and self.paths_needed):
                 self.reject(self._at(name), f"is needed; it {_allowed(reader)}")
         read["auth"] = self._auth(given.pop("auth", "preserve"))
+        read["timeouts"] = self._timeouts(given.pop("timeouts", {}))
         for name in given:
-            self._unknown("." + name, name, [self.spelling.get(n, n) for n in (*READERS, "auth")])
+            self._unknown("." + name, name, [self.spelling.get(n, n) for n in (*READERS, *OF_PARTS)])
         if self.problems:
             return None
         leaving: Leaving = read.pop("on_disconnect", self.leaving)
@@ -157,6 +197,20 @@ class _Entry:
     def _unknown(self, where: str, name: str, known: list[str]) -> None:
         near = get_close_matches(name, known, n=1)
         self.reject(where, "is not supported" + (f"; did you mean {near[0]}?" if near else ""))
+
+    def _timeouts(self, raw: object) -> Timeouts | None:
+        """The common ones, but for those that the entry has itself."""
+        names = [field.name for field in fields(Timeouts)]
+        if not isinstance(raw, Mapping):
+            self.reject(".timeouts", f"must be a mapping with any of {', '.join(names)}")
+            return None
+        own = {}
+        for name, value in raw.items():
+            if name in names:
+                own[name] = self._value(f".timeouts.{name}", values.seconds(0, TIMEOUT_MAX_S), value)
+            else:
+                self._unknown(f".timeouts.{name}", str(name), names)
+        return None if self.problems else replace(self.timeouts, **own)
 
     def _auth(self, raw: object) -> Auth | None:
         parts = {"type": raw} if isinstance(raw, str) else raw
@@ -231,6 +285,13 @@ def _path(raw: object) -> str:
     return _paths([raw])[0]
 
 
+def _fallback(raw: object) -> tuple[str, ...]:
+    ids = _strings(raw)
+    if len(ids) > FALLBACK_MAX or len(set(ids)) < len(ids):
+        raise ValueError(f"must be at most {FALLBACK_MAX} ids of providers, each once")
+    return ids
+
+
 def _headers(raw: object) -> tuple[tuple[str, str], ...]:
     if not isinstance(raw, Mapping) or not all(isinstance(v, str) for v in raw.values()):
         raise ValueError("must be a mapping of header names to strings")
@@ -267,6 +328,9 @@ READERS: dict[str, Callable[[object], Any]] = {
     "strip_provider_field": values.flag,
     "ask_stream_usage": values.flag,
     "on_disconnect": values.leaving,
+    "fallback": _fallback,
     "output_tokens_ceiling": values.whole(1, OUTPUT_TOKENS_MAX),
     "variant": values.choice(*VARIANTS),
 }
+OF_PARTS = ("auth", "timeouts")
+"""Fields that are mappings themselves."""

@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 from wellhead.config import attribution as attribution_rules
 from wellhead.config import prices as price_lists
 from wellhead.config import values
-from wellhead.config.providers import OUTPUT_TOKENS_MAX
+from wellhead.config.providers import OUTPUT_TOKENS_MAX, TIMEOUT_MAX_S
 from wellhead.config.values import Address, Leaving
-from wellhead.directory import Provider
+from wellhead.directory import Provider, Timeouts
 from wellhead.policy.attribution import Rule
 
 T = TypeVar("T")
@@ -40,6 +40,8 @@ LOGIN_WINDOW_MAX_S = 86_400.0
 REFRESH_MAX_S = 30 * 86_400.0
 LOOKBACK_MAX_S = 3660 * 86_400.0
 BACKFILL_CHUNK_MAX = 100_000
+RETRIES_MAX = 100
+RATE_LIMITED_MAX = 20
 FILE_SUFFIX = "_file"
 """Of a setting that names a file in whose first line the value of another one stands."""
 
@@ -283,6 +285,56 @@ class PricingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeoutSettings:
+    """How long an upstream may take; the fields are those of `wellhead.directory.Timeouts`."""
+
+    connect_s: float = setting(
+        10.0,
+        values.seconds(0, TIMEOUT_MAX_S),
+        "How long connecting to an upstream may take; 0: as long as it does.",
+    )
+    headers_s: float = setting(
+        0.0,
+        values.seconds(0, TIMEOUT_MAX_S),
+        "How long its response's head may be in coming; 0: as long as it is.",
+    )
+    first_chunk_s: float = setting(
+        0.0,
+        values.seconds(0, TIMEOUT_MAX_S),
+        "How long the first of a stream may be in coming after the head; 0: as long as it is.",
+    )
+    idle_s: float = setting(
+        0.0,
+        values.seconds(0, TIMEOUT_MAX_S),
+        "How long an upstream may send nothing in the middle of a response; 0: as long as it does.",
+    )
+    total_s: float = setting(
+        0.0,
+        values.seconds(0, TIMEOUT_MAX_S),
+        "How long a call may take altogether, with all its attempts; 0: as long as it does.",
+    )
+
+    @property
+    def all(self) -> Timeouts:
+        """As providers have them."""
+        return Timeouts(self.connect_s, self.headers_s, self.first_chunk_s, self.idle_s, self.total_s)
+
+
+@dataclass(frozen=True, slots=True)
+class RetrySettings:
+    """How often a request is sent once more, where that is safe."""
+
+    max: int = setting(
+        2, values.whole(0, RETRIES_MAX), "How often a request is sent once more when that cannot do harm."
+    )
+    rate_limited_max: int = setting(
+        0,
+        values.whole(0, RATE_LIMITED_MAX),
+        "How often it is sent once more after a 429 that says when, if it asks for no stream.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class BreakerSettings:
     """When calls to a provider, or with one of its credentials, are held back."""
 
@@ -341,6 +393,8 @@ class Settings:
     control: ControlSettings = ControlSettings()
     limits: LimitSettings = LimitSettings()
     pricing: PricingSettings = PricingSettings()
+    timeouts: TimeoutSettings = TimeoutSettings()
+    retries: RetrySettings = RetrySettings()
     breaker: BreakerSettings = BreakerSettings()
     log: LogSettings = LogSettings()
     database: str = setting("", values.database, "Where the books are kept.", secret=True)
