@@ -21,6 +21,7 @@ from wellhead.policy.limits import (
     given_back,
     held,
     kept,
+    kept_when_priced,
     taken,
     with_holds,
 )
@@ -409,3 +410,24 @@ def test_a_limit_is_a_budget_where_waiting_a_little_does_not_help() -> None:
         *((Measure.COST, window) for window in Window),
         *((measure, Window.TOTAL) for measure in (*TOKENS, Measure.CALLS)),
     }
+
+
+@pytest.mark.parametrize(
+    ("end", "stays"),
+    [
+        ({"hold_input_tokens": 10, "hold_output_tokens": 5, "hold_nanousd": 999}, 150),
+        ({"hold_input_tokens": None, "hold_output_tokens": 5, "hold_nanousd": 999}, 50),
+        # All of it is known now: nothing has to be estimated beside its cost.
+        ({"hold_nanousd": 999}, None),
+        # Nothing was held in money.
+        ({"hold_input_tokens": 10, "hold_output_tokens": 5}, None),
+    ],
+)
+def test_once_a_call_has_its_price_only_what_nobody_reported_is_held_at_that_price(
+    end: dict[str, int | None], stays: int | None
+) -> None:
+    def ten_a_token(_call: Opening, input_tokens: int, output_tokens: int) -> int:
+        return 10 * (input_tokens + output_tokens)
+
+    assert kept_when_priced(admitted(), replace(unreported(), **end), ten_a_token) == stays
+    assert kept_when_priced(admitted(), replace(unreported(), **end), lambda *_: None) is None
