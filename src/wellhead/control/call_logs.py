@@ -146,7 +146,7 @@ class CostAudit(BaseModel):
     source: str = Field(description="`pricing`, `provider` (its own figure counts) or `guard`.")
     baseCostUsd: float | None = Field(description="Null where there was no price.")
     calcAt: str
-    reason: str = Field(description="`settled`, `reported`, `backfill`, `repriced`, or why there was no price.")
+    reason: str = Field(description="`settled`, `reported`, `backfill`, `repriced`, or why it has no price.")
     match: str | None = Field(description="How the name was found: `exact`, `alias`, `fuzzy`, ...")
     rate: str | None = Field(description="The rate that was used.")
     prices: dict[str, Any] | None = Field(description="That rate, in nano-dollars per million.")
