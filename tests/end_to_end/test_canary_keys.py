@@ -45,6 +45,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/api/chat": {"model": "llama3.2", "messages": [], "stream": False},
 }
 CHAT = "/v1/chat/completions"
+LIVE = "/admin/live"
 CARRIERS = ("authorization", "x-api-key", "x-goog-api-key", "api-key", "x-wellhead-key")
 ADMINS: tuple[dict[str, Any], ...] = (
     {"auth": (ADMIN, ADMIN_PASSWORD)},
@@ -253,9 +254,11 @@ class _Walk:
     ) -> httpx.Response:
         """`hands_over` is the field with a new key in it."""
         place = path.replace("{id}", str(self._id(path)))
-        got = self.client.request(
-            method, f"{place}?{query}" if query else place, json=json, **(way or (ADMINS[0] if well else {}))
-        )
+        how = way or (ADMINS[0] if well else {})
+        if path == LIVE:
+            got = self._listened(query, how)
+        else:
+            got = self.client.request(method, f"{place}?{query}" if query else place, json=json, **how)
         self.client.cookies.clear()
         told = b"\n".join([*(name + b": " + value for name, value in got.headers.raw), got.content])
         if hands_over is not None:
@@ -265,6 +268,17 @@ class _Walk:
         if well and got.is_success:
             self.found.walked.add((method, path))
         return got
+
+    def _listened(self, query: str, how: dict[str, Any]) -> httpx.Response:
+        """An answer without an end, up to a call that was told again."""
+        headers = {**how.get("headers", {}), "last-event-id": "1"}
+        content = b""
+        with self.client.stream("GET", f"{LIVE}?{query}", **{**how, "headers": headers}) as got:
+            for piece in got.iter_raw():
+                content += piece
+                if b"event: settle" in content:
+                    break
+        return httpx.Response(got.status_code, headers=got.headers.raw, content=content)
 
     def _id(self, path: str) -> Any:
         return next((id_ for begins, id_ in self.ids.items() if path.startswith(begins)), 1)
@@ -388,6 +402,7 @@ def _command(found: Seen, directory: Path) -> None:
     for noun in ("projects", "keys", "limits", "breakers", "credentials"):
         run(noun, "list", "--json")
     run("keys", "show", "1", "--json")
+    run("export", "--format", "jsonl")
     run("keys", "show", an_unknown_key("pasted"))
     run("keys", "revoke", an_unknown_key("pasted"))
     from_env = ("--from-env", "SECRET", "--json")
