@@ -419,6 +419,13 @@ def _command(found: Seen, directory: Path) -> None:
     assert (directory / "books.db.master-key").read_text().strip() == a_master_key("master-key")
     run("credentials", "rotate-master", "--generate")
     run("db", "check", "--json")
+    run("report", "--by", "key,project,session,client", "--since", "all", "--json")
+    run("report", "--by", "key", "--csv")
+    run("report", "--key", an_unknown_key("pasted"))
+    run("tail", "--no-follow", "--json")
+    run("tail", "--no-follow", "--key", an_unknown_key("pasted"))
+    run("statusline", "--verbose", stdin=json.dumps({"session_id": an_unknown_key("pasted")}))
+    run("db", "check", "--api", f"http://operator:{secret('in-a-url')}@127.0.0.1:9")
     run("paths", "--json")
 
 
