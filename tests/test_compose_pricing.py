@@ -38,7 +38,8 @@ async def begun(engine: Engine, **pricing: Any) -> dict[str, LoopState]:
     work = ControlsWork(settings, Directory(), engine, clock_us, silent_log())
     assert work.told().loops() == ()
     await work.start()
-    await asyncio.sleep(0)
+    while not all(state.next_run_us or state.last_run_us for state in work.told().loops()):
+        await asyncio.sleep(0)
     states = {state.name: state for state in work.told().loops()}
     await work.end()
     return states
