@@ -60,6 +60,7 @@ def upgrade() -> None:
     """Make the tables, and fill them."""
     _make_usage()
     _make_latency()
+    _make_indexes()
     connection = op.get_bind()
     _fill_usage(connection)
     _fill_histograms(connection)
@@ -105,6 +106,20 @@ def _make_latency() -> None:
         sa.PrimaryKeyConstraint("provider", "model", "outcome", "status_code", "streamed", "bucket"),
         sqlite_with_rowid=False,
     )
+
+
+def _make_indexes() -> None:
+    op.drop_index("calls_went_wrong", "calls")
+    wrong = sa.text("state NOT IN ('pending', 'completed')")
+    op.create_index(
+        "calls_went_wrong",
+        "calls",
+        ["finished_us", "streamed", "error_code", "state", "status_code"],
+        sqlite_where=wrong,
+        postgresql_where=wrong,
+    )
+    long = sa.text("finished_us - started_us > 3600000000")
+    op.create_index("calls_long", "calls", ["finished_us"], sqlite_where=long, postgresql_where=long)
 
 
 def _required(name: str, kind: sa.types.TypeEngine[Any]) -> sa.Column[Any]:
