@@ -6,14 +6,11 @@ from typing import Any
 
 import pytest
 import structlog
-from fastapi import FastAPI
 
 from fakes.books import NOON_US
-from fakes.control import NO_OPTIONS, a_client, an_app, assert_one_shape
+from fakes.control import a_client, an_app, assert_one_shape
 from fakes.registry import FakeRegistry
-from fakes.reports import FakeReports
 from wellhead.breaker import Shared, State, of_credential
-from wellhead.control.app import build
 
 S = 1_000_000
 NOON_MS = NOON_US // 1000
@@ -98,9 +95,15 @@ async def test_what_can_be_no_subject_is_none(name: str) -> None:
 
 
 @pytest.mark.parametrize("subject", ["anthropic", "openai/credential/3"])
-async def test_a_reset_closes_it_and_says_who_did_it(registry: FakeRegistry, subject: str) -> None:
+async def test_a_reset_closes_it_and_says_who_did_it(
+    registry: FakeRegistry, subject: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines = io.StringIO()
-    async with a_client(logging_app(registry, lines)) as client:
+    log = structlog.wrap_logger(
+        structlog.PrintLogger(lines), processors=[structlog.processors.JSONRenderer()]
+    )
+    monkeypatch.setattr("fakes.control.silent_log", lambda: log)
+    async with a_client(an_app(registry=registry)) as client:
         answer = await client.post(f"/admin/breakers/{subject}/reset")
         shown = (await client.get(f"/admin/breakers/{subject}")).json()
     assert (answer.status_code, answer.json()) == (200, {"ok": True, "providerId": subject})
@@ -117,17 +120,3 @@ async def test_without_books_it_says_so(registry: FakeRegistry) -> None:
     async with a_client(an_app(registry=registry)) as client:
         for method, path in (("GET", ""), ("GET", "/x"), ("POST", "/x/reset")):
             assert_one_shape(await client.request(method, f"/admin/breakers{path}"), 503, "BOOKS_UNAVAILABLE")
-
-
-def logging_app(registry: FakeRegistry, lines: io.StringIO) -> FastAPI:
-    log = structlog.wrap_logger(
-        structlog.PrintLogger(lines), processors=[structlog.processors.JSONRenderer()]
-    )
-    return build(
-        reports=FakeReports(),
-        registry=registry,
-        options=NO_OPTIONS,
-        version="1.2.3",
-        log=log,
-        now_us=lambda: NOON_US,
-    )

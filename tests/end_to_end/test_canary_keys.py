@@ -253,7 +253,7 @@ class _Walk:
         **way: Any,
     ) -> httpx.Response:
         """`hands_over` is the field with a new key in it."""
-        place = path.replace("{id}", str(self._id(path)))
+        place = path.replace("{id}", str(self._id(path))).replace("{providerId}", "gone")
         how = way or (ADMINS[0] if well else {})
         if path == LIVE:
             got = self._listened(query, how)
@@ -329,8 +329,8 @@ def _manage(walk: _Walk) -> None:
     ask("GET", "/admin/limits/{id}")
     ask("DELETE", "/admin/limits/{id}")
 
-    ask("GET", "/admin/breakers/{providerId}", well=False)
-    ask("POST", "/admin/breakers/{providerId}/reset", well=False)
+    ask("GET", "/admin/breakers/{providerId}")
+    ask("POST", "/admin/breakers/{providerId}/reset")
 
     ask("GET", "/admin/usage/range", query=RANGE)
     ask("GET", "/admin/usage/accounts/range", query=RANGE)

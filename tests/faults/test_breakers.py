@@ -294,7 +294,9 @@ async def test_clients_are_told_in_the_words_of_agent_cli_proxy(tmp_path: Path) 
         expected = {"code": "short-circuit", "status": 503, "providerId": SUBJECT, "retryable": False}
         assert {name: error.get(name) for name in expected} == expected
         assert error["cause"] == "circuit breaker open"
-        (call,) = [call for call in row.gateways[0].calls() if call["state"] == "refused"]
+        calls = row.gateways[0].calls
+        await until(lambda: any(call["state"] == "refused" for call in calls()))
+        (call,) = [call for call in calls() if call["state"] == "refused"]
         assert (call["status_code"], call["error_code"]) == (503, "breaker_open")
         rejected = row.gateways[0].wait_for_event("upstream.breaker_reject")
         assert (rejected["providerId"], rejected["retryAfterSec"]) == (SUBJECT, 2)
