@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from fakes.stand import Stand
-from fakes.wire import Exchange, WireClient, post
+from fakes.wire import Exchange, WireAnswer, WireClient, post
 
 CHAT = b"/v1/chat/completions"
 ASK = b'{"model":"gpt-5","stream":true,"messages":[]}'
@@ -70,8 +70,8 @@ async def _call_and_call(stand: Stand, told: Told, end: asyncio.Event) -> None:
         try:
             client = await WireClient.connect(stand.port)
             for _ in range(CALLS_PER_CONNECTION):
-                if not end.is_set():
-                    await one_call(client, told)
+                if end.is_set() or (await one_call(client, told)).header(b"connection") == b"close":
+                    break
         except (ConnectionError, asyncio.IncompleteReadError):
             told.lost += 1
             await asyncio.sleep(PAUSE_S)
@@ -80,7 +80,7 @@ async def _call_and_call(stand: Stand, told: Told, end: asyncio.Event) -> None:
                 client.close()
 
 
-async def one_call(client: WireClient, told: Told) -> None:
+async def one_call(client: WireClient, told: Told) -> WireAnswer:
     """Ask, and remember what comes; a broken connection comes out as an exception."""
     await client.send(post(CHAT, ASK, JSON))
     said = await client.answer()
@@ -92,3 +92,4 @@ async def one_call(client: WireClient, told: Told) -> None:
         raise ConnectionError
     assert (said.status, said.body) == (200, USAGE), said
     told.whole.add(int(call))
+    return said

@@ -70,12 +70,13 @@ class Wellhead:
         environ: Mapping[str, str] | None = None,
         command: str = "serve",
         directory: Path | None = None,
+        terminal: int | None = None,
     ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="wellhead-") if directory is None else None
         self.directory = Path(self._temporary.name) if self._temporary else directory or Path()
         self.database_path = self.directory / "books.db"
         self._file = self.directory / "wellhead.yaml"
-        self._file.write_text(yaml.safe_dump(dict(config or {})))
+        self.configure(config or {})
         self._command = [sys.executable, "-m", "wellhead", command, "--config", str(self._file)]
         self._command += ["--database", str(self.database_path), "--log-format", "json"]
         if command != "control":
@@ -85,9 +86,15 @@ class Wellhead:
             self._command += ["--control-bind", "127.0.0.1:0"]
         self._command += arguments
         self._environ = clean_environment(self.directory, environ)
+        self._terminal = subprocess.DEVNULL if terminal is None else terminal
+        """Its standard input; as a rule none, as for a service."""
         self._lines: list[str] = []
         self._process: subprocess.Popen[str] | None = None
         self._readers: list[threading.Thread] = []
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Write the file that it reads at its start, and again for a rolling restart."""
+        self._file.write_text(yaml.safe_dump(dict(config)))
 
     def __enter__(self) -> Self:
         try:
@@ -111,6 +118,7 @@ class Wellhead:
         self._lines.clear()
         self._process = subprocess.Popen(
             self._command,
+            stdin=self._terminal,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -174,7 +182,7 @@ class Wellhead:
         return self.pids_of("gateway")
 
     def pids_of(self, role: str) -> list[int]:
-        died = {line["pid"] for line in self.events("worker.died")}
+        died = {line["pid"] for name in ("worker.died", "worker.replaced") for line in self.events(name)}
         started = [line["pid"] for line in self.events("worker.started") if line["role"] == role]
         return [pid for pid in started if pid not in died]
 

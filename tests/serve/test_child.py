@@ -3,16 +3,21 @@
 import socket
 import threading
 
+from wellhead import hosting
 from wellhead.config.settings import Settings
 from wellhead.config.values import Leaving
 from wellhead.directory import Auth, AuthType, OnDisconnect, Provider, ProviderType
-from wellhead.serve.child import BACKOFF_MAX_S, backoff_s, inherited
+from wellhead.serve.child import BACKOFF_MAX_S, GONE_MAX_S, backoff_s, inherited
 from wellhead.serve.line import receive_settings, send_settings
 
 
-def test_the_wait_doubles_with_each_failure_up_to_a_limit() -> None:
-    assert [backoff_s(n) for n in range(1, 6)] == [0.1, 0.2, 0.4, 0.8, 1.6]
+def test_the_first_failure_costs_no_wait_and_each_further_one_doubles_it_up_to_a_limit() -> None:
+    assert [backoff_s(n) for n in range(1, 7)] == [0.0, 0.1, 0.2, 0.4, 0.8, 1.6]
     assert backoff_s(100) == BACKOFF_MAX_S
+
+
+def test_who_was_told_to_leave_is_not_killed_before_it_gives_up_by_itself() -> None:
+    assert GONE_MAX_S > hosting.LEAVING_MAX_S + hosting.LINGER_S
 
 
 def test_settings_come_out_of_the_line_as_they_went_in() -> None:

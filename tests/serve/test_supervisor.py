@@ -63,10 +63,19 @@ def test_it_answers_on_both_listeners_and_ends_with_sigterms_code(
         assert wellhead.database_path.exists()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGHUP, 129)])
-def test_each_signal_has_its_exit_code(number: int, code: int) -> None:
+def test_ctrl_c_is_no_error() -> None:
     with Wellhead(command="control") as wellhead:
-        assert wellhead.stop(number) == code
+        assert wellhead.stop(signal.SIGINT) == 0
+
+
+def test_a_terminal_that_hangs_up_ends_what_was_started_at_it() -> None:
+    ours, theirs = os.openpty()
+    try:
+        with Wellhead(command="control", terminal=theirs) as wellhead:
+            assert wellhead.stop(signal.SIGHUP) == 129
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 def test_a_hangup_that_was_to_be_ignored_is_ignored(upstream: Simulated, client: httpx.Client) -> None:

@@ -1,6 +1,8 @@
 """`wellhead serve | gateway | control | demo`: the long-running commands."""
 
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import typer
 
@@ -33,7 +35,8 @@ def serve(
 
     Example: wellhead serve --upstream http://127.0.0.1:11434
     """
-    loaded = configured(
+    read = partial(
+        configured,
         config,
         upstream=upstream,
         gateway_bind=gateway_bind,
@@ -43,7 +46,7 @@ def serve(
         log_level=log_level,
         log_format=log_format,
     )
-    raise typer.Exit(_supervise(loaded, ("gateway", "control")))
+    raise typer.Exit(_supervise(read, ("gateway", "control")))
 
 
 def gateway(
@@ -59,7 +62,8 @@ def gateway(
 
     Example: wellhead gateway --workers 2 --log-format json
     """
-    loaded = configured(
+    read = partial(
+        configured,
         config,
         upstream=upstream,
         gateway_bind=gateway_bind,
@@ -68,7 +72,7 @@ def gateway(
         log_level=log_level,
         log_format=log_format,
     )
-    raise typer.Exit(_supervise(loaded, ("gateway",)))
+    raise typer.Exit(_supervise(read, ("gateway",)))
 
 
 def control(
@@ -82,10 +86,15 @@ def control(
 
     Example: wellhead control --control-bind 127.0.0.1:9081
     """
-    loaded = configured(
-        config, control_bind=control_bind, database=database, log_level=log_level, log_format=log_format
+    read = partial(
+        configured,
+        config,
+        control_bind=control_bind,
+        database=database,
+        log_level=log_level,
+        log_format=log_format,
     )
-    raise typer.Exit(_supervise(loaded, ("control",)))
+    raise typer.Exit(_supervise(read, ("control",)))
 
 
 def demo(
@@ -122,10 +131,12 @@ def welcome(settings: Settings, urls: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _supervise(loaded: Loaded, roles: tuple[str, ...]) -> int:
+def _supervise(read: Callable[[], Loaded], roles: tuple[str, ...]) -> int:
+    """Run until a signal; `read` reads the configuration, now and for every rolling restart."""
     from wellhead import logs
     from wellhead.serve.supervisor import Supervisor
 
+    loaded = read()
     settings = loaded.settings
     log = logs.configure(settings.log.level, settings.log.format, component="supervisor")
     for notice in loaded.notices:
@@ -136,4 +147,4 @@ def _supervise(loaded: Loaded, roles: tuple[str, ...]) -> int:
             sys.stdout.write(welcome(settings, urls))
             sys.stdout.flush()
 
-    return Supervisor(settings, roles, log, greet=greet).run()
+    return Supervisor(settings, roles, log, greet=greet, reread=lambda: read().settings).run()

@@ -2,7 +2,8 @@
 
 ::
 
-    supervisor  binds the listeners, starts processes, restarts what dies, forwards signals
+    supervisor  binds the listeners, starts processes, restarts what dies, forwards signals,
+       |        replaces them one after the other on SIGHUP (roll)
        |  line  a socket pair per process: settings go down, "ready" comes up, and its end
        |        means that the supervisor is gone, so a process never outlives it
        +-- upgrade      brings the database up to date; the others get their settings after it

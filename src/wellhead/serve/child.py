@@ -13,9 +13,12 @@ from wellhead.config.settings import Settings
 from wellhead.serve.line import READY, send_settings
 
 BACKOFF_FIRST_S = 0.1
+"""From the second failure on: whoever dies once is back at once."""
 BACKOFF_MAX_S = 10.0
 READY_MAX_S = 60.0
 """How long a process may take to get ready; one that hangs is killed and started again."""
+GONE_MAX_S = 630.0
+"""How long one that was told to leave may take beyond its grace period: `hosting.LEAVING_MAX_S` and some."""
 STEADY_S = 30.0
 """A process that lived this long is forgiven its earlier failures."""
 
@@ -41,7 +44,7 @@ def inherited(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
 
 def backoff_s(failures: int) -> float:
     """How long to wait before the next start, after so many failures in a row."""
-    return min(BACKOFF_FIRST_S * 2.0 ** (failures - 1), BACKOFF_MAX_S)
+    return 0.0 if failures <= 1 else min(BACKOFF_FIRST_S * 2.0 ** (failures - 2), BACKOFF_MAX_S)
 
 
 class Child:
@@ -58,12 +61,19 @@ class Child:
         """When to start it again, by the monotonic clock."""
         self.ready_by_s: float | None = None
         """When it must be ready, by the same clock."""
+        self.gone_by_s: float | None = None
+        """When it must have ended, having been told to leave, by the same clock."""
         self._failures = 0
         self._started_s = 0.0
 
     @property
     def is_alive(self) -> bool:
         return self.process is not None
+
+    @property
+    def age_s(self) -> float:
+        """How long ago its process was started."""
+        return time.monotonic() - self._started_s
 
     @property
     def pid(self) -> int | None:
@@ -118,7 +128,7 @@ class Child:
         pid, code = self.process.pid, self.process.wait()
         self.line.close()
         self.process, self.line, self.is_ready, self.ready_by_s = None, None, False, None
-        if time.monotonic() - self._started_s >= STEADY_S:
+        if self.age_s >= STEADY_S:
             self._failures = 0
         return pid, code
 

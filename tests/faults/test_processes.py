@@ -1,0 +1,312 @@
+"""Processes die, hang and are replaced, and clients do not notice: no connection is refused, no call lost."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from fakes.load import CHUNK, HEAD, USAGE, Told, brief, in_parts, load, one_call
+from fakes.stand import Stand, a_stand
+from fakes.wire import Exchange, WireAnswer, WireClient, post, talk, until
+
+CHAT = b"/v1/chat/completions"
+ASK = b'{"model":"gpt-5","stream":true,"messages":[]}'
+JSON = b"content-type: application/json"
+CLIENTS = 32
+WORKERS = 2
+ROLL_MAX_S = 60.0
+
+
+def get(path: bytes) -> bytes:
+    return b"GET " + path + b" HTTP/1.1\r\nhost: localhost\r\n\r\n"
+
+
+async def more_calls(told: Told, count: int = 2 * CLIENTS) -> None:
+    whole = len(told.whole)
+    await until(lambda: len(told.whole) >= whole + count, 30)
+
+
+async def rolled(stand: Stand, config: dict[str, Any] | None = None, rolls: int = 1) -> None:
+    """Ask for a rolling restart, and wait until it is complete."""
+    if config is not None:
+        stand.wellhead.configure(config)
+    stand.wellhead.signal(signal.SIGHUP)
+    await until(lambda: len(stand.wellhead.events("reload.complete")) == rolls, ROLL_MAX_S)
+
+
+# Rolling restarts.
+
+
+async def test_a_rolling_restart_under_load_fails_no_call_and_refuses_no_connection(
+    record_property: Callable[[str, object], None],
+) -> None:
+    gateway = {"workers": WORKERS, "max_request_body": 1000}
+    async with a_stand({"gateway": gateway}, command="serve") as stand:
+        stand.upstream.script = in_parts
+        before = {*stand.wellhead.pids, *stand.wellhead.pids_of("control")}
+        assert (await talk(stand.port, post(CHAT, b" " * 2000, JSON))).status == 413
+        async with load(stand, clients=CLIENTS) as told:
+            await more_calls(told)
+            started_s = monotonic()
+            await rolled(stand, {"gateway": {**gateway, "max_request_body": 5000}})
+            record_property("roll_s", round(monotonic() - started_s, 2))
+            await more_calls(told)
+            await until(lambda: len(stand.wellhead.events("worker.left")) == len(before), ROLL_MAX_S)
+            await more_calls(told)
+        assert told.lost == 0
+        assert told.seen == told.whole
+        after = {*stand.wellhead.pids, *stand.wellhead.pids_of("control")}
+        assert (len(after), before & after) == (len(before), set())
+        assert {line["pid"] for line in stand.wellhead.events("worker.left")} == before
+        assert (await talk(stand.port, post(CHAT, b" " * 2000, JSON))).status == 200, "settings are new"
+        rows = await stand.ended(len(told.whole) + 1)
+        assert {row["state"] for row in rows} == {"completed"}
+        assert stand.wellhead.events("worker.died") == []
+
+
+async def test_a_stream_goes_on_to_its_end_in_a_process_that_was_replaced() -> None:
+    go_on = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(HEAD + CHUNK)
+        await go_on.wait()
+        await exchange.send(b"0\r\n\r\n")
+
+    # The grace period is for a program that ends; here nobody waits for the old process.
+    async with a_stand({"gateway": {"shutdown_grace_s": 0.1}}) as stand:
+        stand.upstream.script = script
+        (before,) = stand.wellhead.pids
+        client = await stand.client()
+        await client.send(post(CHAT, ASK, JSON))
+        await client.reader.readuntil(b"\r\n\r\n")
+        await rolled(stand)
+        assert stand.wellhead.pids != [before]
+        assert stand.wellhead.events("worker.left") == []
+        go_on.set()
+        assert (await client.reader.readuntil(b"0\r\n\r\n")).endswith(CHUNK + b"0\r\n\r\n")
+        await until(lambda: bool(stand.wellhead.events("worker.left")))
+        assert (await stand.the_call())["state"] == "completed"
+        client.close()
+
+
+async def test_a_connection_of_a_replaced_process_is_told_that_it_ends() -> None:
+    async with a_stand() as stand:
+        stand.upstream.script = brief
+        client = await stand.client()
+        await client.send(post(CHAT, ASK, JSON))
+        assert (await client.answer()).header(b"connection") is None
+        await rolled(stand)
+        await client.send(post(CHAT, ASK, JSON))
+        said = await client.answer()
+        assert (said.body, said.header(b"connection")) == (USAGE, b"close")
+        assert await client.reader.read() == b""
+        assert len({row["worker_id"] for row in await stand.ended(2)}) == 1
+
+
+async def test_a_program_that_ends_does_not_wait_for_replaced_processes() -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(HEAD + CHUNK)
+        await exchange.gone()
+
+    async with a_stand({"gateway": {"shutdown_grace_s": 0.1}}) as stand:
+        stand.upstream.script = script
+        client = await stand.client()
+        await client.send(post(CHAT, ASK, JSON))
+        await client.reader.readuntil(b"\r\n\r\n")
+        await rolled(stand)
+        assert await asyncio.to_thread(stand.wellhead.stop) == 143
+        assert [(row["state"], row["error_code"]) for row in stand.wellhead.calls()] == [
+            ("aborted", "shutdown")
+        ]
+
+
+async def test_as_many_workers_as_the_settings_say_by_now() -> None:
+    async with a_stand() as stand:
+        for rolls, workers in enumerate((3, 1), 1):
+            await rolled(stand, {"gateway": {"workers": workers}}, rolls)
+            assert len(stand.wellhead.pids) == workers
+            assert (await talk(stand.port, post(CHAT, ASK, JSON))).status == 200
+
+
+async def test_a_file_with_mistakes_changes_nothing_and_all_of_them_are_told() -> None:
+    async with a_stand() as stand:
+        before = stand.wellhead.pids
+        stand.wellhead.configure({"gateway": {"wrokers": 2}, "log": {"level": "loud"}})
+        stand.wellhead.signal(signal.SIGHUP)
+        await until(lambda: bool(stand.wellhead.events("reload.refused")))
+        (said,) = stand.wellhead.events("reload.refused")
+        assert [problem.split(":")[0] for problem in said["problems"]] == ["gateway.wrokers", "log.level"]
+        assert stand.wellhead.pids == before
+        assert (await talk(stand.port, post(CHAT, ASK, JSON))).status == 200
+        await rolled(stand, {})
+        assert stand.wellhead.pids != before
+
+
+async def test_settings_with_which_no_process_starts_leave_the_old_ones_in_place() -> None:
+    async with a_stand({"gateway": {"workers": WORKERS}}) as stand:
+        before = stand.wellhead.pids
+        stand.wellhead.configure({"limits": {"vocabulary": "/nowhere/words.tiktoken"}})
+        stand.wellhead.signal(signal.SIGHUP)
+        await until(lambda: bool(stand.wellhead.events("reload.failed")), ROLL_MAX_S)
+        assert stand.wellhead.pids[:WORKERS] == before
+        # One that dies now comes back with the settings that are known to work.
+        os.kill(before[0], signal.SIGKILL)
+        await until(lambda: bool(stand.wellhead.events("worker.died")))
+        await until(lambda: len(stand.wellhead.events("worker.started")) == 2 * WORKERS + 1 + 1)
+        assert (await talk(stand.port, post(CHAT, ASK, JSON))).status == 200
+
+
+async def test_what_only_a_new_start_can_change_is_named_and_stays() -> None:
+    async with a_stand(command="serve") as stand:
+        program = stand.wellhead
+        program.configure({"database": str(program.directory / "other.db"), "log": {"level": "debug"}})
+        # The flags of the command line win over the file, so this is what they say that stays.
+        await rolled(stand)
+        assert (await talk(stand.port, post(CHAT, ASK, JSON))).status == 200
+        assert not (program.directory / "other.db").exists()
+
+
+async def test_two_hangups_in_a_row_are_two_rolling_restarts() -> None:
+    async with a_stand() as stand:
+        stand.wellhead.signal(signal.SIGHUP)
+        await until(lambda: bool(stand.wellhead.events("reload.started")))
+        stand.wellhead.signal(signal.SIGHUP)
+        await until(lambda: len(stand.wellhead.events("reload.complete")) == 2, ROLL_MAX_S)
+        assert (await talk(stand.port, post(CHAT, ASK, JSON))).status == 200
+
+
+# Processes that die.
+
+
+async def test_a_worker_that_is_killed_is_back_at_once_and_no_connection_is_refused_meanwhile(
+    record_property: Callable[[str, object], None],
+) -> None:
+    async with a_stand({"gateway": {"workers": WORKERS}}, command="serve") as stand:
+        stand.upstream.script = brief
+        refused: list[OSError] = []
+        end = asyncio.Event()
+
+        async def connect() -> None:
+            """New connections all the time; one that the dead worker had taken is reset, none is refused."""
+            while not end.is_set():
+                try:
+                    client = await WireClient.connect(stand.port)
+                except OSError as error:
+                    refused.append(error)
+                    continue
+                try:
+                    await client.send(get(b"/health"))
+                    await client.answer()
+                except (ConnectionError, asyncio.IncompleteReadError):
+                    pass
+                client.close()
+
+        connecting = [asyncio.create_task(connect()) for _ in range(4)]
+        async with load(stand, clients=8) as told:
+            await more_calls(told, 16)
+            victim, killed_s = stand.wellhead.pids[0], monotonic()
+            os.kill(victim, signal.SIGKILL)
+            await until(lambda: len(stand.wellhead.events("worker.ready")) == 1, 20)
+            record_property("back_in_s", round(monotonic() - killed_s, 2))
+            await more_calls(told, 16)
+        end.set()
+        await asyncio.gather(*connecting)
+        (died,) = stand.wellhead.events("worker.died")
+        assert (died["pid"], died["restart_in_s"]) == (victim, 0)
+        assert refused == []
+        await asyncio.to_thread(stand.wellhead.stop)
+        rows = {row["id"]: row for row in stand.wellhead.calls()}
+        assert told.seen <= set(rows)
+        assert {row["state"] for row in rows.values()} <= {"completed", "interrupted"}
+        lost = [row for row in rows.values() if row["state"] == "interrupted"]
+        assert len(lost) <= told.lost
+        assert len({row["worker_id"] for row in lost}) <= 1, "its own calls alone"
+
+
+async def test_control_dies_and_comes_back_and_the_gateway_does_not_notice() -> None:
+    async with a_stand(command="serve") as stand:
+        stand.upstream.script = in_parts
+        before = stand.wellhead.pids
+        async with load(stand, clients=CLIENTS) as told:
+            for deaths in range(1, 3):
+                await more_calls(told)
+                os.kill(stand.wellhead.pids_of("control")[0], signal.SIGKILL)
+                await more_calls(told)
+                await until(lambda: len(stand.wellhead.events("worker.ready")) == deaths, 20)  # noqa: B023
+            port = int(stand.wellhead.control_url.rpartition(":")[2])
+            assert (await talk(port, get(b"/health"))).status == 200
+        assert (told.lost, stand.wellhead.pids) == (0, before)
+        assert {row["state"] for row in await stand.ended(len(told.seen))} == {"completed"}
+
+
+async def test_calls_go_on_while_control_cannot_start_at_all() -> None:
+    async with a_stand(command="serve") as stand:
+        stand.upstream.script = in_parts
+        async with load(stand, clients=8) as told:
+            for _ in range(3):
+                died = len(stand.wellhead.events("worker.died"))
+                await until(lambda: bool(stand.wellhead.pids_of("control")), 20)
+                os.kill(stand.wellhead.pids_of("control")[-1], signal.SIGKILL)
+                await until(lambda: len(stand.wellhead.events("worker.died")) > died, 20)  # noqa: B023
+            await more_calls(told)
+        assert told.lost == 0
+
+
+# The end.
+
+
+async def test_with_a_delay_calls_are_taken_after_sigterm_while_ready_says_no() -> None:
+    async with a_stand({"gateway": {"shutdown_delay_s": 1.5}}) as stand:
+        stand.upstream.script = brief
+        assert (await talk(stand.port, get(b"/ready"))).status == 200
+        stand.wellhead.signal(signal.SIGTERM)
+        await until(lambda: bool(stand.wellhead.events("shutdown.signal")))
+
+        async def ready() -> WireAnswer:
+            return await talk(stand.port, get(b"/ready"))
+
+        said = await ready()
+        while said.status == 200:  # The worker may not have heard of it yet.
+            said = await ready()
+        assert (said.status, said.body) == (503, b'{"status":"fail"}')
+        assert (await talk(stand.port, post(CHAT, ASK, JSON))).body == USAGE
+        assert await asyncio.to_thread(stand.wellhead.wait) == 143
+        assert [row["state"] for row in stand.wellhead.calls()] == ["completed"]
+        events = [line["msg"] for line in stand.wellhead.log_lines() if line["msg"].startswith("shutdown.")]
+        assert events == ["shutdown.signal", "shutdown.drain", "shutdown.drained", "shutdown.complete"]
+
+
+async def test_calls_in_flight_end_as_aborted_only_when_the_grace_is_over() -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(HEAD + CHUNK)
+        await (exchange.gone() if b"x-long" in exchange.request.head else asyncio.sleep(0.3))
+        await exchange.send(b"0\r\n\r\n")
+
+    async with a_stand({"gateway": {"shutdown_grace_s": 1.5}}) as stand:
+        stand.upstream.script = script
+        clients = [await stand.client() for _ in range(2)]
+        await clients[0].send(post(CHAT, ASK, JSON))
+        await clients[1].send(post(CHAT, ASK, JSON, b"x-long: 1"))
+        await until(lambda: len(stand.upstream.requests) == 2)
+        stand.wellhead.signal(signal.SIGTERM)
+        told = Told()
+        assert (await clients[0].answer()).body == USAGE
+        assert not (await clients[1].answer()).complete, "it must not pass for a whole one"
+        assert await asyncio.to_thread(stand.wellhead.wait) == 143
+        assert told.lost == 0
+        ends = {(row["state"], row["error_code"]) for row in stand.wellhead.calls()}
+        assert ends == {("completed", None), ("aborted", "shutdown")}
+
+
+async def test_a_call_that_comes_when_all_is_over_is_refused_by_the_system() -> None:
+    async with a_stand() as stand:
+        stand.upstream.script = brief
+        await one_call(await stand.client(), Told())
+        assert await asyncio.to_thread(stand.wellhead.stop) == 143
+        try:
+            await WireClient.connect(stand.port)
+        except ConnectionRefusedError:
+            return
+        raise AssertionError("somebody still listens")
