@@ -155,7 +155,7 @@ def test_a_call_is_seen_while_it_is_open_and_settles_with_tokens_and_cost(progra
     assert settled.data["cost_status"] == "ok"
     assert settled.id > opened.id
     shown = httpx.get(f"{program.control_url}/admin/logs/{id_}", auth=(USER, PASSWORD)).json()
-    assert settled.data == shown
+    assert settled.data == {name: shown[name] for name in settled.data}
 
 
 def test_calls_of_every_gateway_process_are_there_and_who_comes_back_misses_none(program: Wellhead) -> None:
