@@ -6,7 +6,7 @@ everybody for `FRESH_S`, and nobody waits longer than `WAIT_MAX_S` for it.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 from prometheus_client.core import Metric
