@@ -251,6 +251,7 @@ def prepare_control() -> None:
     import wellhead.database.reports
     import wellhead.jobs.backfill
     import wellhead.jobs.prices
+    import wellhead.jobs.retention
     import wellhead.ledger.repricing  # noqa: F401
 
 

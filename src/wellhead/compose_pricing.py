@@ -94,6 +94,7 @@ class ControlsWork:
         from wellhead.jobs.runner import Runner
 
         self._pricing, self._now_us, self._log = settings.pricing, now_us, log
+        self._engine, self._retention_days = engine, settings.database_retention_days
         self.book = price_book(settings, providers)
         self._fetched = fetched_prices(engine, self.book, log)
         self._refresh = price_refresh(settings, engine, now_us, log)
@@ -124,8 +125,9 @@ class ControlsWork:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _loops(self) -> "Iterator[Loop]":
-        from wellhead.jobs import backfill, prices
+        from wellhead.jobs import backfill, prices, retention
         from wellhead.jobs.runner import Loop
+        from wellhead.ledger.retention import remove
 
         pricing = self._pricing
         if pricing.refresh_interval_s:
@@ -148,6 +150,14 @@ class ControlsWork:
                 log=self._log,
             )
             yield Loop(backfill.LOOP, pricing.backfill_interval_s, job.run)
+        if self._retention_days:
+            keeping = retention.CallsRetention(
+                lambda before_us, is_ending: remove(self._engine, before_us, is_ending=is_ending),
+                days=self._retention_days,
+                now_us=self._now_us,
+                log=self._log,
+            )
+            yield Loop(retention.LOOP, retention.INTERVAL_S, keeping.run, first_s=retention.FIRST_S)
 
     async def _refresh_and_go_by(self) -> None:
         await self._refresh.refresh()

@@ -184,6 +184,7 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
         "WELLHEAD_DATABASE": "/srv/books.db",
         "WELLHEAD_DATABASE_SYNCHRONOUS": "FULL",
         "WELLHEAD_DATABASE_BACKUPS": "3",
+        "WELLHEAD_DATABASE_RETENTION_DAYS": "90",
         "WELLHEAD_DATABASE_OUTAGE": "open",
         "WELLHEAD_DATABASE_SPOOL": "1GB",
         "WELLHEAD_UPSTREAM": "http://127.0.0.1:11434/",

@@ -415,6 +415,11 @@ class Settings:
         "How large the file of each gateway process may grow that keeps, beside the database, what it "
         "cannot take just now.",
     )
+    database_retention_days: int = setting(
+        0,
+        values.whole(0, 3650),
+        "How many days single calls are kept after they ended; rollups stay. 0: for good.",
+    )
     database_backups: int = setting(
         5,
         values.whole(0, 100),

@@ -55,17 +55,19 @@ def remove(
     before_us: int,
     progress: Callable[[int], None] = lambda _: None,
     wait: Callable[[float], None] = time.sleep,
+    is_ending: Callable[[], bool] = lambda: False,
 ) -> Removed:
     """Remove the calls that ended before the last midnight up to a moment; pending ones stay.
 
-    May be ended at any point and done again.  `progress` is told how many are removed so far.
+    May be ended at any point, as soon as `is_ending` says so, and done again.  `progress` is told how many
+    are removed so far.
     """
     before_us, removed = midnight(before_us), 0
     with outages(), closing(writing_connection(engine)) as connection:
         if retention.count(connection, before_us):
             with transaction(connection):
                 retention.mark(connection, before_us)
-        while True:
+        while not is_ending():
             with transaction(connection):
                 old = retention.oldest(connection, before_us, CALLS_AT_ONCE)
                 if old:
@@ -76,6 +78,6 @@ def remove(
             removed += len(old)
             progress(removed)
             wait(PAUSE_S)
-        while retention.shrink(connection, PAGES_AT_ONCE):
+        while not is_ending() and retention.shrink(connection, PAGES_AT_ONCE):
             wait(PAUSE_S)
     return Removed(removed, before_us)
