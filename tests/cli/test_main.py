@@ -90,7 +90,8 @@ def test_a_database_that_cannot_be_used_is_one_line_on_stderr_and_exit_code_1(tm
     ended = command(tmp_path, "db", "init", "--database", "books.db")
     assert (ended.returncode, ended.stdout) == (1, "")
     (line,) = ended.stderr.splitlines()
-    assert line == "wellhead: books.db: the database cannot be used: file is not a database"
+    assert line.startswith("wellhead: books.db: the database cannot be used: file is not a database; stop ")
+    assert line.endswith("wellhead db restore FILE")
 
 
 def test_the_welcome_says_where_everything_is() -> None:

@@ -1,6 +1,5 @@
 """`wellhead prices`: what models cost, and the list that is fetched."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,6 +71,8 @@ def refresh(
 
     Example: wellhead prices refresh
     """
+    import asyncio
+
     from wellhead.clock import Clock
     from wellhead.compose_pricing import price_refresh
     from wellhead.database import price_lists
