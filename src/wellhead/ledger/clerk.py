@@ -30,7 +30,14 @@ from wellhead.ledger.fit import fitted_opening, fitted_settlement
 from wellhead.ledger.gauges import Gauges
 from wellhead.ledger.ids import Ids
 from wellhead.ledger.processes import is_running
-from wellhead.ledger.recovery import BEAT_US, CALLS_PER_TRANSACTION, IDLE_BEAT_US, interrupt, recover
+from wellhead.ledger.recovery import (
+    BEAT_US,
+    CALLS_PER_TRANSACTION,
+    IDLE_BEAT_US,
+    Hearing,
+    interrupt,
+    recover,
+)
 from wellhead.ledger.rollup import tally
 from wellhead.ports import Prices
 from wellhead.quota import Gauge
@@ -155,6 +162,8 @@ class Clerk:
         self._pruned_us = 0
         self._prune_after: limit_windows.Place | None = None  # None: nothing is being cleared away.
         self._keys_used: dict[int, int] = {}
+        self.hearing: Hearing | None = None
+        """For how long workers elsewhere have been silent; without it the wall clock alone says so."""
         self.gauges = Gauges()
         """What responses told of quotas; the one thing here that the event loop may fill."""
         self._gauges_dropped = False
@@ -303,7 +312,10 @@ class Clerk:
         # Asked before the look at who is dead: whoever dies in between is found the next time.
         spared = self.spared()
         with self._connected() as connection:
-            return recover(connection, self._process, self._now_us(), is_running, self._settle, spared)
+            now_us = self._now_us()
+            return recover(
+                connection, self._process, now_us, is_running, self._settle, spared, self.hearing
+            )
 
     def ruling(self, opening: Opening) -> CallerError | None:
         """Why a call may not go out, as far as that is known without a look at the books."""

@@ -34,6 +34,7 @@ from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger.clerk import NO_RULES, Clerk, Rules
 from wellhead.ledger.processes import this_process
+from wellhead.ledger.recovery import Hearing
 from wellhead.ledger.spooling import Spooling
 from wellhead.quota import Gauge
 
@@ -85,6 +86,11 @@ class Outage:
     """What is in the spool is on the disk, so that it is there after a loss of power."""
 
 
+def monotonic_us() -> int:
+    """Microseconds by a clock that nobody sets."""
+    return time.monotonic_ns() // 1000
+
+
 class Writer:
     """Implements `wellhead.ports.Books` for the event loop of one process."""
 
@@ -98,9 +104,11 @@ class Writer:
         say: Say = _say_nothing,
         tick_s: float = TICK_S,
         outage: Outage = Outage(),
+        elapsed_us: Callable[[], int] = monotonic_us,
     ) -> None:
         process = process or this_process()
         self._clerk = Clerk(engine, now_us, process, rules, say)
+        self._clerk.hearing = Hearing(elapsed_us)
         self._now_us = now_us
         self._lets_through = outage.lets_calls_through
         self._spooling: Spooling | None = None

@@ -1,0 +1,188 @@
+"""More calls than there is room for: the next one is refused at once; those that are in keep their pace."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import pytest_asyncio
+
+from fakes.stand import Stand, a_stand
+from fakes.wire import Exchange, WireAnswer, WireClient, answer, post, talk, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CHAT = b"/v1/chat/completions"
+ASK = b'{"model":"gpt-5","messages":[]}'
+JSON = b"content-type: application/json"
+TOLD = b'{"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}'
+ROOM = 4
+ANSWER_S = 0.1
+"""How long the upstream takes, so that there is room for `ROOM / ANSWER_S` calls a second."""
+MEASURED_S = 3.0
+GOODPUT_MIN = 0.8
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[Stand]:
+    async with a_stand({"gateway": {"max_concurrent_calls": ROOM}}) as made:
+        made.upstream.script = answer(TOLD, JSON)
+        yield made
+
+
+class Held:
+    """An upstream that answers when it is told to."""
+
+    def __init__(self, stand: Stand) -> None:
+        self.go_on = asyncio.Event()
+        self._stand = stand
+        stand.upstream.script = self
+
+    async def __call__(self, exchange: Exchange) -> None:
+        await self.go_on.wait()
+        await answer(TOLD, JSON)(exchange)
+
+    async def full_house(self) -> list[WireClient]:
+        clients = [await self._stand.client() for _ in range(ROOM)]
+        for client in clients:
+            await client.send(post(CHAT, ASK, JSON))
+        await until(lambda: len(self._stand.upstream.requests) == ROOM)
+        return clients
+
+
+def get(path: bytes) -> bytes:
+    return b"GET " + path + b" HTTP/1.1\r\nhost: h\r\n\r\n"
+
+
+def refused(said: WireAnswer) -> None:
+    assert (said.status, said.header(b"x-wellhead-error")) == (503, b"overloaded")
+    assert said.header(b"retry-after") == b"1"
+
+
+async def test_one_call_too_many_is_refused_and_leaves_no_trace(stand: Stand) -> None:
+    held = Held(stand)
+    clients = await held.full_house()
+    refused(await talk(stand.port, post(CHAT, ASK, JSON)))
+    held.go_on.set()
+    for client in clients:
+        assert (await client.answer()).body == TOLD
+    assert (await talk(stand.port, post(CHAT, ASK, JSON))).body == TOLD
+    assert {row["state"] for row in await stand.ended(ROOM + 1)} == {"completed"}
+    assert len(stand.upstream.requests) == ROOM + 1
+
+
+FORMS: dict[bytes, Callable[[dict[str, object]], object]] = {
+    CHAT: lambda body: body["error"]["type"] == "server_error",  # type: ignore[index]
+    b"/v1/messages": lambda body: body["error"]["type"] == "overloaded_error",  # type: ignore[index]
+    b"/v1beta/models/g:generateContent": lambda body: body["error"]["status"] == "UNAVAILABLE",  # type: ignore[index]
+    b"/api/chat": lambda body: isinstance(body["error"], str),
+}
+
+
+async def test_the_refusal_has_the_form_that_the_caller_knows(stand: Stand) -> None:
+    held = Held(stand)
+    clients = await held.full_house()
+    for path, is_known in FORMS.items():
+        said = await talk(stand.port, post(path, ASK, JSON))
+        refused(said)
+        assert is_known(json.loads(said.body)), path
+    held.go_on.set()
+    for client in clients:
+        await client.answer()
+    await stand.ended(ROOM)
+
+
+async def test_nothing_of_a_call_is_read_that_there_is_no_room_for(stand: Stand) -> None:
+    held = Held(stand)
+    clients = await held.full_house()
+    late = await stand.client()
+    # A body that is announced and never comes is not waited for; its client is not told to go on, either.
+    await late.send(b"POST " + CHAT + b" HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\n")
+    await late.send(b"content-length: 1000\r\n\r\n")
+    refused(await late.answer())
+    held.go_on.set()
+    for client in clients:
+        await client.answer()
+    await stand.ended(ROOM)
+
+
+async def test_the_connection_of_a_call_that_was_refused_serves_the_next_one(stand: Stand) -> None:
+    held = Held(stand)
+    clients = await held.full_house()
+    late = await stand.client()
+    for size in (0, 100, 100_000):
+        await late.send(post(CHAT, b" " * size, JSON))
+        refused(await late.answer())
+    held.go_on.set()
+    for client in clients:
+        await client.answer()
+    await late.send(post(CHAT, ASK, JSON))
+    assert (await late.answer()).body == TOLD
+    await stand.ended(ROOM + 1)
+
+
+async def test_health_and_readiness_are_told_in_a_full_house(stand: Stand) -> None:
+    held = Held(stand)
+    clients = await held.full_house()
+    assert (await talk(stand.port, get(b"/health"))).status == 200
+    assert (await talk(stand.port, get(b"/ready"))).status == 200
+    held.go_on.set()
+    for client in clients:
+        await client.answer()
+    await stand.ended(ROOM)
+
+
+async def test_the_log_says_how_many_were_refused_and_not_each_of_them(stand: Stand) -> None:
+    held = Held(stand)
+    clients = await held.full_house()
+    for _ in range(20):
+        refused(await talk(stand.port, post(CHAT, ASK, JSON)))
+    held.go_on.set()
+    for client in clients:
+        await client.answer()
+    await stand.ended(ROOM)
+    # Earlier tests had calls refused as well, and the time may come in the middle of this one.
+    await until(lambda: bool(stand.wellhead.events("gateway.overloaded")), 15)
+    told = stand.wellhead.events("gateway.overloaded")
+    assert len(told) <= 3
+    assert {line["calls_max"] for line in told} == {ROOM}
+
+
+async def goodput(stand: Stand, clients: int) -> tuple[int, int]:
+    """How many calls were answered well in `MEASURED_S`, and how many were refused.
+
+    Each client calls again and again; who is refused comes back after as long as an answer takes.
+    """
+    good = bad = 0
+    end = asyncio.get_running_loop().time() + MEASURED_S
+
+    async def call_and_call() -> None:
+        nonlocal good, bad
+        client = await WireClient.connect(stand.port)
+        while asyncio.get_running_loop().time() < end:
+            await client.send(post(CHAT, ASK, JSON))
+            said = await client.answer()
+            if said.status == 200:
+                good += 1
+            else:
+                refused(said)
+                bad += 1
+                await asyncio.sleep(ANSWER_S)
+        client.close()
+
+    await asyncio.gather(*(call_and_call() for _ in range(clients)))
+    return good, bad
+
+
+async def test_three_times_as_many_calls_as_fit_leave_most_of_the_goodput(stand: Stand) -> None:
+    async def script(exchange: Exchange) -> None:
+        await asyncio.sleep(ANSWER_S)
+        await answer(TOLD, JSON)(exchange)
+
+    stand.upstream.script = script
+    peak, none = await goodput(stand, ROOM)
+    held, refused_ = await goodput(stand, 3 * ROOM)
+    assert none == 0
+    assert refused_ > 0
+    assert held >= GOODPUT_MIN * peak
+    assert {row["state"] for row in await stand.ended(peak + held, 20)} == {"completed"}
