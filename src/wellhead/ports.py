@@ -245,6 +245,10 @@ class Reports(Protocol):
         `rate_key`, `rate_source`, `rate_provider` and `prices` (JSON)."""
         ...
 
+    def attempts(self, id_: int) -> Sequence[Mapping[str, Any]]:
+        """The attempts of a call, the first one first: the columns of `attempts`; none where one went well."""
+        ...
+
     def calls(
         self, wanted: CallFilter, *, count: int, offset: int = 0, before: int | None = None
     ) -> Sequence[CallRow]:

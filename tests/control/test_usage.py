@@ -15,10 +15,10 @@ from fakes.books import a_settlement, an_opening, book_ends, books_on_disk
 from fakes.control import a_client, an_app, assert_one_shape
 from fakes.prices import A_CENT
 from wellhead import shown
-from wellhead.call import CallState
+from wellhead.call import Attempt, CallState
 from wellhead.control import call_logs, completion_requests, metrics, usage
 from wellhead.cost import Costed, CostState
-from wellhead.database import calls, costs
+from wellhead.database import attempts, calls, costs
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
 from wellhead.moments import HOUR_US, SECOND_US
@@ -284,7 +284,7 @@ async def test_rows_of_logs_have_agent_cli_proxys_fields_and_types(app: FastAPI)
         ("error", "unsupported", 500),
     ]
     assert (logs[3]["total_tokens"], logs[3]["cost_usd"], logs[0]["finished_at"]) == (0, 0.0, None)
-    assert (await get(app, "/admin/logs/7")) == logs[1]
+    assert (await get(app, "/admin/logs/7")) == {**logs[1], "attempts": []}
     assert await get(app, "/admin/logs/7/cost-audit") == {"requestLogId": "7", "audits": []}
 
 
@@ -359,6 +359,44 @@ async def test_how_a_cost_came_about_is_told_with_the_rate(app: FastAPI, engine:
     }
     (other,) = (await get(app, "/admin/logs/6/cost-audit"))["audits"]
     assert (other["source"], other["baseCostUsd"], other["rate"]) == ("provider", 0.002, None)
+
+
+async def test_what_a_call_went_through_is_told_with_it(app: FastAPI, engine: Engine) -> None:
+    call, tried = (
+        an_opening(5),
+        (
+            Attempt("openai", 3, NOW_US, None, None, "upstream_timeout_headers", unmetered=True),
+            Attempt("groq", None, NOW_US + 1_000_000, 310_499, 429, "upstream_error"),
+        ),
+    )
+    with closing(writing_connection(engine)) as connection, transaction(connection):
+        attempts.note(connection, attempts.rows([(call, a_settlement(tried=tried))]))
+        connection.execute("UPDATE calls SET error_code='upstream_timeout_headers' WHERE id=5")
+
+    one = await get(app, "/admin/logs/5")
+    assert one["error_code"] == "upstream_timeout"
+    assert one["attempts"] == [
+        {
+            "number": 1,
+            "provider": "openai",
+            "credential_id": 3,
+            "status": None,
+            "error_code": "upstream_timeout_headers",
+            "latency_ms": None,
+            "unmetered": True,
+            "started_at": shown.moment(NOW_US),
+        },
+        {
+            "number": 2,
+            "provider": "groq",
+            "credential_id": None,
+            "status": 429,
+            "error_code": "upstream_error",
+            "latency_ms": 310,
+            "unmetered": False,
+            "started_at": shown.moment(NOW_US + 1_000_000),
+        },
+    ]
 
 
 @pytest.mark.parametrize("path", ["/admin/logs/99", "/admin/logs/x", "/admin/logs/99/cost-audit"])

@@ -102,6 +102,9 @@ class FakeReports:
     def cost_audits(self, id_: int) -> Sequence[Mapping[str, Any]]:
         return ()
 
+    def attempts(self, id_: int) -> Sequence[Mapping[str, Any]]:
+        return ()
+
     def calls(
         self, wanted: CallFilter, *, count: int, offset: int = 0, before: int | None = None
     ) -> Sequence[CallRow]:

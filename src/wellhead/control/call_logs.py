@@ -29,6 +29,7 @@ from wellhead.report import CallRow
 SHOWN_MAX = 200
 OFFSET_MAX = 100_000
 LIFECYCLE = {state.value: name for name, states in STATES.items() for state in states}
+TIMED_OUT = "upstream_timeout"
 COST = {"priced": "ok", "pending": "pending", "unpriceable": "unsupported", None: "unresolved"}
 
 EXAMPLE_CALL: dict[str, Any] = {
@@ -118,6 +119,43 @@ class CallShown(BaseModel):
     correlated_at: str | None
 
 
+EXAMPLE_ATTEMPT: dict[str, Any] = {
+    "number": 1,
+    "provider": "anthropic",
+    "credential_id": 3,
+    "status": 529,
+    "error_code": "upstream_error",
+    "latency_ms": 310,
+    "unmetered": True,
+    "started_at": "2026-03-01T09:11:58.160Z",
+}
+
+
+class AttemptShown(BaseModel):
+    """One time that a call was sent upstream."""
+
+    model_config = example(**EXAMPLE_ATTEMPT)
+
+    number: int
+    provider: str
+    credential_id: int | None = Field(description="Which credential of ours went with it.")
+    status: int | None = Field(description="The upstream's; null if there was no answer.")
+    error_code: str | None = Field(description="Why it came to nothing; null if it did not.")
+    latency_ms: int | None = Field(description="Until the head of the answer was there.")
+    unmetered: bool = Field(description="Perhaps it was worked on, and nobody knows what it used.")
+    started_at: str
+
+
+class CallWithAttempts(CallShown):
+    """A call, and what it went through."""
+
+    model_config = example(**EXAMPLE_CALL, attempts=[])
+
+    attempts: list[AttemptShown] = Field(
+        description="Empty where there was one and it went well: then the call says it all."
+    )
+
+
 AUDIT_SOURCES = {"reported": "provider", "guard": "guard"}
 """What agent-cli-proxy calls the source of a cost, by our reason; anything else came out of the table."""
 EXAMPLE_AUDIT = {
@@ -195,9 +233,11 @@ def add_to(routes: APIRouter, reports: Reports) -> None:
         summary="A call",
         responses=failing(404),
     )
-    def show(id_: Id) -> CallShown:
+    def show(id_: Id) -> CallWithAttempts:
         """Pending or not."""
-        return as_shown(_one(reports, id_))
+        call = as_shown(_one(reports, id_))
+        attempts = [_attempt(one) for one in reports.attempts(id_)]
+        return CallWithAttempts(**call.model_dump(), attempts=attempts)
 
     @routes.get(
         "/admin/logs/{id}/cost-audit",
@@ -212,6 +252,28 @@ def add_to(routes: APIRouter, reports: Reports) -> None:
         return CostAudits(
             requestLogId=str(call["id"]), audits=[_audit(one) for one in reports.cost_audits(id_)]
         )
+
+
+def _attempt(one: Mapping[str, Any]) -> AttemptShown:
+    return AttemptShown(
+        number=one["number"],
+        provider=one["provider"],
+        credential_id=one["credential_id"],
+        status=one["status_code"],
+        error_code=one["error_code"],
+        latency_ms=_ms(one["latency_us"]),
+        unmetered=one["unmetered"],
+        started_at=shown.moment(one["started_us"]),
+    )
+
+
+def _ms(us: int | None) -> int | None:
+    return None if us is None else (us + 500) // 1000
+
+
+def _error_code(code: str | None) -> str | None:
+    """As agent-cli-proxy has it: one code for all timeouts."""
+    return TIMED_OUT if code is not None and code.startswith(TIMED_OUT) else code
 
 
 def _audit(one: Mapping[str, Any]) -> CostAudit:
@@ -240,7 +302,6 @@ def _one(reports: Reports, id_: int) -> CallRow:
 
 def as_shown(call: CallRow) -> CallShown:
     """A call, out of its row."""
-    latency_us = call["latency_us"]
     meta = {"method": call["method"], "originator": None, "session_id": call["session"]}
     return CallShown(
         id=str(call["id"]),
@@ -268,9 +329,9 @@ def as_shown(call: CallRow) -> CallShown:
         cost_status=COST[call["cost_state"]],
         lifecycle_status=LIFECYCLE[call["state"]],
         incomplete=int(call["incomplete"] or 0),
-        error_code=call["error_code"],
+        error_code=_error_code(call["error_code"]),
         error_message=call["error_message"],
-        latency_ms=None if latency_us is None else (latency_us + 500) // 1000,
+        latency_ms=_ms(call["latency_us"]),
         started_at=shown.moment(call["started_us"]),
         finished_at=shown.moment(call["finished_us"]),
         finalized_at=shown.moment(call["finished_us"]),

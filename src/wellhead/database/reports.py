@@ -20,6 +20,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, Select, Table, func, literal_column, select
 
 from wellhead.database import (
+    attempts,
     call_export,
     call_reports,
     costs,
@@ -82,16 +83,13 @@ class DatabaseReports:
         """System A's `/_qs/metrics`: totals, models (most tokens first), hours with data (oldest first)."""
         by_model: defaultdict[str, _Sums] = defaultdict(_Sums)
         by_hour: defaultdict[int, _Sums] = defaultdict(_Sums)
+        edges = _edges(since_us, until_us)
         with outages(), self._engine.connect() as connection:  # One transaction, so one state of the books.
-            if since_us is None and until_us is None:
-                for name, *sums in connection.execute(_by(usage_total, "model", model=model)):
-                    by_model[name or MODEL_UNKNOWN].add(*sums)
-                for hour, *sums in connection.execute(_by(usage_hourly, "hour", model=model)):
-                    by_hour[hour].add(*sums)
-            else:
-                for query in _queries(since_us, until_us, model):
-                    for hour, name, *sums in connection.execute(query):
-                        by_model[name or MODEL_UNKNOWN].add(*sums)
+            if edges is not None:
+                for line in usage_reports.answer(connection, _of_models(edges, model)):
+                    by_model[str(line.keys[0] or MODEL_UNKNOWN)].add(*line.sums.values())
+                for query in _hours(edges, model):
+                    for hour, *sums in connection.execute(query):
                         by_hour[hour].add(*sums)
         models = sorted(by_model.items(), key=lambda item: (-item[1].tokens, item[0]))
         return {
@@ -154,6 +152,11 @@ class DatabaseReports:
         with outages(), self._engine.connect() as connection:
             return costs.audits_of(connection, id_)
 
+    def attempts(self, id_: int) -> Sequence[Mapping[str, Any]]:
+        """The attempts of a call."""
+        with outages(), self._engine.connect() as connection:
+            return attempts.of_call(connection, id_)
+
     def calls(
         self, wanted: CallFilter, *, count: int, offset: int = 0, before: int | None = None
     ) -> Sequence[CallRow]:
@@ -183,52 +186,49 @@ class DatabaseReports:
             return live.movement(connection, seen, count)
 
 
-def _queries(since_us: int | None, until_us: int | None, model: str | None) -> list[Select[Any]]:
+def _edges(since_us: int | None, until_us: int | None) -> tuple[int, ...] | None:
+    """The bounds of a range, none for all of time; `None` where nothing can be in it."""
+    if since_us is None and until_us is None:
+        return ()
+    edges = (0 if since_us is None else since_us, END_HOUR * HOUR_US if until_us is None else until_us)
+    return edges if edges[0] < edges[1] else None
+
+
+def _of_models(edges: tuple[int, ...], model: str | None) -> Question:
+    measures = (Measure.CALLS, Measure.TOTAL_TOKENS, Measure.TIMED_CALLS, Measure.LATENCY_US)
+    where: dict[Dimension, Key] = {}
+    if model is not None:
+        where = {Dimension.MODEL: None if model == MODEL_UNKNOWN else model}
+    return Question(measures, (Dimension.MODEL,), edges, where)
+
+
+def _hours(edges: tuple[int, ...], model: str | None) -> list[Select[Any]]:
     """The whole hours of a range from the rollup, and its edges from the rows."""
-    since_us = 0 if since_us is None else since_us
-    until_us = END_HOUR * HOUR_US if until_us is None else until_us
-    first, end = -(-since_us // HOUR_US), until_us // HOUR_US
-    if first > end:  # Within one hour, or the wrong way round.
-        return [_of_rows(since_us, until_us, model)]
-    queries = [_of_rollup(first, end, model)]
-    if since_us < first * HOUR_US:
-        queries.append(_of_rows(since_us, first * HOUR_US, model))
-    if end * HOUR_US < until_us:
-        queries.append(_of_rows(end * HOUR_US, until_us, model))
+    t = models_hourly.c
+    whole = select(t.hour, func.sum(t.calls), func.sum(t.total_tokens), literal(0), literal(0))
+    whole = whole.group_by(t.hour)
+    if model is not None:
+        whole = whole.where(_is_model(t.model, model))
+    if not edges:
+        return [whole]
+    first, end = -(-edges[0] // HOUR_US), edges[1] // HOUR_US
+    if first > end:  # Within one hour.
+        return [_of_rows(*edges, model)]
+    queries = [whole.where(t.hour >= first, t.hour < end)]
+    if edges[0] < first * HOUR_US:
+        queries.append(_of_rows(edges[0], first * HOUR_US, model))
+    if end * HOUR_US < edges[1]:
+        queries.append(_of_rows(end * HOUR_US, edges[1], model))
     return queries
-
-
-def _of_rollup(first: int, end: int, model: str | None) -> Select[Any]:
-    t = usage_hourly.c
-    return _by(usage_hourly, "hour", "model", model=model).where(t.hour >= first, t.hour < end)
-
-
-def _by(rollup: Table, *keys: str, model: str | None) -> Select[Any]:
-    t = rollup.c
-    query = select(
-        *(t[key] for key in keys),
-        func.sum(t.calls).label("requests"),
-        func.sum(t.total_tokens).label("tokens"),
-        func.sum(t.timed_calls).label("timed"),
-        func.sum(t.latency_us).label("latency_us"),
-    ).group_by(*(t[key] for key in keys))
-    return query if model is None else query.where(_is_model(t.model, model))
 
 
 def _of_rows(since_us: int, until_us: int, model: str | None) -> Select[Any]:
     t = calls.c
-    hour = (t.finished_us.op("/")(literal_column(str(HOUR_US)))).label("hour")
+    hour = t.finished_us // HOUR_US
     query = (
-        select(
-            hour,
-            t.model,
-            func.count().label("requests"),
-            func.sum(t.total_tokens).label("tokens"),
-            func.count(t.latency_us).label("timed"),
-            func.sum(t.latency_us).label("latency_us"),
-        )
+        select(hour, func.count(), func.sum(t.total_tokens), literal(0), literal(0))
         .where(t.finished_us >= since_us, t.finished_us < until_us)
-        .group_by(hour, t.model)
+        .group_by(hour)
     )
     return query if model is None else query.where(_is_model(t.model, model))
 
