@@ -39,6 +39,7 @@ from wellhead.control import (
     usage_report,
 )
 from wellhead.control.background import Background
+from wellhead.control.document import document
 from wellhead.control.facts import NO_FACTS, Facts
 from wellhead.control.failures import Failure, Responses
 from wellhead.control.feed import Feed
@@ -115,8 +116,10 @@ def build(
     manage_tokens.add_to(app.router, registry, options, now_us)
     manage_projects.add_to(app.router, registry)
 
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]  # as FastAPI wants it replaced
+
     @app.get("/openapi.json", dependencies=VIEWER, include_in_schema=False)
-    def document() -> dict[str, Any]:
+    def openapi() -> dict[str, Any]:
         return app.openapi()
 
     return app

@@ -36,7 +36,8 @@ def example(**fields: Any) -> ConfigDict:
 class Body(BaseModel):
     """What every body has in common."""
 
-    model_config = ConfigDict(strict=True)
+    # The document shall say it, too; who sends another field is told by the validator below.
+    model_config = ConfigDict(strict=True, extra="forbid")
 
     @model_validator(mode="before")
     @classmethod

@@ -36,7 +36,7 @@ EXAMPLE = (
 class _Events(Response):
     """What the OpenAPI document says of the answer; `Streamed` is what comes."""
 
-    media_type = "text/event-stream"
+    media_type = None
 
 
 RESPONSES: Responses = {

@@ -95,7 +95,8 @@ def add_to(routes: APIRouter, reports: Reports, now_us: Callable[[], int]) -> No
             str | None, Query(alias="from", description="A day of `tz`, or a moment.", examples=[EXAMPLE])
         ] = None,
         until: Annotated[
-            str | None, Query(alias="to", description="A day, which is included, or a moment.")
+            str | None,
+            Query(alias="to", description="A day, which is included, or a moment.", examples=[EXAMPLE]),
         ] = None,
         interval: Annotated[Interval | None, Query(description="Absent: the range in one.")] = None,
         tz: Annotated[str, Query(max_length=64, description="An IANA time zone.")] = "UTC",

@@ -1,0 +1,92 @@
+"""The OpenAPI document, with what FastAPI leaves out of it.
+
+A parameter of a URL is there or not; it is never `null`.  One whose example is a day or a
+moment takes days or moments, which programs can be told; and every one has an example.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+
+from wellhead.control.days import DATE
+from wellhead.control.times import EXAMPLE
+
+MOMENT: dict[str, Any] = {
+    "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]
+}
+DAY: dict[str, Any] = {"type": "string", "format": "date"}
+UUID = "77b0c0de-0000-4000-8000-000000000001"
+EXAMPLES: dict[str, Any] = {
+    "id": 7,
+    "limit": 50,
+    "offset": 0,
+    "after": 100,
+    "before": 815694120529133568,
+    "hours": 24,
+    "tool": "codex",
+    "client": "laptop",
+    "client_id": "laptop",
+    "model": "gpt-4o",
+    "provider": "openai",
+    "providerId": "openai",
+    "account": "dev@example.org",
+    "session": "sess-42",
+    "agent": "nora",
+    "project": UUID,
+    "project_id": UUID,
+    "projectId": UUID,
+    "archived": False,
+    "key": "7",
+    "outcome": "completed",
+    "streamed": "1",
+    "status_min": "400",
+    "status_max": "499",
+    "lifecycle_status": "error",
+    "group_by": "tool,model",
+    "tz": "Europe/Berlin",
+    "cursor": "1772359499000000.815694120529133568",
+    "action": "limit.change",
+    "actor": "admin",
+    "object_kind": "limit",
+    "object_id": "3",
+    "last-event-id": "1772356320150000",
+}
+"""Of parameters that say no example themselves and have no list of what there is."""
+OF_PROJECTS = "/projects/"
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The document of an app; made once."""
+    if app.openapi_schema is None:
+        made = FastAPI.openapi(app)
+        for path, parameter in _parameters(made):
+            schema = parameter["schema"] = _of_a_url(parameter["schema"])
+            name = parameter["name"]
+            if not ("examples" in schema or "enum" in schema or "$ref" in schema or "default" in schema):
+                is_uuid = name == "id" and OF_PROJECTS in path
+                parameter |= {"example": UUID} if is_uuid else _example(name)
+        app.openapi_schema = made
+    return app.openapi_schema
+
+
+def _example(name: str) -> dict[str, Any]:
+    return {"example": EXAMPLES[name]} if name in EXAMPLES else {}
+
+
+def _parameters(made: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, operations in made["paths"].items():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                yield path, parameter
+
+
+def _of_a_url(schema: dict[str, Any]) -> dict[str, Any]:
+    """What can be in a URL, or in a header."""
+    others = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    if len(others) == 1:
+        schema = {**{name: value for name, value in schema.items() if name != "anyOf"}, **others[0]}
+    examples = schema.get("examples", [])
+    if examples == [EXAMPLE]:
+        return {**{name: value for name, value in schema.items() if name != "type"}, **MOMENT}
+    return {**schema, **DAY} if examples and DATE.fullmatch(str(examples[0])) else schema
