@@ -8,7 +8,7 @@ import pytest
 
 from fakes.commands import Commands
 
-INSERT = "INSERT INTO latency_hourly VALUES (1, 'nobody', '', x'01070003', x'01070001')"
+INSERT = f"INSERT INTO models_hourly VALUES (1, 'nobody', ''{',0' * 16}, x'01070003', x'01070001')"
 
 
 def edit(commands: Commands, statement: str) -> None:
@@ -28,7 +28,7 @@ def test_differences_are_told_and_end_with_1(commands: Commands) -> None:
     ended = commands.run("db", "check")
     assert (ended.code, ended.err) == (1, "")
     _, first, second, advice = ended.out.splitlines()
-    assert first.split()[0] == "latency_hourly"
+    assert first.split()[0] == "models_hourly"
     assert "provider=nobody" in first
     assert first.split()[-3:] == ["latency_calls", "3", "0"]
     assert second.split()[-3:] == ["ttft_calls", "1", "0"]
@@ -43,7 +43,7 @@ def test_programs_get_them_in_json(commands: Commands) -> None:
     ended = commands.run("db", "check", "--json")
     assert ended.code == 1
     assert json.loads(ended.out)[0] == {
-        "table": "latency_hourly",
+        "table": "models_hourly",
         "where": {"hour": 1, "provider": "nobody", "model": "", "bucket": 7},
         "figure": "latency_calls",
         "kept": 3,

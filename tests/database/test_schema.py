@@ -4,8 +4,8 @@ from wellhead.call import Opening, Settlement
 from wellhead.database.schema import (
     TOKEN_COLUMNS,
     calls,
-    latency_daily,
-    latency_hourly,
+    models_daily,
+    models_hourly,
     usage_daily,
     usage_hourly,
     usage_total,
@@ -33,7 +33,7 @@ def test_token_columns_are_the_fields_of_usage_in_their_order() -> None:
 
 
 def test_days_are_kept_like_hours() -> None:
-    for hourly, daily in ((usage_hourly, usage_daily), (latency_hourly, latency_daily)):
+    for hourly, daily in ((usage_hourly, usage_daily), (models_hourly, models_daily)):
         assert daily.columns.keys() == ["day", *hourly.columns.keys()[1:]]
 
 

@@ -1,10 +1,11 @@
 """Whatever a question cuts and groups by, its lines are the sums over the rows."""
 
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -17,8 +18,8 @@ from wellhead.call import CallState, Opening, Settlement
 from wellhead.database import calls
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
-from wellhead.database.usage_reports import Spans, spans
 from wellhead.histogram import bucket
+from wellhead.intervals import Interval, edges_us
 from wellhead.moments import DAY_US, HOUR_US
 from wellhead.report import Dimension, Measure, Question, TooManyLines
 from wellhead.usage import NO_USAGE, Usage, UsageSource
@@ -62,10 +63,12 @@ def a_call(
     return an_opening(0, **said), end
 
 
+LENGTH_US = 10 * DAY_US
+"""Long enough for the night in which clocks go forward in New York."""
 calls_made = st.builds(
     a_call,
-    st.integers(0, 4 * HOUR_US - 1)
-    | st.sampled_from([n * HOUR_US + d for n in (1, 2, 3) for d in (-1, 0, 1)]),
+    st.integers(0, LENGTH_US - 1)
+    | st.sampled_from([n * HOUR_US + d for n in (1, 2, 3, 12, 36, 41) for d in (-1, 0, 1)]),
     st.none() | st.integers(0, 10**6),
     cost=st.none() | st.integers(0, 10**9),
     state=st.sampled_from(ENDS),
@@ -78,20 +81,32 @@ calls_made = st.builds(
     agent=st.sampled_from([None, "nora"]),
     streamed=st.booleans(),
 )
-moments = st.integers(NOON_US - HOUR_US, NOON_US + 5 * HOUR_US) | st.integers(-1, 5).map(
+moments = st.integers(NOON_US - HOUR_US, NOON_US + LENGTH_US + HOUR_US) | st.integers(-1, 250).map(
     lambda n: NOON_US + n * HOUR_US
 )
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Apia")
+partitions = (
+    st.just(())
+    | st.lists(moments, min_size=2, max_size=6, unique=True).map(lambda some: tuple(sorted(some)))
+    | st.builds(
+        lambda since, interval, zone: edges_us(since, since + LENGTH_US, interval, ZoneInfo(zone)),
+        moments,
+        st.sampled_from([None, Interval.DAY, Interval.WEEK]),
+        st.sampled_from(ZONES),
+    )
+)
+"""Of time: any cuts, and days as the clocks of a zone have them."""
 questions = st.builds(
     Question,
     st.just(tuple(Measure)),
     st.lists(st.sampled_from(DIMENSIONS), max_size=3, unique=True).map(tuple),
-    st.just(())
-    | st.lists(moments, min_size=2, max_size=6, unique=True).map(lambda some: tuple(sorted(some))),
+    partitions,
     st.dictionaries(
         st.sampled_from([Dimension.MODEL, Dimension.TOOL, Dimension.SESSION]),
         st.sampled_from([None, "large", "codex", "s1"]),
         max_size=2,
-    ),
+    )
+    | st.just({}),
 )
 
 
@@ -105,6 +120,32 @@ def test_every_answer_is_the_sum_over_its_rows(made: list[Call], asked: list[Que
         for question in asked:
             found = {(line.slot, line.keys): line.sums for line in reports.usage(question)}
             assert found == by_hand(made, question), question
+        engine.dispose()
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(calls_made, max_size=25),
+    st.lists(st.tuples(partitions, st.sampled_from([(), (Dimension.MODEL,)])), min_size=4, max_size=4),
+)
+def test_every_histogram_holds_the_calls_of_its_line(
+    made: list[Call], asked: list[tuple[tuple[int, ...], tuple[Dimension, ...]]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        engine = books_on_disk(Path(folder))
+        book(engine, made, pending=2)
+        for edges, by in asked:
+            found = DatabaseReports(engine).histograms(Question((), by, edges))
+            counted: defaultdict[Any, tuple[Counter[int], Counter[int]]]
+            counted = defaultdict(lambda: (Counter(), Counter()))
+            for opening, end in made:
+                for slot, (since, until) in enumerate(pairwise(edges or (0, 2**62))):
+                    if since <= end.finished_us < until:
+                        both = counted[slot, tuple(said(opening, end, one) for one in by)]
+                        for counts, us in zip(both, (end.latency_us, end.ttft_us), strict=True):
+                            counts.update([] if us is None else [bucket(us)])
+            told = {place: (one.latency, one.ttft) for place, one in found.items() if one.latency or one.ttft}
+            assert told == {place: both for place, both in counted.items() if any(both)}
         engine.dispose()
 
 
@@ -156,34 +197,6 @@ def counted(end: Settlement) -> dict[Measure, int]:
     }
 
 
-def test_slots_are_cut_into_whole_days_whole_hours_and_what_is_left() -> None:
-    h, d = HOUR_US, DAY_US
-    assert spans((h, 3 * h)) == Spans(hours=[(0, 1, 3)])
-    assert spans((1, h - 1, 2 * h + 5)) == Spans(
-        hours=[(1, 1, 2)], rest=[(0, 1, h - 1), (1, h - 1, h), (1, 2 * h, 2 * h + 5)]
-    )
-    assert spans((h + 1, 2 * h)) == Spans(rest=[(0, h + 1, 2 * h)])
-    assert spans((0, d, 4 * d)) == Spans(days=[(0, 0, 1), (1, 1, 4)])
-    assert spans((h - 1, 3 * d + 2 * h + 1)) == Spans(
-        [(0, 1, 3)], [(0, 1, 24), (0, 72, 74)], [(0, h - 1, h), (0, 3 * d + 2 * h, 3 * d + 2 * h + 1)]
-    )
-
-
-@given(st.lists(st.integers(-(10**12), 10**12), min_size=2, max_size=5, unique=True))
-def test_every_moment_of_a_slot_is_in_one_of_its_spans(moments: list[int]) -> None:
-    edges = tuple(sorted(moments))
-    cut = spans(edges)
-    pieces = [
-        (slot, since * unit, until * unit)
-        for some, unit in ((cut.days, DAY_US), (cut.hours, HOUR_US), (cut.rest, 1))
-        for slot, since, until in some
-    ]
-    for slot, (since, until) in enumerate(pairwise(edges)):
-        mine = sorted((start, end) for number, start, end in pieces if number == slot)
-        assert (mine[0][0], mine[-1][1]) == (since, until)
-        assert all(one[1] == other[0] for one, other in pairwise(mine))
-
-
 def test_a_cut_at_every_hour_and_beside_it_adds_up_to_all_of_time(engine: Engine) -> None:
     book(engine, [a_call(n * HOUR_US // 3, n, cost=n) for n in range(12)])
     reports = DatabaseReports(engine)
@@ -219,24 +232,36 @@ def test_histograms_hold_every_call_of_their_range(engine: Engine, edges: tuple[
         assert sum(histogram.ttft.values()) == 3
 
 
-def test_whole_hours_are_looked_up_by_the_key_and_edges_by_the_index(engine: Engine) -> None:
-    statements: list[str] = []
+@pytest.mark.parametrize(
+    ("where", "by_day", "by_hour"),
+    [
+        ({Dimension.PROVIDER: "openai"}, "models_daily", "models_hourly"),
+        ({Dimension.TOOL: "codex"}, "spending_daily", "usage_hourly"),
+        ({Dimension.TOOL: "codex", Dimension.OUTCOME: "failed"}, "usage_daily", "usage_hourly"),
+    ],
+)
+def test_days_and_hours_are_looked_up_by_the_key_and_edges_by_the_index(
+    engine: Engine, where: dict[Dimension, str], by_day: str, by_hour: str
+) -> None:
+    statements: list[tuple[str, Any]] = []
 
     @event.listens_for(engine, "before_cursor_execute")
     def remember(*told: Any) -> None:
-        if told[2].startswith("WITH"):
-            statements.append(told[2])
+        if "FROM" in told[2]:
+            statements.append((told[2], told[3]))
 
-    edges = (NOON_US + 1, NOON_US + 2 * HOUR_US + 1)
-    where = {Dimension.TOOL: "codex", Dimension.OUTCOME: "failed"}
+    edges = tuple(range(NOON_US + 5 * HOUR_US + 1, NOON_US + 99 * HOUR_US, 30 * HOUR_US))
     DatabaseReports(engine).usage(Question((Measure.CALLS,), (Dimension.MODEL,), edges, where))
-    plans = []
     with engine.connect() as connection:
-        for one in tuple(statements):
-            numbers = tuple(range(1, 1 + one.count("?")))
-            plans.append(str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", numbers).all()))
-    assert ["usage_hourly USING PRIMARY KEY (hour>? AND hour<?)" in one for one in plans] == [True, False]
-    assert ["calls USING INDEX calls_finished (finished_us>? AND finished_us<?)" in one for one in plans] == [
-        False,
-        True,
+        plans = [
+            str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", values).all())
+            for one, values in tuple(statements)
+        ]
+    wanted = [
+        f"{by_day} USING PRIMARY KEY (day>? AND day<?)",
+        f"{by_hour} USING PRIMARY KEY (hour>? AND hour<?)",
+        f"{by_hour} USING PRIMARY KEY (hour>? AND hour<?)",
+        "calls USING INDEX calls_finished (finished_us>? AND finished_us<?)",
     ]
+    for plan, part in zip(plans, wanted, strict=True):
+        assert part in plan

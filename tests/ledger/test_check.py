@@ -83,16 +83,32 @@ def test_every_figure_that_does_not_is_told_with_its_row(books: Engine) -> None:
             ("usage_hourly", "calls", 0, 2),
         ),
         (
-            "INSERT INTO latency_hourly VALUES (1, 'nobody', '', x'01070001', x'')",
-            ("latency_hourly", "latency_calls", 1, 0),
+            f"INSERT INTO models_hourly VALUES (1, 'nobody', ''{',0' * 16}, x'01070001', x'')",
+            ("models_hourly", "latency_calls", 1, 0),
         ),
         (
             "UPDATE usage_daily SET cost_nanousd = 7 WHERE project_id = 1",
             ("usage_daily", "cost_nanousd", 7, 0),
         ),
         (
-            "INSERT INTO latency_daily VALUES (99999, 'later', '', x'01070001', x'')",
-            ("latency_daily", "latency_calls", 1, 0),
+            f"INSERT INTO models_daily VALUES (99999, 'later', ''{',0' * 16}, x'01070001', x'')",
+            ("models_daily", "latency_calls", 1, 0),
+        ),
+        (
+            "UPDATE models_hourly SET total_tokens = 1",
+            ("models_hourly", "total_tokens", 1, 600),
+        ),
+        (
+            "UPDATE spending_daily SET error_calls = 1 WHERE project_id = 0",
+            ("spending_daily", "error_calls", 1, 0),
+        ),
+        (
+            "INSERT INTO errors_daily VALUES (1, 0, 'made_up', 3)",
+            ("errors_daily", "calls", 3, 0),
+        ),
+        (
+            "INSERT INTO origins_daily VALUES (1, 'http://made.up', 3)",
+            ("origins_daily", "calls", 3, 0),
         ),
         (
             "UPDATE latency_total SET latency_us = 1 WHERE latency_calls > 0",

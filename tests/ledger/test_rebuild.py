@@ -89,7 +89,8 @@ def test_rebuilding_puts_right_what_was_edited_by_hand(engine: Engine) -> None:
     before = rollups_of(engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE usage_hourly SET calls = 99"))
-        connection.execute(text("INSERT INTO latency_hourly VALUES (1, 'nobody', '', x'01070001', x'')"))
+        made_up = f"INSERT INTO models_hourly VALUES (1, 'nobody', ''{',0' * 16}, x'01070001', x'')"
+        connection.execute(text(made_up))
 
     rebuild(engine, NOON_US)
     assert rollups_of(engine) == before

@@ -36,7 +36,8 @@ def test_buckets_follow_each_other_without_gap(number: int) -> None:
 
 
 def test_rows_have_the_shape_of_their_tables() -> None:
-    rollup = tally([(an_opening(1), a_settlement())])
+    opening = an_opening(1, origin="http://localhost")
+    rollup = tally([(opening, a_settlement(state=CallState.FAILED))])
 
     for table in rollups.TABLES:
         assert {len(row) for row in getattr(rollup, table.name)} == {len(table.columns)}
@@ -98,7 +99,8 @@ def test_what_nobody_said_adds_nothing_and_is_not_counted_as_known() -> None:
 
     (row,) = hourly(tally([(an_opening(1), end)]))
     assert (row["calls"], row["metered_calls"], row["timed_calls"], row["priced_calls"]) == (1, 0, 0, 0)
-    assert tally([(an_opening(1), end)]).latency_hourly == []
+    (model,) = tally([(an_opening(1), end)]).models_hourly
+    assert model[-2:] == (b"", b"")
 
 
 def test_calls_count_in_the_hour_they_ended() -> None:
@@ -124,7 +126,7 @@ def test_hours_add_up_to_days_and_days_to_all_of_time() -> None:
     assert [row[0] - 24 * day for row in rollup.usage_hourly] == [-1, 0, 5]
     assert [(row[0], row[place]) for row in rollup.usage_daily] == [(day - 1, 2), (day, 2)]
     assert [row[place - 1] for row in rollup.usage_total] == [4]
-    assert [(row[0], unpacked(row[-1])) for row in rollup.latency_daily] == [
+    assert [(row[0], unpacked(row[-1])) for row in rollup.models_daily] == [
         (day - 1, {bucket(100_000): 2}),
         (day, {bucket(100_000): 2}),
     ]
@@ -150,7 +152,9 @@ def test_latency_and_time_to_first_byte_are_counted_in_their_buckets() -> None:
     rollup = tally([(an_opening(1), a_settlement())])
 
     both = packed({bucket(910_000): 1}), packed({bucket(100_000): 1})
-    assert rollup.latency_hourly == [(NOON_HOUR, "openai", "demo-large", *both)]
+    assert [(*row[:3], *row[-2:]) for row in rollup.models_hourly] == [
+        (NOON_HOUR, "openai", "demo-large", *both)
+    ]
 
 
 def test_histograms_of_all_time_tell_answers_apart_and_keep_sums() -> None:

@@ -1,9 +1,14 @@
-"""What system C's metrics tell apart and the rollups do not: kinds of errors, and origins."""
+"""What system C's metrics tell apart: how calls ended, kinds of errors, and origins."""
 
-from sqlalchemy import ColumnElement, Connection, func, select, text
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, func, select, text
 
 from wellhead.database import usage_reports
-from wellhead.database.schema import calls
+from wellhead.database.schema import calls, errors_daily, origins_daily
+from wellhead.moments import DAY_US
 from wellhead.report import Dimension, Exchange, Measure, Question
 
 MEASURES = (
@@ -37,39 +42,53 @@ def answer(connection: Connection, since_us: int | None, until_us: int | None) -
     question = Question(MEASURES, BY, edges_us)
     return Exchange(
         usage_reports.answer(connection, question),
-        error_codes(connection, since_us, until_us),
-        origins(connection, since_us, until_us),
+        _error_codes(connection, edges_us),
+        _origins(connection, edges_us),
     )
 
 
-def error_codes(
-    connection: Connection, since_us: int | None, until_us: int | None
-) -> dict[tuple[bool, str], int]:
+def _error_codes(connection: Connection, edges_us: tuple[int, ...]) -> dict[tuple[bool, str], int]:
     """How many calls did not go well, by whether they streamed and by their error code."""
     t = calls.c
-    query = (
-        select(t.streamed, func.coalesce(t.error_code, t.state), func.count())
-        .where(WENT_WRONG, *_ended(since_us, until_us))
-        .group_by(t.streamed, func.coalesce(t.error_code, t.state))
-    )
-    return {(bool(streamed), code): count for streamed, code, count in connection.execute(query)}
+    code = func.coalesce(t.error_code, t.state)
+    rows = select(t.streamed, code, func.count()).where(WENT_WRONG).group_by(t.streamed, code)
+    d = errors_daily.c
+    days = select(d.streamed, d.error_code, func.sum(d.calls)).group_by(d.streamed, d.error_code)
+    found: Counter[tuple[bool, str]] = Counter()
+    for streamed, name, count in _both(connection, days, errors_daily, rows, edges_us):
+        found[bool(streamed), name] += count
+    return dict(found)
 
 
-def origins(connection: Connection, since_us: int | None, until_us: int | None) -> dict[str, int]:
+def _origins(connection: Connection, edges_us: tuple[int, ...]) -> dict[str, int]:
     """How many calls came from each web page, by the header `Origin`."""
-    t = calls.c
-    query = (
-        select(t.origin, func.count())
-        .where(t.origin.is_not(None), *_ended(since_us, until_us))
-        .group_by(t.origin)
-    )
-    return {one: other for one, other in connection.execute(query)}  # noqa: C416  (rows are no pairs to mypy)
+    t, d = calls.c, origins_daily.c
+    rows = select(t.origin, func.count()).where(t.origin.is_not(None)).group_by(t.origin)
+    days = select(d.origin, func.sum(d.calls)).group_by(d.origin)
+    found: Counter[str] = Counter()
+    for origin, count in _both(connection, days, origins_daily, rows, edges_us):
+        found[origin] += count
+    return dict(found)
 
 
-def _ended(since_us: int | None, until_us: int | None) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [calls.c.finished_us.is_not(None)]
-    if since_us is not None:
-        found.append(calls.c.finished_us >= since_us)
-    if until_us is not None:
-        found.append(calls.c.finished_us < until_us)
-    return found
+def _both(
+    connection: Connection,
+    days: Select[Any],
+    table: Table,
+    rows: Select[Any],
+    edges_us: tuple[int, ...],
+) -> Iterator[Sequence[Any]]:
+    """What whole days have, from their rollup, and what is left of a range has, from the rows."""
+    if not edges_us:
+        yield from connection.execute(days)
+        return
+    since_us, until_us = edges_us
+    first, end = -(-since_us // DAY_US), until_us // DAY_US
+    edges = [(since_us, until_us)]
+    if first < end:
+        edges = [(since_us, first * DAY_US), (end * DAY_US, until_us)]
+        yield from connection.execute(days.where(table.c.day >= first, table.c.day < end))
+    for since, until in edges:
+        if since < until:
+            finished_us = calls.c.finished_us
+            yield from connection.execute(rows.where(finished_us >= since, finished_us < until))

@@ -4,12 +4,11 @@
 
     since ──┐                                        ┌── until
             ▼                                        ▼
-    ····|···▒▒▒▒|▓▓▓▓▓▓▓▓|▓▓▓▓▓▓▓▓|▓▓▓▓▓▓▓▓|▒▒▒▒▒▒···|····      ▓ from usage_hourly   ▒ from calls
+    ····|···▒▒▒▒|▓▓▓▓▓▓▓▓|▓▓▓▓▓▓▓▓|▓▓▓▓▓▓▓▓|▒▒▒▒▒▒···|····      ▓ from rollups   ▒ from calls
 
-Whole hours come from the rollup, the edges from the rows; all of time comes from
-`usage_total`, and only its hours from usage_hourly.  A range is [since, until) over
-the moment a call ended.  Every call that ended counts, however it ended;
-pending ones do not.
+Whole hours and days come from rollups, the edges from the rows.  A range is
+[since, until) over the moment a call ended.  Every call that ended counts, however
+it ended; pending ones do not.
 """
 
 from collections import defaultdict
@@ -17,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, Table, func, literal_column, select
+from sqlalchemy import ColumnElement, Engine, Select, func, select
 
 from wellhead.database import (
     attempts,
@@ -32,15 +31,31 @@ from wellhead.database import (
 )
 from wellhead.database.engine import outages
 from wellhead.database.figures import IsUp, is_registered
-from wellhead.database.schema import calls, usage_hourly, usage_total
+from wellhead.database.schema import calls, models_hourly, usage_hourly
 from wellhead.exporting.columns import Row
 from wellhead.figures import Figures
 from wellhead.moments import HOUR_US, to_the_second
 from wellhead.quota import AccountGauge
-from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Movement, Question, Seen
+from wellhead.report import (
+    CallFilter,
+    CallRow,
+    Dimension,
+    Exchange,
+    Histogram,
+    Key,
+    Line,
+    Measure,
+    Movement,
+    Question,
+    Seen,
+)
 
 END_HOUR = 2**31 - 1
 """Later than any hour in the books."""
+MEASURES = (Measure.CALLS, Measure.TOTAL_TOKENS, Measure.TIMED_CALLS, Measure.LATENCY_US)
+"""What system A shows, in the order of `_Sums`."""
+MODELS_MAX = 10_000_000
+"""No fewer than there are: its users expect all of them."""
 MODEL_UNKNOWN = "unknown"
 """How a call without a model is shown, and asked for."""
 
@@ -87,10 +102,10 @@ class DatabaseReports:
         with outages(), self._engine.connect() as connection:  # One transaction, so one state of the books.
             if edges is not None:
                 for line in usage_reports.answer(connection, _of_models(edges, model)):
-                    by_model[str(line.keys[0] or MODEL_UNKNOWN)].add(*line.sums.values())
+                    by_model[str(line.keys[0] or MODEL_UNKNOWN)].add(*(line.sums[one] for one in MEASURES))
                 for query in _hours(edges, model):
-                    for hour, *sums in connection.execute(query):
-                        by_hour[hour].add(*sums)
+                    for hour, requests, tokens in connection.execute(query):
+                        by_hour[hour].add(requests, tokens, 0, 0)
         models = sorted(by_model.items(), key=lambda item: (-item[1].tokens, item[0]))
         return {
             "totals": {
@@ -195,17 +210,16 @@ def _edges(since_us: int | None, until_us: int | None) -> tuple[int, ...] | None
 
 
 def _of_models(edges: tuple[int, ...], model: str | None) -> Question:
-    measures = (Measure.CALLS, Measure.TOTAL_TOKENS, Measure.TIMED_CALLS, Measure.LATENCY_US)
     where: dict[Dimension, Key] = {}
     if model is not None:
         where = {Dimension.MODEL: None if model == MODEL_UNKNOWN else model}
-    return Question(measures, (Dimension.MODEL,), edges, where)
+    return Question(MEASURES, (Dimension.MODEL,), edges, where, MODELS_MAX)
 
 
 def _hours(edges: tuple[int, ...], model: str | None) -> list[Select[Any]]:
     """The whole hours of a range from the rollup, and its edges from the rows."""
     t = models_hourly.c
-    whole = select(t.hour, func.sum(t.calls), func.sum(t.total_tokens), literal(0), literal(0))
+    whole = select(t.hour, func.sum(t.calls), func.sum(t.total_tokens))
     whole = whole.group_by(t.hour)
     if model is not None:
         whole = whole.where(_is_model(t.model, model))
@@ -213,7 +227,7 @@ def _hours(edges: tuple[int, ...], model: str | None) -> list[Select[Any]]:
         return [whole]
     first, end = -(-edges[0] // HOUR_US), edges[1] // HOUR_US
     if first > end:  # Within one hour.
-        return [_of_rows(*edges, model)]
+        return [_of_rows(edges[0], edges[1], model)]
     queries = [whole.where(t.hour >= first, t.hour < end)]
     if edges[0] < first * HOUR_US:
         queries.append(_of_rows(edges[0], first * HOUR_US, model))
@@ -226,7 +240,7 @@ def _of_rows(since_us: int, until_us: int, model: str | None) -> Select[Any]:
     t = calls.c
     hour = t.finished_us // HOUR_US
     query = (
-        select(hour, func.count(), func.sum(t.total_tokens), literal(0), literal(0))
+        select(hour, func.count(), func.sum(t.total_tokens))
         .where(t.finished_us >= since_us, t.finished_us < until_us)
         .group_by(hour)
     )

@@ -13,28 +13,38 @@ from sqlalchemy import Column, LargeBinary, Table
 
 from wellhead.database.bulk import Bulk, Row, placeholders
 from wellhead.database.schema import (
-    latency_daily,
-    latency_hourly,
+    errors_daily,
     latency_total,
+    models_daily,
+    models_hourly,
+    origins_daily,
+    spending_daily,
     usage_daily,
     usage_hourly,
     usage_total,
 )
 from wellhead.moments import DAY_US, HOUR_US
 
-TABLES = (usage_hourly, usage_daily, usage_total, latency_hourly, latency_daily, latency_total)
+TABLES = (
+    *(usage_hourly, usage_daily, usage_total, spending_daily),
+    *(models_hourly, models_daily, latency_total),
+    *(errors_daily, origins_daily),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
     """What a number of settled calls add to each of the tables, by their names."""
 
-    usage_hourly: Sequence[Row]
-    usage_daily: Sequence[Row]
-    usage_total: Sequence[Row]
-    latency_hourly: Sequence[Row]
-    latency_daily: Sequence[Row]
-    latency_total: Sequence[Row]
+    usage_hourly: Sequence[Row] = ()
+    usage_daily: Sequence[Row] = ()
+    usage_total: Sequence[Row] = ()
+    spending_daily: Sequence[Row] = ()
+    models_hourly: Sequence[Row] = ()
+    models_daily: Sequence[Row] = ()
+    latency_total: Sequence[Row] = ()
+    errors_daily: Sequence[Row] = ()
+    origins_daily: Sequence[Row] = ()
 
 
 def upsert(table: Table) -> Bulk:

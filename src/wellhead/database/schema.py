@@ -203,37 +203,86 @@ usage_daily = Table(
 """The same by the day; `day` counts whole days since the epoch (UTC)."""
 
 
-def _latency_columns() -> tuple[Column[Any], ...]:
+SPENDING_KEY = tuple(one for one in USAGE_KEY if one[0] not in ("outcome", "streamed"))
+MEASURES = (
+    *("calls", "error_calls", "aborted_calls", "metered_calls", "priced_calls"),
+    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
+    *("total_tokens", "cost_nanousd", "timed_calls", "latency_us", "ttft_calls", "ttft_us"),
+)
+"""What reports ask for: the values of `wellhead.report.Measure`."""
+
+
+def _measure_columns() -> tuple[Column[int], ...]:
+    return tuple(Column(name, BigInteger, nullable=False) for name in MEASURES)
+
+
+spending_daily = Table(
+    "spending_daily",
+    metadata,
+    Column("day", Integer, nullable=False),
+    *(Column(name, kind, nullable=False) for name, kind in SPENDING_KEY),
+    *_measure_columns(),
+    PrimaryKeyConstraint("day", *(name for name, _ in SPENDING_KEY)),
+    sqlite_with_rowid=False,
+)
+"""Who used what, whatever came of it: a third of the rows of `usage_daily`, for reports over long ranges."""
+
+
+def _model_columns() -> tuple[Column[Any], ...]:
     return (
         Column("provider", Text, nullable=False),
         Column("model", Text, nullable=False),
+        *_measure_columns(),
         Column("latency", LargeBinary, nullable=False),
         Column("ttft", LargeBinary, nullable=False),
     )
 
 
-latency_hourly = Table(
-    "latency_hourly",
+models_hourly = Table(
+    "models_hourly",
     metadata,
     Column("hour", Integer, nullable=False),
-    *_latency_columns(),
+    *_model_columns(),
     PrimaryKeyConstraint("hour", "provider", "model"),
     sqlite_with_rowid=False,
 )
-"""Log-scale histograms for percentiles, packed as `wellhead.histogram` says.
+"""Models, whoever used them, with histograms for percentiles, packed as `wellhead.histogram` says.
 
 A row for each bucket would take as much room as a tenth of the calls.
 """
 
-latency_daily = Table(
-    "latency_daily",
+models_daily = Table(
+    "models_daily",
     metadata,
     Column("day", Integer, nullable=False),
-    *_latency_columns(),
+    *_model_columns(),
     PrimaryKeyConstraint("day", "provider", "model"),
     sqlite_with_rowid=False,
 )
 """The same by the day."""
+
+errors_daily = Table(
+    "errors_daily",
+    metadata,
+    Column("day", Integer, nullable=False),
+    Column("streamed", Boolean, nullable=False),
+    Column("error_code", Text, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    PrimaryKeyConstraint("day", "streamed", "error_code"),
+    sqlite_with_rowid=False,
+)
+"""What went wrong by the day; where a call has no error code, its terminal state."""
+
+origins_daily = Table(
+    "origins_daily",
+    metadata,
+    Column("day", Integer, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    PrimaryKeyConstraint("day", "origin"),
+    sqlite_with_rowid=False,
+)
+"""What came from web pages by the day."""
 
 
 def _answer_columns() -> tuple[Column[Any] | PrimaryKeyConstraint, ...]:

@@ -4,18 +4,17 @@
 
     slot 0                                      slot 1
     |▒▒▒|▓▓▓▓|▓▓▓▓|██████████████████|▓▓▓▓|▒▒▒▒|▒▒▒|▓▓▓▓|██████████████████|██
-    ▒ from calls   ▓ whole hours, from usage_hourly   █ whole days (UTC), from usage_daily
+    ▒ from calls   ▓ whole hours   █ whole days (UTC), from the smallest rollup that knows the dimensions
 
-Each slot is cut into whole days and whole hours, which come from the rollups, and
-edges, which come from the rows; three statements, whatever the number of slots.  All
-of time comes from `usage_total`.  Where a dimension is asked for that the rollups do
-not know, everything comes from the rows.
+What slots are made of is said in `wellhead.database.spans`; a few statements answer for
+some dozens of them.  All of time comes from `usage_total`.  Where a dimension is asked
+for that the rollups do not know, everything comes from the rows.
 """
 
-import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import (
@@ -39,15 +38,16 @@ from wellhead.call import CallState
 from wellhead.database.schema import (
     TOKEN_COLUMNS,
     calls,
-    latency_daily,
-    latency_hourly,
+    models_daily,
+    models_hourly,
     projects,
+    spending_daily,
     usage_daily,
     usage_hourly,
     usage_total,
 )
+from wellhead.database.spans import Span, Spans, even, spans
 from wellhead.histogram import bucket, packed, summed
-from wellhead.moments import DAY_US, HOUR_US
 from wellhead.report import (
     HISTOGRAMMED,
     UNROLLED,
@@ -63,149 +63,182 @@ from wellhead.usage import UsageSource
 
 UNKNOWN = "unknown"
 """A name that says no more than none does; calls with it and calls without any are one line."""
-
-Span = tuple[int, int, int]
-"""A slot, and from when to when: days, hours or microseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spans:
-    """What slots are made of; each moment of a slot is in one of its spans."""
-
-    days: list[Span] = field(default_factory=list)
-    hours: list[Span] = field(default_factory=list)
-    rest: list[Span] = field(default_factory=list)
-    """In microseconds."""
-
+SLOTS_AT_ONCE = 100
+"""After so many slots it is looked whether the answer is too long."""
+OF_ENDS = frozenset({Dimension.OUTCOME, Dimension.STREAMED})
+"""What `spending_daily` does not tell apart."""
 
 _ERRORS = (CallState.FAILED.value, CallState.REFUSED.value)
 _ABORTS = (CallState.ABORTED.value, CallState.INTERRUPTED.value)
 _NUMBERED = {Dimension.PROJECT: "project_id", Dimension.KEY: "key_id", Dimension.STREAMED: "streamed"}
 """Dimensions whose columns are numbers; 0 stands for none in the first two."""
 
+Sums = dict[tuple[Any, ...], list[int]]
+"""By slot and keys."""
+Place = tuple[int, tuple[Key, ...]]
+Restrict = Callable[[Select[Any]], Select[Any]]
+
 
 def answer(connection: Connection, question: Question) -> list[Line]:
     """The lines of the answer, by slot, in no particular order beyond that; raises `TooManyLines`."""
-    found: dict[tuple[Any, ...], list[int]] = {}
-    projects_known = _projects(connection) if Dimension.PROJECT in question.dimensions else {}
-    ids = {uuid: id_ for id_, uuid in projects_known.items()}
-    for query in _queries(question, ids):
-        rows = connection.execute(query.limit(question.lines_max + 1)).all()
-        if len(rows) > question.lines_max:
+    known = _projects(connection) if Dimension.PROJECT in question.dimensions else {}
+    # Counted in any case: where as many are taken away as there were, there is no line.
+    measures = (*(one for one in question.measures if one is not Measure.CALLS), Measure.CALLS)
+    asked = replace(question, measures=measures)
+    lines: list[Line] = []
+    for queries in _parts(asked, {uuid: id_ for id_, uuid in known.items()}):
+        found: Sums = {}
+        exact = len(queries) == sum(sign > 0 for _, sign in queries)
+        for query, sign in queries:
+            rows = connection.execute(query.limit(question.lines_max + 1) if exact else query)
+            _merge(found, rows, asked, known, sign)
+        lines += [
+            Line(int(slot), tuple(keys), dict(zip(measures, sums, strict=True)))
+            for (slot, *keys), sums in sorted(found.items(), key=lambda item: int(item[0][0]))
+            if sums[-1]
+        ]
+        if len(lines) > question.lines_max:
             raise TooManyLines(question.lines_max)
-        _merge(found, rows, question, projects_known)
-    if len(found) > question.lines_max:
-        raise TooManyLines(question.lines_max)
-    return [
-        Line(slot, keys, dict(zip(question.measures, sums, strict=True)))
-        for (slot, *some), sums in sorted(found.items(), key=lambda item: int(item[0][0]))
-        for keys in [tuple(some)]
-    ]
+    return lines if Measure.CALLS in question.measures else [_without_calls(line) for line in lines]
 
 
-def histograms(connection: Connection, question: Question) -> dict[tuple[int, tuple[Key, ...]], Histogram]:
+def histograms(connection: Connection, question: Question) -> dict[Place, Histogram]:
     """How long the calls of each line took, by slot and keys; for dimensions in `HISTOGRAMMED` alone."""
     assert question.dimensions <= HISTOGRAMMED
-    found: defaultdict[tuple[int, tuple[Key, ...]], tuple[list[bytes], list[bytes]]]
-    found = defaultdict(lambda: ([], []))
-    for query in _packed(question):
-        for slot, *keys, latency, ttft in connection.execute(query):
-            both = found[slot, _keys(question, keys)]
-            both[0].append(latency)
-            both[1].append(ttft)
-    cut = spans(question.edges_us)
-    if cut.rest:
+    cut = spans(question.edges_us) if question.edges_us else None
+    of_days = (models_daily, "day", cut.days if cut else None)
+    added = _packed(connection, question, of_days)
+    taken: dict[Place, tuple[list[bytes], list[bytes]]] = {}
+    if cut:
+        for place, some in _packed(connection, question, (models_hourly, "hour", cut.hours)).items():
+            for histograms_there, more in zip(added[place], some, strict=True):
+                histograms_there.extend(more)
         for place, counted in _of_rows(connection, question, cut.rest).items():
-            for some, counts in zip(found[place], counted, strict=True):
-                some.append(packed(counts))
-    return {place: Histogram(*map(summed, both)) for place, both in found.items()}
+            for histograms_there, counts in zip(added[place], counted, strict=True):
+                histograms_there.append(packed(counts))
+        taken = _packed(connection, question, (models_hourly, "hour", cut.less))
+    nothing: tuple[list[bytes], list[bytes]] = ([], [])
+    return {
+        place: Histogram(*map(_difference, both, taken.get(place, nothing))) for place, both in added.items()
+    }
 
 
-def spans(edges_us: Sequence[int]) -> Spans:
-    """Slots, cut into whole days, whole hours, and what is left."""
-    found = Spans()
-    for slot, (since_us, until_us) in enumerate(itertools.pairwise(edges_us)):
-        for hours in _whole(slot, since_us, until_us, HOUR_US, found.rest):
-            for days in _whole(*hours, DAY_US // HOUR_US, found.hours):
-                found.days.append(days)
-    return found
-
-
-def _whole(slot: int, since: int, until: int, unit: int, rest: list[Span]) -> list[Span]:
-    """The whole units of a span, if there are any, in units; what is left of it is added to `rest`."""
-    first, end = -(-since // unit), until // unit
-    if first >= end:
-        rest.append((slot, since, until))
-        return []
-    if since < first * unit:
-        rest.append((slot, since, first * unit))
-    if end * unit < until:
-        rest.append((slot, end * unit, until))
-    return [(slot, first, end)]
-
-
-def _queries(question: Question, projects_by_uuid: dict[str, int]) -> Iterable[Select[Any]]:
+def _parts(question: Question, projects_by_uuid: dict[str, int]) -> Iterator[list[tuple[Select[Any], int]]]:
+    """Queries for some slots at a time, each with whether its sums are added or taken away."""
     unrolled = bool(question.dimensions & UNROLLED)
-    if not question.edges_us:
-        table = calls if unrolled else usage_total
-        ended = calls.c.finished_us.is_not(None) if unrolled else true()
-        keys = [_column(table, one) for one in question.by]
-        query = select(func.min(0).label("slot"), *keys, *_sums(table, question)).where(ended).group_by(*keys)
-        # Without anything to group by there would be a row of nothing.
-        yield _where(query, table, question, projects_by_uuid).having(_sum(table, Measure.CALLS) > 0)
+    edges = question.edges_us
+    if not edges:
+        yield [(_ever(calls if unrolled else usage_total, question, projects_by_uuid), 1)]
         return
-    cut = spans(question.edges_us)
-    if unrolled:
-        cut = Spans(rest=[(slot, *edges) for slot, edges in enumerate(itertools.pairwise(question.edges_us))])
-    for table, moment, some in (
-        (usage_daily, "day", cut.days),
-        (usage_hourly, "hour", cut.hours),
-        (calls, "finished_us", cut.rest),
-    ):
-        if some:
-            slots = _cut(some)
-            keys = [_column(table, one) for one in question.by]
-            query = (
-                select(slots.c.slot, *keys, *_sums(table, question))
-                .select_from(slots.join(table, _within(table.c[moment], slots)))
-                .group_by(slots.c.slot, *keys)
-            )
-            yield _where(query, table, question, projects_by_uuid)
+    for first in range(0, len(edges) - 1, SLOTS_AT_ONCE):
+        some = edges[first : first + SLOTS_AT_ONCE + 1]
+        if unrolled:
+            cut = Spans(rest=[(slot, *both) for slot, both in enumerate(pairwise(some), start=first)])
+        else:
+            cut = spans(some, first)
+        daily, hourly = _rollups(question)
+        pieces = (
+            (daily, "day", cut.days, 1),
+            (hourly, "hour", cut.hours, 1),
+            (hourly, "hour", cut.less, -1),
+            (calls, "finished_us", cut.rest, 1),
+        )
+        yield [
+            (_sliced(table, moment, some_spans, question, projects_by_uuid), sign)
+            for table, moment, some_spans, sign in pieces
+            if some_spans
+        ]
 
 
-def _packed(question: Question) -> Iterable[Select[Any]]:
-    """Packed histograms of whole days and whole hours, each with its slot and keys."""
-    if not question.edges_us:
-        t = latency_daily.c
-        keys = [_column(latency_daily, one) for one in question.by]
-        yield _where(select(literal(0), *keys, t.latency, t.ttft), latency_daily, question, {})
-        return
-    cut = spans(question.edges_us)
-    for table, moment, some in ((latency_daily, "day", cut.days), (latency_hourly, "hour", cut.hours)):
-        if some:
-            slots = _cut(some)
-            keys = [_column(table, one) for one in question.by]
-            query = select(slots.c.slot, *keys, table.c.latency, table.c.ttft).select_from(
-                slots.join(table, _within(table.c[moment], slots))
-            )
-            yield _where(query, table, question, {})
+def _rollups(question: Question) -> tuple[Table, Table]:
+    """The smallest ones that know all that is asked, by the day and by the hour."""
+    if question.dimensions <= HISTOGRAMMED:
+        return models_daily, models_hourly
+    return (usage_daily if question.dimensions & OF_ENDS else spending_daily), usage_hourly
+
+
+def _ever(table: Table, question: Question, projects_by_uuid: dict[str, int]) -> Select[Any]:
+    keys = [_key_column(table, one) for one in question.by]
+    ended = calls.c.finished_us.is_not(None) if table is calls else true()
+    query = select(literal(0), *keys, *_sums(table, question)).where(ended).group_by(*keys)
+    return _where(query, table, question, projects_by_uuid).having(_sum(table, Measure.CALLS) > 0)
+
+
+def _sliced(
+    table: Table, moment: str, some: Sequence[Span], question: Question, projects_by_uuid: dict[str, int]
+) -> Select[Any]:
+    slot, source, by_slot = _slots(table, moment, some)
+    keys = [_key_column(table, one) for one in question.by]
+    query = select(slot, *keys, *_sums(table, question)).group_by(*by_slot, *keys)
+    query = query.having(_sum(table, Measure.CALLS) > 0)
+    return source(_where(query, table, question, projects_by_uuid))
+
+
+def _slots(table: Table, moment: str, some: Sequence[Span]) -> tuple[ColumnElement[int], Restrict, list[Any]]:
+    """The slot of a row, what restricts a query to the rows of slots, and what tells them apart."""
+    at = table.c[moment]
+    one = even(some)
+    if one is None:
+        cut = _cut(some)
+        return (
+            cut.c.slot,
+            lambda query: query.select_from(cut.join(table, and_(at >= cut.c.since, at < cut.c.until))),
+            [cut.c.slot],
+        )
+
+    def within(query: Select[Any]) -> Select[Any]:
+        return query.where(at >= one.since, at < one.until)
+
+    if len(some) == 1:
+        return literal(one.slot), within, []
+    if one.width == 1:
+        # By the column itself the rows are in order already.
+        return at - (one.since - one.slot), within, [at]
+    slot = ((at - one.since) // one.width + one.slot).label("slot")
+    return slot, within, [slot]
+
+
+def _packed(
+    connection: Connection, question: Question, of: tuple[Table, str, Sequence[Span] | None]
+) -> defaultdict[Place, tuple[list[bytes], list[bytes]]]:
+    """Packed histograms of a rollup by slot and keys; of all of time without spans."""
+    table, moment, some = of
+    found: defaultdict[Place, tuple[list[bytes], list[bytes]]] = defaultdict(lambda: ([], []))
+    if some is not None and not some:
+        return found
+    slot, within = (literal(0), None) if some is None else _slots(table, moment, some)[:2]
+    keys = [_key_column(table, one) for one in question.by]
+    query = _where(select(slot, *keys, table.c.latency, table.c.ttft), table, question, {})
+    for row in connection.execute(query if within is None else within(query)):
+        for some_histograms, one in zip(found[row[0], _keys(question, row[1:-2])], row[-2:], strict=True):
+            some_histograms.append(one)
+    return found
 
 
 def _of_rows(
     connection: Connection, question: Question, rest: Sequence[Span]
-) -> dict[tuple[int, tuple[Key, ...]], tuple[dict[int, int], dict[int, int]]]:
+) -> dict[Place, tuple[dict[int, int], dict[int, int]]]:
     """Calls of the edges by their bucket, by slot and keys."""
-    found: defaultdict[tuple[int, tuple[Key, ...]], tuple[dict[int, int], dict[int, int]]]
-    found = defaultdict(lambda: ({}, {}))
-    t, slots = calls.c, _cut(rest)
-    query = select(
-        slots.c.slot, *(_column(calls, one) for one in question.by), t.latency_us, t.ttft_us
-    ).select_from(slots.join(calls, _within(t.finished_us, slots)))
-    for slot, *keys, latency_us, ttft_us in connection.execute(_where(query, calls, question, {})):
-        for counts, us in zip(found[slot, _keys(question, keys)], (latency_us, ttft_us), strict=True):
+    found: defaultdict[Place, tuple[dict[int, int], dict[int, int]]] = defaultdict(lambda: ({}, {}))
+    if not rest:
+        return found
+    t = calls.c
+    slot, within, _ = _slots(calls, "finished_us", rest)
+    keys = [_key_column(calls, one) for one in question.by]
+    query = within(_where(select(slot, *keys, t.latency_us, t.ttft_us), calls, question, {}))
+    for row in connection.execute(query):
+        both = found[row[0], _keys(question, row[1:-2])]
+        for counts, us in zip(both, row[-2:], strict=True):
             if us is not None:
                 counts[bucket(us)] = counts.get(bucket(us), 0) + 1
     return found
+
+
+def _difference(added: Iterable[bytes], taken: Iterable[bytes]) -> dict[int, int]:
+    total = summed(added)
+    for number, count in summed(taken).items():
+        total[number] -= count
+    return {number: count for number, count in total.items() if count}
 
 
 def _cut(some: Sequence[Span]) -> Any:
@@ -222,8 +255,10 @@ def _cut(some: Sequence[Span]) -> Any:
     )
 
 
-def _within(moment: ColumnElement[Any], cut: Any) -> ColumnElement[bool]:
-    return and_(moment >= cut.c.since, moment < cut.c.until)
+def _key_column(table: Table, dimension: Dimension) -> ColumnElement[Any]:
+    """What rows are grouped by; in rollups the bare column, by which they may be in order."""
+    name = _NUMBERED.get(dimension, dimension.value)
+    return _column(table, dimension) if table is calls else table.c[name]
 
 
 def _column(table: Table, dimension: Dimension) -> ColumnElement[Any]:
@@ -255,11 +290,10 @@ def _sums(table: Table, question: Question) -> list[ColumnElement[Any]]:
 def _sum(table: Table, measure: Measure) -> ColumnElement[Any]:
     t = table.c
     if table is not calls:
-        if measure is Measure.ERROR_CALLS:
-            return func.sum(case((t.outcome.in_(_ERRORS), t.calls), else_=0))
-        if measure is Measure.ABORTED_CALLS:
-            return func.sum(case((t.outcome.in_(_ABORTS), t.calls), else_=0))
-        return func.sum(t[measure.value])
+        if measure.value in t:
+            return func.sum(t[measure.value])
+        some = _ERRORS if measure is Measure.ERROR_CALLS else _ABORTS
+        return func.sum(case((t.outcome.in_(some), t.calls), else_=0))
     match measure:
         case Measure.CALLS:
             return func.count()
@@ -281,21 +315,22 @@ def _sum(table: Table, measure: Measure) -> ColumnElement[Any]:
 
 
 def _merge(
-    found: dict[tuple[Any, ...], list[int]],
-    rows: Iterable[Sequence[Any]],
-    question: Question,
-    projects_known: dict[int, str],
+    found: Sums, rows: Iterable[Sequence[Any]], question: Question, known: dict[int, str], sign: int
 ) -> None:
     end = 1 + len(question.by)
     for row in rows:
         keys = [_key(one, value) for one, value in zip(question.by, row[1:end], strict=True)]
         for place, one in enumerate(question.by):
             if one is Dimension.PROJECT and isinstance(keys[place], int):
-                keys[place] = projects_known.get(row[1 + place], str(row[1 + place]))
+                keys[place] = known.get(row[1 + place], str(row[1 + place]))
         place_of = (row[0], *keys)
         before = found.get(place_of)
-        sums = [int(one) for one in row[end:]]
+        sums = [sign * int(one) for one in row[end:]]
         found[place_of] = sums if before is None else [a + b for a, b in zip(before, sums, strict=True)]
+
+
+def _without_calls(line: Line) -> Line:
+    return replace(line, sums={one: sum_ for one, sum_ in line.sums.items() if one is not Measure.CALLS})
 
 
 def _key(dimension: Dimension, value: Any) -> Key:

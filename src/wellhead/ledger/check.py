@@ -12,7 +12,7 @@ Of days whose calls were removed (see `retention`) only the totals can be compar
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
@@ -27,9 +27,12 @@ from wellhead.database.engine import outages, writing_connection
 from wellhead.database.limit_windows import differences
 from wellhead.database.retention import remembered, removed_before_us
 from wellhead.database.schema import (
-    latency_daily,
-    latency_hourly,
+    errors_daily,
     latency_total,
+    models_daily,
+    models_hourly,
+    origins_daily,
+    spending_daily,
     usage_daily,
     usage_hourly,
     usage_total,
@@ -39,9 +42,17 @@ from wellhead.histogram import unpacked
 from wellhead.ledger.rollup import HOURS_A_DAY, tally_by_day
 from wellhead.moments import DAY_US
 
-BY_TIME = {usage_hourly: HOURS_A_DAY, usage_daily: 1, latency_hourly: HOURS_A_DAY, latency_daily: 1}
+BY_TIME = {
+    usage_hourly: HOURS_A_DAY,
+    usage_daily: 1,
+    spending_daily: 1,
+    models_hourly: HOURS_A_DAY,
+    models_daily: 1,
+    errors_daily: 1,
+    origins_daily: 1,
+}
 """Rollups whose key begins with a time, and how many of it are a day."""
-HISTOGRAMS = (latency_hourly, latency_daily)
+HISTOGRAMS = (models_hourly, models_daily)
 BY_NONE = (usage_total, latency_total)
 END_DAY = 2**31
 """Later than any day in the books."""
@@ -137,8 +148,16 @@ def _compared(table: Table, there: Iterable[Row], counted: Iterable[Row]) -> Ite
         return
     names, size = [column.name for column in table.columns], _key_size(table)
     if table in HISTOGRAMS:
-        names, size = [*names[:size], "bucket", "latency_calls", "ttft_calls"], size + 1
-        there, counted = list(_unpacked(there)), list(_unpacked(counted))
+        of_buckets = [*names[:size], "bucket", "latency_calls", "ttft_calls"]
+        both = (list(_unpacked(rows, size)) for rows in (there, counted))
+        yield from _differences(table.name, of_buckets, size + 1, *both)
+        names, there, counted = names[:-2], [row[:-2] for row in there], [row[:-2] for row in counted]
+    yield from _differences(table.name, names, size, there, counted)
+
+
+def _differences(
+    table: str, names: Sequence[str], size: int, there: Iterable[Row], counted: Iterable[Row]
+) -> Iterator[Disagreement]:
     kept_by_key = {row[:size]: row[size:] for row in there}
     counted_by_key = {row[:size]: row[size:] for row in counted}
     nothing = (0,) * (len(names) - size)
@@ -147,15 +166,15 @@ def _compared(table: Table, there: Iterable[Row], counted: Iterable[Row]) -> Ite
         for figure, (kept, count) in zip(names[size:], pairs, strict=True):
             if kept != count:
                 where = dict(zip(names, key, strict=False))
-                yield Disagreement(table.name, where, figure, int(kept), int(count))
+                yield Disagreement(table, where, figure, int(kept), int(count))
 
 
-def _unpacked(rows: Iterable[Row]) -> Iterator[Row]:
-    """A row for each bucket of histograms."""
-    for *key, latency, ttft in rows:
-        both = unpacked(latency), unpacked(ttft)
-        for number in sorted(both[0].keys() | both[1].keys()):
-            yield *key, number, both[0].get(number, 0), both[1].get(number, 0)
+def _unpacked(rows: Iterable[Row], size: int) -> Iterator[Row]:
+    """A row for each bucket of histograms, which are the last two columns."""
+    for row in rows:
+        latency, ttft = map(unpacked, row[-2:])
+        for number in sorted(latency.keys() | ttft.keys()):
+            yield *row[:size], number, latency.get(number, 0), ttft.get(number, 0)
 
 
 def _add(sums: dict[Row, Row], rows: Iterable[Row], size: int) -> None:

@@ -34,4 +34,4 @@ def rebuild(engine: Engine, now_us: int) -> None:
 
 def of_removed_days(rollup: Rollup) -> Rollup:
     """What calls still add of days that others were removed of: everything by time stays as it is."""
-    return Rollup((), (), (), (), (), rollup.latency_total)
+    return Rollup(latency_total=rollup.latency_total)

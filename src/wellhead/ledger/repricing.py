@@ -20,7 +20,7 @@ from operator import sub
 from sqlite3 import Connection
 
 from msgspec import structs
-from sqlalchemy import Engine, Table
+from sqlalchemy import Engine, LargeBinary, Table
 
 from wellhead.call import Opening, Settlement
 from wellhead.cost import Costed, CostState
@@ -208,8 +208,12 @@ def _rollup_difference(new: Rollup, old: Rollup) -> Rollup:
     def of(table: Table) -> list[Row]:
         if "cost_nanousd" not in table.columns:
             return []
-        size = len(table.primary_key.columns)
-        return _difference(getattr(new, table.name), getattr(old, table.name), size)
+        size, end = len(table.primary_key.columns), len(table.columns)
+        histograms = sum(isinstance(column.type, LargeBinary) for column in table.columns)
+        after, before = (
+            [row[: end - histograms] for row in getattr(rollup, table.name)] for rollup in (new, old)
+        )
+        return [(*row, *(b"",) * histograms) for row in _difference(after, before, size)]
 
     return Rollup(**{table.name: of(table) for table in TABLES})
 

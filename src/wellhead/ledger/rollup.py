@@ -10,15 +10,15 @@ sorted by their keys, so that writers in several processes never lock each other
 out.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
-from operator import add, attrgetter
+from operator import add, attrgetter, itemgetter
 
-from wellhead.call import Opening, Settlement
+from wellhead.call import CallState, Opening, Settlement
 from wellhead.database.bulk import Row
 from wellhead.database.rollups import Rollup
-from wellhead.database.schema import TOKEN_COLUMNS, USAGE_SUMS
+from wellhead.database.schema import MEASURES, TOKEN_COLUMNS, USAGE_KEY, USAGE_SUMS
 from wellhead.histogram import bucket, merged, packed
 from wellhead.moments import DAY_US, HOUR_US
 from wellhead.usage import UsageSource
@@ -34,6 +34,12 @@ Counts = dict[int, int]
 """Calls by their bucket."""
 
 _tokens = attrgetter(*TOKEN_COLUMNS)
+_known = itemgetter(*(USAGE_SUMS.index(name) for name in MEASURES if name in USAGE_SUMS))
+"""The measures that are sums of a call, of its figures: all but the second and the third."""
+_ERRORS = (CallState.FAILED.value, CallState.REFUSED.value)
+_ABORTS = (CallState.ABORTED.value, CallState.INTERRUPTED.value)
+_OUTCOME = 1 + [name for name, _ in USAGE_KEY].index("outcome")
+"""Where it is in a key that begins with a time."""
 _TIMED, _LATENCY, _STARTED, _TTFT = map(
     USAGE_SUMS.index, ("timed_calls", "latency_us", "ttft_calls", "ttft_us")
 )
@@ -49,6 +55,8 @@ class Tally:
         """Latencies and times to the first byte by hour, provider and model."""
         self._answers: defaultdict[Row, dict[int, list[int]]] = defaultdict(dict)
         """Figures by bucket, by all that the histograms since the beginning tell apart."""
+        self._errors: Counter[Row] = Counter()
+        self._origins: Counter[Row] = Counter()
 
     def add(self, opening: Opening, settlement: Settlement) -> None:
         """Count one call that was really moved to its terminal state."""
@@ -69,6 +77,11 @@ class Tally:
         alike.append(_figures(opening, settlement))
         if len(alike) == CALLS_FOLDED:
             self._fold(key, self._aside.pop(key))
+        day = settlement.finished_us // DAY_US
+        if settlement.state is not CallState.COMPLETED:
+            self._errors[day, key[9], settlement.error_code or key[8]] += 1
+        if opening.origin is not None:
+            self._origins[day, opening.origin] += 1
 
     def rollup(self) -> Rollup:
         """What all of them add to each table."""
@@ -80,17 +93,39 @@ class Tally:
             _add(daily, _by_day(key), figures)
         for key, figures in daily.items():
             _add(total, key[1:], figures)
-        hours = [(*key, *map(packed, both)) for key, both in self._times.items() if any(both)]
         return Rollup(
-            _rows(self._usage),
-            _rows(daily),
-            _rows(total),
-            sorted(hours),
-            _days(hours),
-            sorted(
+            usage_hourly=_rows(self._usage),
+            usage_daily=_rows(daily),
+            usage_total=_rows(total),
+            latency_total=sorted(
                 (*key, number, *sums) for key, some in self._answers.items() for number, sums in some.items()
             ),
+            errors_daily=sorted((*key, count) for key, count in self._errors.items()),
+            origins_daily=sorted((*key, count) for key, count in self._origins.items()),
+            **self._measures(daily),
         )
+
+    def _measures(self, daily: Mapping[Row, Figures]) -> dict[str, list[Row]]:
+        """What reports ask for, without telling apart how calls ended."""
+        spending: dict[Row, Figures] = {}
+        hours: dict[Row, Figures] = {}
+        days: dict[Row, Figures] = {}
+        for key, figures in daily.items():
+            measures = _measures(key[_OUTCOME], figures)
+            _add(spending, key[:_OUTCOME], measures)
+            _add(days, key[:3], measures)
+        for key, figures in self._usage.items():
+            _add(hours, key[:3], _measures(key[_OUTCOME], figures))
+        packed_hours = {key: _packed(both) for key, both in self._times.items()}
+        packed_days: dict[Row, tuple[bytes, bytes]] = {}
+        for key, both in packed_hours.items():
+            before = packed_days.get(_by_day(key), (b"", b""))
+            packed_days[_by_day(key)] = merged(before[0], both[0]), merged(before[1], both[1])
+        return {
+            "spending_daily": _rows(spending),
+            "models_hourly": sorted((*key, *some, *packed_hours[key]) for key, some in hours.items()),
+            "models_daily": sorted((*key, *some, *packed_days[key]) for key, some in days.items()),
+        }
 
     def _fold(self, key: Row, alike: list[Figures]) -> None:
         *usage_key, status = key
@@ -164,10 +199,10 @@ def _rows(sums: Mapping[Row, Figures]) -> list[Row]:
     return sorted((*key, *values) for key, values in sums.items())
 
 
-def _days(hours: Iterable[Row]) -> list[Row]:
-    days: dict[Row, tuple[bytes, bytes]] = {}
-    for hour, provider, model, latency, ttft in hours:
-        key = hour // HOURS_A_DAY, provider, model
-        before = days.get(key, (b"", b""))
-        days[key] = merged(before[0], latency), merged(before[1], ttft)
-    return sorted((*key, *both) for key, both in days.items())
+def _measures(outcome: str, figures: Figures) -> Figures:
+    calls, *others = _known(figures)
+    return calls, calls if outcome in _ERRORS else 0, calls if outcome in _ABORTS else 0, *others
+
+
+def _packed(both: tuple[Counts, Counts]) -> tuple[bytes, bytes]:
+    return packed(both[0]), packed(both[1])

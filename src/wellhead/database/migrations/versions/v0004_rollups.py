@@ -1,13 +1,14 @@
-"""Usage and latency by the day, and latency since the beginning: for long ranges and for counters.
+"""Usage by the day and by model, latency since the beginning: for long ranges and for counters.
 
 Histograms were a row for each bucket, and become two packed values for each hour
-and each day.  All is filled from what is there, day by day or row by row, so that
-large books take no more memory than small ones.
+and each day of a model.  All is filled from what is there, day by day or row by row,
+so that large books take no more memory than small ones.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import groupby, islice
+from itertools import islice
+from operator import add
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,10 +49,18 @@ SUMS = (
 )
 
 
-KEY = (
-    *("provider", "model", "tool", "client"),
-    *("project_id", "key_id", "account", "outcome", "streamed"),
-)
+SPENDING_KEY = ("provider", "model", "tool", "client", "project_id", "key_id", "account")
+KEY = (*SPENDING_KEY, "outcome", "streamed")
+MEASURES = {
+    "calls": "calls",
+    "error_calls": "CASE WHEN outcome IN ('failed','refused') THEN calls ELSE 0 END",
+    "aborted_calls": "CASE WHEN outcome IN ('aborted','interrupted') THEN calls ELSE 0 END",
+    **{name: name for name in ("metered_calls", "priced_calls", *TOKENS[:4])},
+    **{name: name for name in ("reasoning_tokens", "total_tokens", "cost_nanousd")},
+    **{name: name for name in ("timed_calls", "latency_us", "ttft_calls", "ttft_us")},
+}
+"""What reports ask for, and where it comes from."""
+DAY_US = 86_400_000_000
 ROWS = 500
 """Put in at a time."""
 
@@ -59,40 +68,66 @@ ROWS = 500
 def upgrade() -> None:
     """Make the tables, and fill them."""
     _make_usage()
+    _make_models()
+    _make_oddities()
     _make_latency()
     _make_indexes()
     connection = op.get_bind()
-    _fill_usage(connection)
-    _fill_histograms(connection)
+    for day in _days(connection):
+        _fill_day(connection, day)
     _fill_total(connection)
-    op.drop_table("latency_rows")
+    op.drop_table("latency_hourly")
 
 
 def _make_usage() -> None:
+    for table, keys, sums in (
+        ("usage_daily", KEY, SUMS),
+        ("spending_daily", SPENDING_KEY, tuple(MEASURES)),
+    ):
+        op.create_table(
+            table,
+            _required("day", sa.Integer()),
+            *(_required(name, _kind(name)) for name in keys),
+            *(_required(name, sa.BigInteger()) for name in sums),
+            sa.PrimaryKeyConstraint("day", *keys),
+            sqlite_with_rowid=False,
+        )
+
+
+def _make_models() -> None:
+    for table, moment in (("models_hourly", "hour"), ("models_daily", "day")):
+        op.create_table(
+            table,
+            _required(moment, sa.Integer()),
+            *(_required(name, sa.Text()) for name in ("provider", "model")),
+            *(_required(name, sa.BigInteger()) for name in MEASURES),
+            *(_required(name, sa.LargeBinary()) for name in ("latency", "ttft")),
+            sa.PrimaryKeyConstraint(moment, "provider", "model"),
+            sqlite_with_rowid=False,
+        )
+
+
+def _make_oddities() -> None:
     op.create_table(
-        "usage_daily",
+        "errors_daily",
         _required("day", sa.Integer()),
-        *(_required(name, sa.Text()) for name in ("provider", "model", "tool", "client")),
-        *(_required(name, sa.BigInteger()) for name in ("project_id", "key_id")),
-        *(_required(name, sa.Text()) for name in ("account", "outcome")),
         _required("streamed", sa.Boolean()),
-        *(_required(name, sa.BigInteger()) for name in SUMS),
-        sa.PrimaryKeyConstraint("day", *KEY),
+        _required("error_code", sa.Text()),
+        _required("calls", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("day", "streamed", "error_code"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "origins_daily",
+        _required("day", sa.Integer()),
+        _required("origin", sa.Text()),
+        _required("calls", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("day", "origin"),
         sqlite_with_rowid=False,
     )
 
 
 def _make_latency() -> None:
-    op.rename_table("latency_hourly", "latency_rows")
-    for table, moment in (("latency_hourly", "hour"), ("latency_daily", "day")):
-        op.create_table(
-            table,
-            _required(moment, sa.Integer()),
-            *(_required(name, sa.Text()) for name in ("provider", "model")),
-            *(_required(name, sa.LargeBinary()) for name in ("latency", "ttft")),
-            sa.PrimaryKeyConstraint(moment, "provider", "model"),
-            sqlite_with_rowid=False,
-        )
     op.create_table(
         "latency_total",
         *(_required(name, sa.Text()) for name in ("provider", "model", "outcome")),
@@ -126,47 +161,95 @@ def _required(name: str, kind: sa.types.TypeEngine[Any]) -> sa.Column[Any]:
     return sa.Column(name, kind, nullable=False)
 
 
-def _fill_usage(connection: sa.Connection) -> None:
-    keys, sums = ",".join(KEY), ",".join(f"sum({name})" for name in SUMS)
-    one_day = sa.text(
-        f"INSERT INTO usage_daily (day,{keys},{','.join(SUMS)}) SELECT :day,{keys},{sums}"  # noqa: S608
-        f" FROM usage_hourly WHERE hour>=:day*24 AND hour<:day*24+24 GROUP BY {keys}"
+def _kind(name: str) -> Any:
+    return {"project_id": sa.BigInteger(), "key_id": sa.BigInteger(), "streamed": sa.Boolean()}.get(
+        name, sa.Text()
     )
-    # By the key from one day to the next; all days at once would be sorted in memory.
+
+
+def _days(connection: sa.Connection) -> Iterator[int]:
+    """Days with calls, one after the other: all of them at once would be sorted in memory."""
     later = sa.text("SELECT min(hour) FROM usage_hourly WHERE hour>=:since")
     hour = connection.execute(sa.text("SELECT min(hour) FROM usage_hourly")).scalar()
     while hour is not None:
-        day = hour // 24
-        connection.execute(one_day, {"day": day})
-        hour = connection.execute(later, {"since": day * 24 + 24}).scalar()
+        yield hour // 24
+        hour = connection.execute(later, {"since": (hour // 24 + 1) * 24}).scalar()
 
 
-def _fill_histograms(connection: sa.Connection) -> None:
-    rows = connection.execute(
+def _fill_day(connection: sa.Connection, day: int) -> None:
+    range_ = {"day": day, "since": day * 24, "until": day * 24 + 24}
+    keys, sums = ",".join(KEY), ",".join(f"sum({name})" for name in SUMS)
+    connection.execute(
         sa.text(
-            "SELECT hour,provider,model,bucket,latency_calls,ttft_calls FROM latency_rows ORDER BY 1,2,3,4"
-        )
+            f"INSERT INTO usage_daily (day,{keys},{','.join(SUMS)}) SELECT :day,{keys},{sums}"  # noqa: S608
+            f" FROM usage_hourly WHERE hour>=:since AND hour<:until GROUP BY {keys}"
+        ),
+        range_,
     )
-    for day, some in groupby(_in_parts(rows), lambda row: row[0] // 24):
-        of_day: dict[tuple[Any, ...], Any] = defaultdict(lambda: (defaultdict(int), defaultdict(int)))
-        hours = []
-        for (hour, provider, model), buckets in groupby(some, lambda row: tuple(row[:3])):
-            of_hour: Any = ({}, {})
-            for row in buckets:
-                for which, count in ((0, row.latency_calls), (1, row.ttft_calls)):
-                    if count:
-                        of_hour[which][row.bucket] = count
-                        of_day[day, provider, model][which][row.bucket] += count
-            hours.append(((hour, provider, model), of_hour))
-        _put(connection, "latency_hourly", "hour", hours)
-        _put(connection, "latency_daily", "day", of_day.items())
+    keys, sums = ",".join(SPENDING_KEY), ",".join(f"sum({of})" for of in MEASURES.values())
+    connection.execute(
+        sa.text(
+            f"INSERT INTO spending_daily (day,{keys},{','.join(MEASURES)}) SELECT :day,{keys},{sums}"  # noqa: S608
+            f" FROM usage_daily WHERE day=:day GROUP BY {keys}"
+        ),
+        range_,
+    )
+    wrong = "state NOT IN ('pending','completed') AND finished_us>=:since_us AND finished_us<:until_us"
+    range_us = {"day": day, "since_us": day * DAY_US, "until_us": (day + 1) * DAY_US}
+    connection.execute(
+        sa.text(
+            "INSERT INTO errors_daily SELECT :day,streamed,coalesce(error_code,state),count(*)"  # noqa: S608
+            f" FROM calls WHERE {wrong} GROUP BY 2,3"
+        ),
+        range_us,
+    )
+    connection.execute(
+        sa.text(
+            "INSERT INTO origins_daily SELECT :day,origin,count(*) FROM calls WHERE origin IS NOT NULL"
+            " AND finished_us>=:since_us AND finished_us<:until_us GROUP BY 2"
+        ),
+        range_us,
+    )
+    _fill_models(connection, range_)
 
 
-def _put(connection: sa.Connection, table: str, moment: str, rows: Iterable[tuple[Any, Any]]) -> None:
-    statement = sa.text(f"INSERT INTO {table} VALUES (:{moment},:provider,:model,:latency,:ttft)")  # noqa: S608
-    names = (moment, "provider", "model", "latency", "ttft")
-    for some in _batches(rows):
-        values = [(*key, _packed(latency), _packed(ttft)) for key, (latency, ttft) in some]
+def _fill_models(connection: sa.Connection, range_: dict[str, int]) -> None:
+    sums = ",".join(f"sum({of})" for of in MEASURES.values())
+    usage = connection.execute(
+        sa.text(
+            f"SELECT hour,provider,model,{sums} FROM usage_hourly WHERE hour>=:since AND hour<:until"  # noqa: S608
+            " GROUP BY 1,2,3"
+        ),
+        range_,
+    ).all()
+    buckets = connection.execute(
+        sa.text(
+            "SELECT hour,provider,model,bucket,latency_calls,ttft_calls FROM latency_hourly"
+            " WHERE hour>=:since AND hour<:until ORDER BY 1,2,3,4"
+        ),
+        range_,
+    )
+    hours: dict[tuple[Any, ...], Any] = {tuple(row[:3]): (list(row[3:]), {}, {}) for row in usage}
+    days: dict[tuple[Any, ...], Any] = {}
+    for row in buckets:
+        for which, count in ((1, row.latency_calls), (2, row.ttft_calls)):
+            if count:
+                hours[row.hour, row.provider, row.model][which][row.bucket] = count
+    for (_, provider, model), (some, *histograms) in hours.items():
+        sums_of_day, *total = days.setdefault((range_["day"], provider, model), ([0] * len(some), {}, {}))
+        sums_of_day[:] = map(add, sums_of_day, some)
+        for counts, more in zip(total, histograms, strict=True):
+            for number, count in more.items():
+                counts[number] = counts.get(number, 0) + count
+    _put(connection, "models_hourly", "hour", hours)
+    _put(connection, "models_daily", "day", days)
+
+
+def _put(connection: sa.Connection, table: str, moment: str, rows: dict[tuple[Any, ...], Any]) -> None:
+    names = (moment, "provider", "model", *MEASURES, "latency", "ttft")
+    statement = sa.text(f"INSERT INTO {table} VALUES ({','.join(f':{name}' for name in names)})")  # noqa: S608
+    for some in _batches(rows.items()):
+        values = [(*key, *sums, _packed(latency), _packed(ttft)) for key, (sums, latency, ttft) in some]
         connection.execute(statement, [dict(zip(names, one, strict=True)) for one in values])
 
 

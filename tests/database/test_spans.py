@@ -1,0 +1,80 @@
+"""Every moment of a slot is in its pieces once, however it is cut."""
+
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wellhead.database.spans import Even, Spans, even, spans
+from wellhead.intervals import Interval, edges_us
+from wellhead.moments import DAY_US, HOUR_US
+
+H, D = HOUR_US, DAY_US
+
+
+def test_slots_are_cut_into_whole_days_whole_hours_and_what_is_left() -> None:
+    assert spans((H, 3 * H)) == Spans(hours=[(0, 1, 3)])
+    assert spans((1, H - 1, 2 * H + 5)) == Spans(
+        hours=[(1, 1, 2)], rest=[(0, 1, H - 1), (1, H - 1, H), (1, 2 * H, 2 * H + 5)]
+    )
+    assert spans((H + 1, 2 * H)) == Spans(rest=[(0, H + 1, 2 * H)])
+    assert spans((0, D, 4 * D)) == Spans(days=[(0, 0, 1), (1, 1, 4)])
+    assert spans((20 * H - 1, 3 * D + 2 * H + 1)) == Spans(
+        days=[(0, 1, 3)],
+        hours=[(0, 20, 24), (0, 72, 74)],
+        rest=[(0, 20 * H - 1, 20 * H), (0, 3 * D + 2 * H, 3 * D + 2 * H + 1)],
+    )
+
+
+def test_a_day_of_another_zone_is_a_day_and_some_hours_less_some_others() -> None:
+    assert spans((4 * H, D + 4 * H)) == Spans(days=[(0, 0, 1)], less=[(0, 0, 4)], hours=[(0, 24, 28)])
+    assert spans((22 * H, D + 22 * H)) == Spans(days=[(0, 1, 2)], hours=[(0, 22, 24)], less=[(0, 46, 48)])
+    assert spans((12 * H, D + 12 * H)).days == []
+
+
+@given(
+    st.lists(
+        st.integers(-(10**12), 10**12) | st.integers(-99, 99).map(lambda n: n * H),
+        min_size=2,
+        max_size=5,
+        unique=True,
+    )
+)
+def test_every_moment_of_a_slot_is_in_it_once_and_no_other_is(moments: list[int]) -> None:
+    edges = tuple(sorted(moments))
+    cut = spans(edges)
+    pieces = ((cut.days, D, 1), (cut.hours, H, 1), (cut.less, H, -1), (cut.rest, 1, 1))
+    for slot, (since, until) in enumerate(pairwise(edges)):
+        mine = [
+            (start * unit, end * unit, sign)
+            for some, unit, sign in pieces
+            for number, start, end in some
+            if number == slot
+        ]
+        assert all(start < end for start, end, _ in mine)
+        bounds = sorted({since, until, *(at for start, end, _ in mine for at in (start, end))})
+        for at in bounds[:-1]:
+            times = sum(sign for start, end, sign in mine if start <= at < end)
+            assert times == (since <= at < until)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"])
+def test_days_of_a_zone_read_fewer_hours_than_they_have(zone: str) -> None:
+    since = 1_790_000_000_000_000 // D * D
+    cut = spans(edges_us(since, since + 365 * D, Interval.DAY, ZoneInfo(zone)))
+    hours = sum(until - start for _, start, until in (*cut.hours, *cut.less))
+    assert hours < 365 * 14
+
+
+def test_spans_that_follow_each_other_are_one() -> None:
+    assert even([(3, 10, 12), (4, 12, 14), (5, 14, 16)]) == Even(3, 10, 16, 2)
+    assert even([(0, 5, 9)]) == Even(0, 5, 9, 4)
+    for some in (
+        [(0, 1, 2), (1, 3, 4)],
+        [(0, 1, 2), (2, 2, 3)],
+        [(0, 1, 2), (1, 2, 4)],
+        [(0, 1, 2), (0, 2, 3)],
+    ):
+        assert even(some) is None
