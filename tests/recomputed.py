@@ -8,6 +8,9 @@ are written for people.  What it has to agree with is each call's cost, to the n
     cost_audits  by which rate it was priced, and what came out      ->  agreed, or a line that says what not
     rates        that rate's prices, whole
 
+An answer that was made in several steps has each of them in its record, with a rate of its own; the
+steps have to be those that the provider listed.
+
 A call without a price is counted with the reason that its record gives.  Ends with 1 if anything
 disagrees.
 """
@@ -45,6 +48,13 @@ TIERS_BY_RULE = {
 FAST = {"claude-opus-4-6": Decimal(6), "claude-opus-4-7": Decimal(6)}
 IN_THE_USA = Decimal("1.1")
 ANTHROPIC_SEARCH = Decimal("0.01")
+FEES = "fees"
+"""What the step is called that is none: what is paid once for the whole answer."""
+COUNTS = (
+    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens"),
+    *("reasoning_tokens", "input_audio_tokens", "output_audio_tokens", "input_image_tokens"),
+    *("output_image_tokens", "audio_ms", "web_searches"),
+)
 
 
 @dataclass
@@ -86,7 +96,9 @@ def _priced(books: sqlite3.Connection) -> Iterator[tuple[Row, Row | None]]:
     """Every call that ended, with the last record of its price."""
     last = "SELECT max(number) FROM cost_audits WHERE call_id = calls.id"
     query = "SELECT calls.*, a.number AS a_number, a.cost_state AS a_state, a.cost_nanousd AS a_nanousd,"
-    query += " a.rate_id AS a_rate, a.reason AS a_reason FROM calls LEFT JOIN cost_audits AS a"
+    query += (
+        " a.rate_id AS a_rate, a.reason AS a_reason, a.steps AS a_steps FROM calls LEFT JOIN cost_audits AS a"
+    )
     query += f" ON a.call_id = calls.id AND a.number = ({last}) WHERE calls.state <> 'pending'"
     for row in _rows(books, query):
         audit = {name[2:]: row.pop(name) for name in list(row) if name.startswith("a_")}
@@ -122,7 +134,9 @@ def _one(found: Recomputed, call: Row, audit: Row | None, rates: dict[int, Row])
     if audit["reason"] == "reported":
         found.reported[dialect] += 1
     else:
-        computed = cost(call, rates[audit["rate"]])
+        computed = in_steps(call, audit, rates)
+        if computed is None:
+            computed = cost(call, rates[audit["rate"]])
         if computed != booked * NANO:
             raise CannotTell(f"{booked * NANO} USD are booked, {computed} USD come out")
         found.agreed[dialect] += 1
@@ -131,14 +145,70 @@ def _one(found: Recomputed, call: Row, audit: Row | None, rates: dict[int, Row])
 
 def cost(call: Row, rate: Row) -> Decimal:
     """What a call costs by a rate, in dollars: each kind of what it used is rounded to the nano-dollar."""
-    terms = json.loads(rate["prices"])
-    extra = json.loads(call["usage_extra"]) if call["usage_extra"] else {}
-    if len(extra.get("iterations") or ()) > 1:
-        raise CannotTell("it was made in several steps, and their rates are not in its record")
-    anthropic = call["dialect"] == "anthropic_messages" or terms["family"] == "anthropic"
-    prices = _prices(call, rate, terms, extra)
+    terms, anthropic, prices = _terms(call, rate)
     parts = [*_read(call, prices, anthropic), *_written(call, prices), *_fees(call, prices, terms, anthropic)]
     return sum((_to_the_nanodollar(amount) for amount in parts), Decimal(0))
+
+
+def in_steps(call: Row, audit: Row, rates: dict[int, Row]) -> Decimal | None:
+    """What the steps of its record cost, each by its own rate, in dollars; `None`: it has none."""
+    steps: list[Row] = json.loads(audit["steps"]) if audit["steps"] else []
+    counted = [
+        (step["model"], step["input_tokens"], step["output_tokens"]) for step in steps if step["what"] != FEES
+    ]
+    if counted != _paid_for(_extra(call)):
+        raise CannotTell("the steps of its record are not those that the provider listed")
+    if not steps:
+        return None
+    if sum(step.get("web_searches") or 0 for step in steps) != (call["web_searches"] or 0):
+        raise CannotTell("its searches are not among the steps of its record")
+    for step in steps:
+        computed = _one_step(call, step, rates[step["rate_id"]])
+        if computed != step["cost_nanousd"] * NANO:
+            raise CannotTell(f"its step {step['what']!r} is booked otherwise: {computed} USD come out")
+    return Decimal(sum(step["cost_nanousd"] for step in steps)) * NANO
+
+
+def _one_step(call: Row, step: Row, rate: Row) -> Decimal:
+    alone = {**call, **dict.fromkeys(COUNTS), **step}
+    terms, anthropic, prices = _terms(alone, rate)
+    if step["what"] == FEES:
+        parts = [*_fees(alone, prices, terms, anthropic)]
+    else:
+        parts = [*_read(alone, prices, anthropic), *_written(alone, prices)]
+    return sum((_to_the_nanodollar(amount) for amount in parts), Decimal(0))
+
+
+def _paid_for(extra: Row) -> list[tuple[str | None, int, int]]:
+    """A-4.4: model, tokens read and written of every step that is not in vain, where the sums are not all."""
+    listed = extra.get("iterations")
+    if not isinstance(listed, list) or not all(isinstance(step, dict) for step in listed):
+        return []  # nobody can read it, so nothing but a free model has a price
+    if [step.get("type") or "message" for step in listed] == ["message"]:
+        return []
+    if any(step.get("type") == "fallback_message" for step in listed):
+        listed = [step for step in listed if step["output_tokens"]]
+    cached = ("cache_read_input_tokens", "cache_creation_input_tokens")
+    return [
+        (
+            step.get("model") or None,
+            step["input_tokens"] + sum(step.get(name) or 0 for name in cached),
+            step["output_tokens"],
+        )
+        for step in listed
+    ]
+
+
+def _extra(call: Row) -> Row:
+    found: Row = json.loads(call["usage_extra"]) if call["usage_extra"] else {}
+    return found
+
+
+def _terms(call: Row, rate: Row) -> tuple[Row, bool, Prices]:
+    """What a rate says, whose rules hold, and the prices of this call."""
+    terms: Row = json.loads(rate["prices"])
+    anthropic = call["dialect"] == "anthropic_messages" or terms["family"] == "anthropic"
+    return terms, anthropic, _prices(call, rate, terms, _extra(call))
 
 
 def _to_the_nanodollar(amount: Decimal) -> Decimal:

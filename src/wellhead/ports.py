@@ -242,7 +242,10 @@ class Reports(Protocol):
 
     def cost_audits(self, id_: int) -> Sequence[Mapping[str, Any]]:
         """Every pricing of a call, the first one first: the columns of `cost_audits`, and of its rate
-        `rate_key`, `rate_source`, `rate_provider` and `prices` (JSON)."""
+        `rate_key`, `rate_source`, `rate_provider` and `prices` (JSON).
+
+        `steps` are mappings, none for most calls: `what`, `model`, `how`, `rate_id` and the same of that
+        rate, the counts of `wellhead.usage.Usage` that it has, `cost_nanousd`."""
         ...
 
     def attempts(self, id_: int) -> Sequence[Mapping[str, Any]]:

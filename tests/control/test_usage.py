@@ -340,7 +340,8 @@ async def test_how_a_cost_came_about_is_told_with_the_rate(app: FastAPI, engine:
         rate = costs.rate_id(connection, A_CENT, NOW_US)
         priced = Costed(CostState.PRICED, "settled", 1_500_000, A_CENT, "demo/small", "exact")
         reported = Costed(CostState.PRICED, "reported", 2_000_000)
-        rows = [costs.audit_row(5, NOW_US, priced, rate), costs.audit_row(6, NOW_US, reported, None)]
+        rate_ids = {A_CENT.digest: rate}
+        rows = [costs.audit_row(5, NOW_US, priced, rate_ids), costs.audit_row(6, NOW_US, reported, {})]
         costs.note(connection, rows)
 
     (one,) = (await get(app, "/admin/logs/5/cost-audit"))["audits"]
@@ -356,6 +357,7 @@ async def test_how_a_cost_came_about_is_told_with_the_rate(app: FastAPI, engine:
         "rate": "tests/a-cent",
         "prices": {},
         "trouble": None,
+        "steps": [],
     }
     (other,) = (await get(app, "/admin/logs/6/cost-audit"))["audits"]
     assert (other["source"], other["baseCostUsd"], other["rate"]) == ("provider", 0.002, None)

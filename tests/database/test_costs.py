@@ -36,7 +36,10 @@ def test_the_pricings_of_a_call_are_read_with_the_words_of_their_rates(
         pending = Costed(CostState.PENDING, "no_price")
         costs.note(
             connection,
-            [costs.audit_row(1, NOON_US, priced, rate), costs.audit_row(2, NOON_US, pending, None)],
+            [
+                costs.audit_row(1, NOON_US, priced, {A_CENT.digest: rate}),
+                costs.audit_row(2, NOON_US, pending, {}),
+            ],
         )
 
     with engine.connect() as reading:

@@ -170,7 +170,45 @@ EXAMPLE_AUDIT = {
     "rate": "genai-prices/0.2.3:anthropic/claude-sonnet-4-5",
     "prices": {"sheets": [{"above": -1, "prices": {"input": 3000000000, "output": 15000000000}}]},
     "trouble": None,
+    "steps": [],
 }
+EXAMPLE_STEP: dict[str, Any] = {
+    "what": "compaction",
+    "model": None,
+    "provider": "anthropic",
+    "costUsd": 0.9875,
+    "match": "exact",
+    "rate": "genai-prices/0.2.3:anthropic/claude-opus-5",
+    "prices": {"sheets": [{"above": -1, "prices": {"input": 5000000000, "output": 25000000000}}]},
+    "inputTokens": 180000,
+    "outputTokens": 3500,
+    "cacheReadTokens": 0,
+    "cacheWriteTokens": 0,
+    "cacheWrite1hTokens": 0,
+    "webSearches": None,
+}
+
+
+class CostStep(BaseModel):
+    """One of several steps in which an answer was made."""
+
+    model_config = example(**EXAMPLE_STEP)
+
+    what: str | None = Field(
+        description="`message`, `compaction`, ...: the provider's word; `fees`: what is paid once for all."
+    )
+    model: str | None = Field(description="As the step states it; null: the one that answered.")
+    provider: str | None = Field(description="Who sells at that rate.")
+    costUsd: float
+    match: str = Field(description="How the rate was found: `exact`, `alias`, `fuzzy`, ...")
+    rate: str = Field(description="The rate that was used.")
+    prices: dict[str, Any] = Field(description="That rate, in nano-dollars per million.")
+    inputTokens: int | None = Field(description="All that it read, cached or not.")
+    outputTokens: int | None
+    cacheReadTokens: int | None
+    cacheWriteTokens: int | None
+    cacheWrite1hTokens: int | None
+    webSearches: int | None
 
 
 class CostAudit(BaseModel):
@@ -189,6 +227,9 @@ class CostAudit(BaseModel):
     rate: str | None = Field(description="The rate that was used.")
     prices: dict[str, Any] | None = Field(description="That rate, in nano-dollars per million.")
     trouble: str | None = Field(description="What was odd about the counts.")
+    steps: list[CostStep] = Field(
+        description="Where the answer was made in several, each at its own rate; they add up to the cost."
+    )
 
 
 class CostAudits(BaseModel):
@@ -290,6 +331,25 @@ def _audit(one: Mapping[str, Any]) -> CostAudit:
         rate=one["rate_key"],
         prices=None if prices is None else json.loads(prices),
         trouble=one["trouble"],
+        steps=[_step(step) for step in one["steps"]],
+    )
+
+
+def _step(one: Mapping[str, Any]) -> CostStep:
+    return CostStep(
+        what=one["what"],
+        model=one["model"],
+        provider=one["rate_provider"],
+        costUsd=usd(one["cost_nanousd"]),
+        match=one["how"],
+        rate=one["rate_key"],
+        prices=json.loads(one["prices"]),
+        inputTokens=one.get("input_tokens"),
+        outputTokens=one.get("output_tokens"),
+        cacheReadTokens=one.get("cache_read_tokens"),
+        cacheWriteTokens=one.get("cache_write_tokens"),
+        cacheWrite1hTokens=one.get("cache_write_1h_tokens"),
+        webSearches=one.get("web_searches"),
     )
 
 

@@ -1,16 +1,17 @@
 """The rows of rates and cost_audits: by which prices calls were priced, each time they were, and anew."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, select
 
 from wellhead.call import Settlement
-from wellhead.cost import Costed, UsedRate
+from wellhead.cost import Costed, CostedStep, UsedRate
 from wellhead.database import calls
-from wellhead.database.bulk import Bulk, Row, placeholders
+from wellhead.database.bulk import Bulk, Row, Sparse, placeholders
 from wellhead.database.calls import Settled
 from wellhead.database.schema import cost_audits, rates
 
@@ -23,11 +24,17 @@ _PENDING = "cost_state='pending'"
 _FROM_A_LIST = (
     "cost_state='priced' AND (SELECT reason FROM cost_audits WHERE call_id=calls.id AND number=0)<>'reported'"
 )
-_COLUMNS = (
-    *("call_id", "number", "at_us", "reason", "cost_state", "cost_nanousd", "rate_id", "model", "how"),
-    "trouble",
+
+
+def _inserting(columns: Sequence[str]) -> Bulk:
+    return Bulk(f"INSERT INTO cost_audits ({','.join(columns)}) VALUES ", placeholders(len(columns)))  # noqa: S608
+
+
+_NOTE = Sparse(
+    _inserting,
+    ("trouble", "steps"),
+    ("call_id", "number", "at_us", "reason", "cost_state", "cost_nanousd", "rate_id", "model", "how"),
 )
-_NOTE = Bulk(f"INSERT INTO cost_audits ({','.join(_COLUMNS)}) VALUES ", placeholders(len(_COLUMNS)))  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +71,42 @@ def rate_id(connection: sqlite3.Connection, rate: UsedRate, now_us: int) -> int:
     return found
 
 
-def audit_row(call_id: int, at_us: int, costed: Costed, rate: int | None, number: int = SETTLED) -> Row:
-    """The record of a pricing of a call, the first one unless told, in the form that `note` takes."""
+def audit_row(
+    call_id: int, at_us: int, costed: Costed, rate_ids: Mapping[bytes, int], number: int = SETTLED
+) -> Row:
+    """The record of a pricing of a call, the first one unless told, in the form that `note` takes.
+
+    `rate_ids` has the number of every rate in it, by its digest.
+    """
     return (
+        TROUBLE_SEPARATOR.join(costed.trouble) or None,
+        _steps(costed.steps, rate_ids) if costed.steps else None,
         call_id,
         number,
         at_us,
         costed.reason,
         costed.state.value,
         costed.nanousd,
-        rate,
+        None if costed.rate is None else rate_ids[costed.rate.digest],
         costed.model,
         costed.how,
-        TROUBLE_SEPARATOR.join(costed.trouble) or None,
     )
+
+
+def _steps(steps: Sequence[CostedStep], rate_ids: Mapping[bytes, int]) -> str:
+    """As JSON; counts have the names that they have in `calls`."""
+    told = [
+        {
+            "what": step.what,
+            "model": step.model,
+            "how": step.how,
+            "rate_id": rate_ids[step.rate.digest],
+            **step.counts,
+            "cost_nanousd": step.nanousd,
+        }
+        for step in steps
+    ]
+    return msgspec.json.encode(told).decode()
 
 
 def note(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
@@ -149,6 +178,7 @@ def audits_of(connection: Connection, call_id: int) -> list[dict[str, Any]]:
             a.model,
             a.how,
             a.trouble,
+            a.steps,
             r.key.label("rate_key"),
             r.source.label("rate_source"),
             r.provider.label("rate_provider"),
@@ -158,4 +188,22 @@ def audits_of(connection: Connection, call_id: int) -> list[dict[str, Any]]:
         .where(a.call_id == call_id)
         .order_by(a.number)
     )
-    return [dict(row._mapping) for row in connection.execute(query)]
+    found = [dict(row._mapping) for row in connection.execute(query)]
+    for audit in found:
+        audit["steps"] = _steps_with_rates(connection, audit["steps"])
+    return found
+
+
+def _steps_with_rates(connection: Connection, steps: str | None) -> list[dict[str, Any]]:
+    """The steps of a pricing, with the same words of their rates."""
+    if steps is None:
+        return []
+    told: list[dict[str, Any]] = msgspec.json.decode(steps)
+    r = rates.c
+    query = select(r.id, r.key, r.source, r.provider, r.prices)
+    query = query.where(r.id.in_({step["rate_id"] for step in told}))
+    known = {
+        id_: {"rate_key": key, "rate_source": source, "rate_provider": provider, "prices": prices}
+        for id_, key, source, provider, prices in connection.execute(query)
+    }
+    return [{**step, **known[step["rate_id"]]} for step in told]

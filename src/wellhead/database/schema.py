@@ -516,10 +516,15 @@ cost_audits = Table(
     Column("model", Text),
     Column("how", Text),
     Column("trouble", Text),
+    Column("steps", Text),
     PrimaryKeyConstraint("call_id", "number"),
     sqlite_with_rowid=False,
 )
-"""One row for each pricing of a call, the first when it was settled: by which rate, found how, and why."""
+"""One row for each pricing of a call, the first when it was settled: by which rate, found how, and why.
+
+`steps` is NULL but for an answer that was made in several, which may be of several models: a JSON array
+with what each used, its cost and its rate, whose sum is the call's cost.
+"""
 
 _PRICED_AGAIN = text("number > 0")
 Index(

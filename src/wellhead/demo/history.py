@@ -109,13 +109,11 @@ def _priced(
     for opening, end in batch:
         costed = prices.price(opening, end)
         if costed is not None:
-            rate, rate_id = costed.rate, None
-            if rate is not None:
-                rate_id = rate_ids.get(rate.digest)
-                if rate_id is None:
-                    rate_id = costs.rate_id(connection, rate, end.finished_us)
-                    rate_ids[rate.digest] = rate_id
-            audits.append(costs.audit_row(opening.id, end.finished_us, costed, rate_id))
+            for rate in costed.rates():
+                if rate.digest not in rate_ids:
+                    rate_ids[rate.digest] = costs.rate_id(connection, rate, end.finished_us)
+            rate_id = None if costed.rate is None else rate_ids[costed.rate.digest]
+            audits.append(costs.audit_row(opening.id, end.finished_us, costed, rate_ids))
             end = replace(end, cost_nanousd=costed.nanousd, cost_state=costed.state, rate_id=rate_id)
         priced.append((opening, end))
     return priced, audits

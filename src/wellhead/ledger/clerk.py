@@ -313,9 +313,7 @@ class Clerk:
         spared = self.spared()
         with self._connected() as connection:
             now_us = self._now_us()
-            return recover(
-                connection, self._process, now_us, is_running, self._settle, spared, self.hearing
-            )
+            return recover(connection, self._process, now_us, is_running, self._settle, spared, self.hearing)
 
     def ruling(self, opening: Opening) -> CallerError | None:
         """Why a call may not go out, as far as that is known without a look at the books."""
@@ -448,7 +446,7 @@ class Clerk:
 
     def _ends(self, settled: Sequence[Settled], costed: Mapping[int, Costed]) -> "_Ends":
         audits = [
-            costs.audit_row(opening.id, end.finished_us, costed[opening.id], end.rate_id)
+            costs.audit_row(opening.id, end.finished_us, costed[opening.id], self._rate_ids)
             for opening, end in settled
             if opening.id in costed
         ]
@@ -463,7 +461,7 @@ class Clerk:
     def _costed(self, settled: Sequence[Settled]) -> dict[int, Costed]:
         """What calls that ended cost, by their ids; rates that are used for the first time are booked."""
         found = {call.id: cost for call, end in settled if (cost := self._rules.prices.price(call, end))}
-        used = {cost.rate.digest: cost.rate for cost in found.values() if cost.rate is not None}
+        used = {rate.digest: rate for cost in found.values() for rate in cost.rates()}
         new = {digest: rate for digest, rate in used.items() if digest not in self._rate_ids}
         if new:
             with self._connected() as connection, transaction(connection):
@@ -505,7 +503,6 @@ class Clerk:
                     self._connection = writing_connection(self._engine)
                     self.wait_for_locks(self._patience_s)
                     self._file = file_of(self._engine)
-                    self._rate_ids.clear()
                 elif file_of(self._engine) != self._file:
                     # SQLite would go on writing to the file that nobody can find any more.
                     self._beaten_us = 0  # In another file this worker is not registered.
@@ -523,6 +520,7 @@ class Clerk:
 
     def hang_up(self) -> None:
         """Let the connection go and sign off nothing, like a process that dies."""
+        self._rate_ids.clear()  # The next one may be to another file.
         if self._connection is not None:
             self._connection.close()
             self._connection = None

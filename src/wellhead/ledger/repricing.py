@@ -168,19 +168,16 @@ class Repricer:
         # Later than any other, whatever the clock does: see `cost_audits_again`.
         now_us = max(self._now_us(), costs.last_again_us(connection) + 1)
         numbers = costs.next_numbers(connection, [change.opening.id for change in changes])
-        rates = {
-            rate.digest: costs.rate_id(connection, rate, now_us)
-            for change in changes
-            if (rate := change.costed.rate) is not None
-        }
+        used = {rate.digest: rate for change in changes for rate in change.costed.rates()}
+        rate_ids = {digest: costs.rate_id(connection, rate, now_us) for digest, rate in used.items()}
         audits = []
         for change in changes:
             id_, costed = change.opening.id, change.costed
-            rate_id = None if costed.rate is None else rates[costed.rate.digest]
+            rate_id = None if costed.rate is None else rate_ids[costed.rate.digest]
             costs.put_right(connection, id_, structs.replace(change.new, rate_id=rate_id))
             why = () if costed.reason == SETTLED else (costed.reason,)
             again = structs.replace(costed, reason=reason, trouble=(*why, *costed.trouble))
-            audits.append(costs.audit_row(id_, now_us, again, rate_id, numbers[id_]))
+            audits.append(costs.audit_row(id_, now_us, again, rate_ids, numbers[id_]))
         costs.note(connection, audits)
         old = [(change.opening, change.old) for change in changes]
         new = [(change.opening, change.new) for change in changes]

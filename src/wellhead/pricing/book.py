@@ -10,14 +10,15 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from wellhead.call import Opening, Settlement
-from wellhead.cost import Costed, CostState, UsedRate
+from wellhead.cost import Costed, CostedStep, CostState, UsedRate
 from wellhead.directory import ProviderType
 from wellhead.money import COST_NANOUSD_MAX
 from wellhead.pricing.catalogue import Catalogue, Match
 from wellhead.pricing.layer import Layer
-from wellhead.pricing.quote import estimate, priced
+from wellhead.pricing.quote import StepPrice, estimate, priced
 from wellhead.pricing.rates import Rate, Sheet
 from wellhead.usage import UsageSource
 
@@ -87,7 +88,13 @@ class PriceBook:
             model=None if match is None else match.key,
             how=None if match is None else match.how.value,
             trouble=found.trouble,
+            steps=tuple(self._step(one) for one in found.steps),
         )
+
+    def _step(self, one: StepPrice) -> CostedStep:
+        step, match = one.step, one.match
+        counts = {name: count for name, count in asdict(step.usage).items() if count is not None}
+        return CostedStep(step.what, step.model, counts, self._kept(match.rate), match.how.value, one.nanousd)
 
     def _kept(self, rate: Rate) -> UsedRate:
         used = self._used

@@ -37,7 +37,7 @@ from wellhead.pricing.rates import (
     per,
     sheet_for,
 )
-from wellhead.pricing.steps import Extra, Step, extra_of
+from wellhead.pricing.steps import FEES, Extra, Step, extra_of
 from wellhead.pricing.tiers import in_geography, sheets_of, tier_of
 from wellhead.usage import Usage
 
@@ -59,6 +59,14 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     """Whose step it was, where that is not the call's model."""
 
 
+class StepPrice(msgspec.Struct, frozen=True):
+    """What one of several steps costs, and by which rate."""
+
+    step: Step
+    match: Match
+    nanousd: int
+
+
 class Quote(msgspec.Struct, frozen=True):
     """The lines and their sum."""
 
@@ -66,6 +74,8 @@ class Quote(msgspec.Struct, frozen=True):
     nanousd: int
     trouble: tuple[str, ...] = ()
     """What was odd about the counts, each in stable short words."""
+    steps: tuple[StepPrice, ...] = ()
+    """Where the answer was made in several; they add up to the same."""
 
 
 class Reason(StrEnum):
@@ -111,6 +121,8 @@ class Priced(msgspec.Struct, frozen=True):
     lines: tuple[Line, ...] = ()
     """Empty where the provider's own figure counts."""
     trouble: tuple[str, ...] = ()
+    steps: tuple[StepPrice, ...] = ()
+    """Of what was priced from the table and made in several steps."""
 
 
 def quote(
@@ -187,7 +199,9 @@ def priced(
         return Priced(PriceState.PENDING, found, match=match)
     if found.nanousd > cost_max_nanousd:
         return Priced(PriceState.PENDING, Reason.GUARD, None, match, found.lines, found.trouble)
-    return Priced(PriceState.PRICED, Reason.SETTLED, found.nanousd, match, found.lines, found.trouble)
+    return Priced(
+        PriceState.PRICED, Reason.SETTLED, found.nanousd, match, found.lines, found.trouble, found.steps
+    )
 
 
 class _Asking(msgspec.Struct, frozen=True):
@@ -218,22 +232,23 @@ class _Asking(msgspec.Struct, frozen=True):
             return self._one(match.rate, usage, tier, extra)
         lines: list[Line] = []
         trouble: dict[str, None] = {}
-        # The fee for searches is stated once for all steps.
-        steps = [
-            *extra.steps,
-            Step(None, Usage(input_tokens=0, output_tokens=0, web_searches=usage.web_searches)),
-        ]
-        for step in steps:
+        prices: list[StepPrice] = []
+        # The call itself and its searches are paid once for all steps.
+        once = Usage(input_tokens=0, output_tokens=0, web_searches=usage.web_searches)
+        for step in (*extra.steps, Step(None, once, FEES)):
             found = match if step.model is None else self.match((step.model,))
             if found is None:
                 return Reason.NO_PRICE
             part = self._one(found.rate, step.usage, tier, extra)
             if isinstance(part, Reason):
                 return part
-            other = None if step.model is None else step.model
-            lines += (msgspec.structs.replace(line, model=other) for line in part.lines)
             trouble |= dict.fromkeys(part.trouble)
-        return Quote(tuple(lines), sum(line.nanousd for line in lines), tuple(trouble))
+            own = [line for line in part.lines if step.what == FEES or line.kind is not Kind.CALL]
+            if step.what == FEES and not own:
+                continue
+            lines += (msgspec.structs.replace(line, model=step.model) for line in own)
+            prices.append(StepPrice(step, found, sum(line.nanousd for line in own)))
+        return Quote(tuple(lines), sum(line.nanousd for line in lines), tuple(trouble), tuple(prices))
 
     def _one(self, rate: Rate, usage: Usage, tier: str | None, extra: Extra) -> Quote | Reason:
         sheets = _sheets(rate, tier, self.at_us, extra.speed, extra.geography)

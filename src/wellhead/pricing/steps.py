@@ -17,6 +17,8 @@ from wellhead.usage import COUNT_MAX, Usage
 
 STEPS_MAX = 1000
 """In one answer; more are not read, and the answer has no price."""
+FEES = "fees"
+"""What is paid once for the whole answer, as if it were a step of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Step:
     model: str | None
     """`None`: the one that the answer names."""
     usage: Usage
+    what: str | None = None
+    """`message`, `compaction`, ... in the provider's word, or `FEES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,8 @@ def _steps(raw: Any) -> tuple[Step, ...] | None:
         if usage is None:
             return None
         if not (fell_back and not usage.output_tokens):
-            steps.append(Step(_text(each.get("model")), usage))
+            what = _text(each.get("type"))
+            steps.append(Step(_text(each.get("model")), usage, None if what == FEES else what))
     return tuple(steps)
 
 

@@ -36,7 +36,7 @@ def upgrade() -> None:
         *(_required(name, sa.Text()) for name in ("reason", "cost_state")),
         sa.Column("cost_nanousd", sa.BigInteger()),
         sa.Column("rate_id", sa.BigInteger()),
-        *(sa.Column(name, sa.Text()) for name in ("model", "how", "trouble")),
+        *(sa.Column(name, sa.Text()) for name in ("model", "how", "trouble", "steps")),
         sa.PrimaryKeyConstraint("call_id", "number"),
         sqlite_with_rowid=False,
     )
