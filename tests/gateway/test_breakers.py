@@ -502,6 +502,20 @@ async def test_activity_and_failures_of_closed_ones_are_told_now_and_then(
     assert len(workers.shared.touches) == told, "idle, it writes nothing"
 
 
+async def test_telling_the_activity_of_what_never_failed_disturbs_nothing(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board_module, "ACTIVITY_LOOKS", 1)
+    board = await workers.another()
+    assert await board.enter(OPENAI) is None
+    board.leave(OPENAI, SUCCESS)
+
+    await until(lambda: OPENAI in workers.shared.rows)
+    await until(lambda: workers.shared.looks > 5)
+
+    assert workers.events() == []
+
+
 async def test_idle_ones_are_forgotten(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(board_module, "ACTIVITY_LOOKS", 2)
     monkeypatch.setattr(board_module, "FORGET_LOOKS", 3)

@@ -360,7 +360,8 @@ class BreakerBoard:
         if is_due and await self._write(self._shared.touch, said, self._wall_us()):
             self._touched -= touched
             for subject, count in said.items():
-                if self._failures.get(subject) == count:
+                # What went on while this was written is told the next time.
+                if count is not None and self._failures.get(subject) == count:
                     del self._failures[subject]
         if self._looks % FORGET_LOOKS == 0:
             now_us = self._wall_us()
