@@ -17,6 +17,7 @@ from wellhead.gateway.app import Gateway, GatewayOptions
 from wellhead.gateway.client import Client, Message
 from wellhead.gateway.server import GatewayProtocol, quiet
 from wellhead.gateway.upstream import AiohttpUpstream
+from wellhead.ports import NO_BREAKERS, Breakers
 
 
 @dataclass
@@ -90,7 +91,11 @@ def sole(url: str, **fields: Any) -> Directory:
 
 @asynccontextmanager
 async def running_gateway(
-    directory: Directory, *, books: FakeBooks | None = None, options: GatewayOptions = GatewayOptions()
+    directory: Directory,
+    *,
+    books: FakeBooks | None = None,
+    options: GatewayOptions = GatewayOptions(),
+    breakers: Breakers = NO_BREAKERS,
 ) -> AsyncIterator[RunningGateway]:
     books, log = books or FakeBooks(), SilentLog()
     upstream = AiohttpUpstream()
@@ -101,6 +106,7 @@ async def running_gateway(
         options=options,
         now_us=lambda: time_ns() // 1000,
         log=log,
+        breakers=breakers,
     )
     quiet()
     config = uvicorn.Config(
