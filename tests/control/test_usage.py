@@ -17,7 +17,7 @@ from fakes.prices import A_CENT
 from wellhead import shown
 from wellhead.call import Attempt, CallState
 from wellhead.control import call_logs, completion_requests, metrics, usage
-from wellhead.cost import Costed, CostState
+from wellhead.cost import Costed, CostedStep, CostState
 from wellhead.database import attempts, calls, costs
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
@@ -361,6 +361,42 @@ async def test_how_a_cost_came_about_is_told_with_the_rate(app: FastAPI, engine:
     }
     (other,) = (await get(app, "/admin/logs/6/cost-audit"))["audits"]
     assert (other["source"], other["baseCostUsd"], other["rate"]) == ("provider", 0.002, None)
+
+
+async def test_steps_are_told_each_with_its_rate(app: FastAPI, engine: Engine) -> None:
+    other = replace(A_CENT, digest=b"o" * 32, key="tests/other", provider="shop", prices='{"a":1}')
+    compaction = CostedStep(
+        "compaction", None, {"input_tokens": 9, "output_tokens": 0}, A_CENT, "exact", 500_000
+    )
+    advisor = CostedStep(
+        "advisor_message", "other", {"input_tokens": 3, "cache_read_tokens": 2}, other, "alias", 250_000
+    )
+    steps = (compaction, advisor)
+    costed = Costed(CostState.PRICED, "settled", 750_000, A_CENT, "demo/small", "exact", steps=steps)
+    with closing(writing_connection(engine)) as connection, transaction(connection):
+        rate_ids = {rate.digest: costs.rate_id(connection, rate, NOW_US) for rate in costed.rates()}
+        costs.note(connection, [costs.audit_row(4, NOW_US, costed, rate_ids)])
+
+    (one,) = (await get(app, "/admin/logs/4/cost-audit"))["audits"]
+    assert (one["baseCostUsd"], one["rate"]) == (0.00075, "tests/a-cent")
+    first, second = one["steps"]
+    assert (first["what"], first["inputTokens"], first["outputTokens"]) == ("compaction", 9, 0)
+    assert (first["rate"], first["costUsd"], first["model"]) == ("tests/a-cent", 0.0005, None)
+    assert second == {
+        "what": "advisor_message",
+        "model": "other",
+        "provider": "shop",
+        "costUsd": 0.00025,
+        "match": "alias",
+        "rate": "tests/other",
+        "prices": {"a": 1},
+        "inputTokens": 3,
+        "outputTokens": None,
+        "cacheReadTokens": 2,
+        "cacheWriteTokens": None,
+        "cacheWrite1hTokens": None,
+        "webSearches": None,
+    }
 
 
 async def test_what_a_call_went_through_is_told_with_it(app: FastAPI, engine: Engine) -> None:

@@ -10,13 +10,14 @@ The recorded responses of the meter's tests are booked and computed again, too: 
 simulated upstream does not say.
 """
 
+import json
 import random
 import shutil
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -30,21 +31,26 @@ from fakes.books import NOON_US, an_opening
 from fakes.program import Wellhead
 from fakes.simulated import Simulated, simulated_process
 from meter.test_golden import NAMES, golden
+from pricing.test_by_hand import by_hand
 from recomputed import Recomputed, recompute
 from wellhead import compose
 from wellhead.call import CallState, Settlement
 from wellhead.config.settings import Settings
+from wellhead.database.costs import Chosen
 from wellhead.database.engine import make_engine
 from wellhead.database.upgrade import upgrade
 from wellhead.demo import history
 from wellhead.demo.habits import HABITS, Mishap, Turn, a_turn
 from wellhead.demo.requests import request
 from wellhead.demo.run import demo_settings
-from wellhead.ledger.clerk import Clerk, Rules
+from wellhead.ledger.clerk import NO_PRICES, Clerk, Rules
 from wellhead.ledger.processes import this_process
+from wellhead.ledger.repricing import BACKFILL, REPRICED, Repricer
 from wellhead.meter.catalogue import DIALECTS
 from wellhead.money import usd
+from wellhead.ports import Prices
 from wellhead.pricing.book import PriceBook
+from wellhead.pricing.overrides import from_entries
 
 LONG = "water " * 4_000
 LIVE_MAX_S = 60.0
@@ -194,14 +200,27 @@ def test_it_runs_by_itself_and_without_the_program(books: Path) -> None:
 
 def test_recorded_responses_come_out_again_too(tmp_path: Path) -> None:
     """Cached and written tokens, tiers, places, searches, spoken and thought ones, costs that are told."""
-    url = f"sqlite:///{tmp_path / 'books.db'}"
-    upgrade(url)
-    engine = make_engine(url)
-    settings = demo_settings(Settings(database=url), "http://127.0.0.1:9")
-    clerk = Clerk(engine, lambda: NOON_US, this_process(), Rules(prices=price_book(settings)))
+    books = tmp_path / "books.db"
+    book(books, NAMES, its_prices(books))
+    found = recompute(books)
+    assert found.wrong == []
+    assert len(found.agreed) >= 9
+    assert found.agreed.total() >= 30
+    assert found.reported.total() > 0
+
+
+def its_prices(books: Path) -> PriceBook:
+    return price_book(demo_settings(Settings(database=f"sqlite:///{books}"), "http://127.0.0.1:9"))
+
+
+def book(books: Path, names: Sequence[str], prices: Prices) -> None:
+    """New books in which the recorded responses are settled, one after the other."""
+    upgrade(f"sqlite:///{books}")
+    engine = make_engine(f"sqlite:///{books}")
+    clerk = Clerk(engine, lambda: NOON_US, this_process(), Rules(prices=prices))
     clerk.sign_on()
     ended = []
-    for name in NAMES:
+    for name in names:
         response = golden(name)
         reading = response.read(response.body)
         opening = an_opening(
@@ -222,12 +241,101 @@ def test_recorded_responses_come_out_again_too(tmp_path: Path) -> None:
     clerk.book([], ended)
     clerk.sign_off()
     engine.dispose()
-    found = recompute(tmp_path / "books.db")
-    # An answer made in several steps is priced by several rates, of which its record has one.
-    assert [line for line in found.wrong if "in several steps" not in line] == []
-    assert len(found.agreed) >= 9
-    assert found.agreed.total() >= 30
-    assert found.reported.total() > 0
+
+
+IN_STEPS = {
+    "written-anthropic-advisor": (
+        # Compacted, then answered, partly from a cache; an advisor of another model was asked.
+        {
+            "compaction": "180000*5 + 3500*25",
+            "message": "3000*5 + 18000*0.5 + 1500*6.25 + 500*10 + 600*25",
+            "advisor_message": "500*1 + 60*5",
+            "fees": "2*10000",
+        }
+    ),
+    # Fast: six times the usual prices.
+    "written-anthropic-iterations": {
+        "compaction": "180000*30 + 3500*150",
+        "message": "23000*30 + 1000*150",
+    },
+    # Declined before a word was written, and after some.
+    "written-anthropic-fallback": {"fallback_message": "1000*3 + 200*15"},
+    "written-anthropic-fallback-late": {
+        "message": "1000*5 + 10*25",
+        "fallback_message": "1000*3 + 200*15",
+    },
+}
+"""What each step costs by the providers' price pages: tokens times dollars per million."""
+
+
+def steps_of(books: Path, reason: str) -> list[list[dict[str, Any]]]:
+    with closing(sqlite3.connect(books)) as connection:
+        query = "SELECT steps FROM cost_audits WHERE reason = ? ORDER BY call_id"
+        return [json.loads(steps) for (steps,) in connection.execute(query, (reason,))]
+
+
+def test_an_answer_made_in_several_steps_is_on_record_with_each_of_them_and_its_rate(tmp_path: Path) -> None:
+    books = tmp_path / "books.db"
+    book(books, list(IN_STEPS), its_prices(books))
+    found = recompute(books)
+    assert (found.wrong, found.agreed.total()) == ([], len(IN_STEPS))
+    recorded = steps_of(books, "settled")
+    assert [{step["what"]: step["cost_nanousd"] for step in steps} for steps in recorded] == [
+        {what: by_hand(dollars) for what, dollars in steps.items()} for steps in IN_STEPS.values()
+    ]
+    with closing(sqlite3.connect(books)) as connection:
+        models = dict(connection.execute("SELECT id, model FROM rates"))
+        costs = [cost for (cost,) in connection.execute("SELECT cost_nanousd FROM calls ORDER BY id")]
+    assert costs == [sum(step["cost_nanousd"] for step in steps) for steps in recorded]
+    advisor, *_ = recorded
+    assert [models[step["rate_id"]] for step in advisor] == [
+        *("claude-opus-5", "claude-opus-5", "claude-haiku-4-5", "claude-opus-5")
+    ]
+
+
+def test_steps_that_are_priced_later_are_on_record_too(tmp_path: Path) -> None:
+    books = tmp_path / "books.db"
+    book(books, list(IN_STEPS), NO_PRICES)
+    engine = make_engine(f"sqlite:///{books}")
+    nothing = recompute(books)
+    assert (nothing.wrong, nothing.unpriced.total()) == ([], len(IN_STEPS))
+    Repricer(engine, its_prices(books), now_us=lambda: NOON_US).run(Chosen(0, 2**62), BACKFILL)
+    found = recompute(books)
+    assert (found.wrong, found.agreed.total()) == ([], len(IN_STEPS))
+    # By a list in which one of the models of the first call costs nothing.
+    free = from_entries([{"model": "claude-haiku-4-5", "input": 0, "output": 0}]).layer
+    prices = PriceBook(replace(its_prices(books).catalogue, overrides=free), {})
+    told = Repricer(engine, prices, now_us=lambda: NOON_US).run(Chosen(0, 2**62), REPRICED)
+    engine.dispose()
+    again = recompute(books)
+    assert (again.wrong, told.updated) == ([], 1)
+    assert found.dollars - again.dollars == by_hand("500*1 + 60*5") * recomputed.NANO
+    ((_, _, asked, _),) = steps_of(books, "repriced")
+    assert (asked["model"], asked["how"], asked["cost_nanousd"]) == ("claude-haiku-4-5", "override", 0)
+
+
+@pytest.mark.parametrize(
+    ("edit", "complaint"),
+    [
+        ("steps = NULL", "not those that the provider listed"),
+        ("steps = json_remove(steps, '$[2]')", "not those that the provider listed"),
+        ("steps = json_set(steps, '$[0].input_tokens', 1)", "not those that the provider listed"),
+        ("steps = json_remove(steps, '$[3]')", "its searches are not among"),
+        ("steps = json_set(steps, '$[0].cost_nanousd', 1)", "its step 'compaction' is booked otherwise"),
+        (
+            "steps = json_set(steps, '$[2].rate_id', rate_id)",
+            "its step 'advisor_message' is booked otherwise",
+        ),
+        ("steps = json_set(steps, '$[1].cache_read_tokens', 1)", "its step 'message' is booked otherwise"),
+    ],
+)
+def test_it_notices_what_was_changed_about_a_step(tmp_path: Path, edit: str, complaint: str) -> None:
+    books = tmp_path / "books.db"
+    book(books, ["written-anthropic-advisor"], its_prices(books))
+    with closing(sqlite3.connect(books)) as connection, connection:
+        connection.execute(f"UPDATE cost_audits SET {edit}")
+    (line,) = recompute(books).wrong
+    assert complaint in line
 
 
 def provider_of(expected: dict[str, Any]) -> str:

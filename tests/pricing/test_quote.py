@@ -334,6 +334,30 @@ def test_a_step_of_a_model_without_a_price_leaves_the_call_pending() -> None:
     assert priced_call(CATALOGUE, usage_extra=steps).reason is Reason.NO_PRICE
 
 
+def test_steps_add_up_and_what_a_call_costs_by_itself_is_paid_once() -> None:
+    catalogue = a_catalogue(
+        shop={
+            "served": a_rate(input="1", output="2", call="1000", web_search="5"),
+            "other": a_rate(input="3", output="4"),
+        }
+    )
+    one = '"input_tokens":10,"output_tokens":1'
+    found = priced_call(
+        catalogue,
+        usage=Usage(input_tokens=10, output_tokens=1, web_searches=2),
+        usage_extra=f'{{"iterations":[{{"type":"fees",{one}}},{{"type":"advisor","model":"other",{one}}}]}}',
+    )
+    # What a provider calls fees is a step like any other.
+    assert [(step.step.what, step.match.key, step.nanousd) for step in found.steps] == [
+        (None, "shop/served", 10 * 1000 + 2000),
+        ("advisor", "shop/other", 10 * 3000 + 4000),
+        ("fees", "shop/served", 1_000_000 + 2 * 5000),
+    ]
+    assert found.nanousd == sum(step.nanousd for step in found.steps)
+    assert found.nanousd == sum(line.nanousd for line in found.lines)
+    assert priced_call(catalogue).steps == ()
+
+
 def test_sizes_count_for_the_whole_call_and_what_was_cached_counts_in() -> None:
     at_mark = Usage(input_tokens=200_000, output_tokens=10, cache_read_tokens=199_999)
     above = structs.replace(at_mark, input_tokens=200_001)
