@@ -87,14 +87,16 @@ def merged(histogram: bytes, more: bytes) -> bytes:
 
 def summed(histograms: Iterable[bytes]) -> dict[int, int]:
     """Calls by their bucket over any number of packed histograms."""
-    total: list[int] = []
-    for one in histograms:
-        first, lanes = _lanes(one)
-        end = first + len(lanes)
-        if end > len(total):
-            total.extend([0] * (end - len(total)))
-        total[first:end] = map(add, total[first:end], lanes)
-    return {number: count for number, count in enumerate(total) if count}
+    some = [_lanes(one) for one in histograms if one]
+    if not some:
+        return {}
+    start = min(first for first, _ in some)
+    total = [0] * (max(first + len(lanes) for first, lanes in some) - start)
+    for first, lanes in some:
+        place = first - start
+        end = place + len(lanes)
+        total[place:end] = map(add, total[place:end], lanes)
+    return {start + place: count for place, count in enumerate(total) if count}
 
 
 def _with_one(histogram: bytes, number: int, more: int) -> bytes:

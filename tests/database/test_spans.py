@@ -34,6 +34,15 @@ def test_a_day_of_another_zone_is_a_day_and_some_hours_less_some_others() -> Non
     assert spans((12 * H, D + 12 * H)).days == []
 
 
+def test_hours_that_go_from_one_slot_to_its_neighbour_are_read_once() -> None:
+    assert spans((4 * H, D + 4 * H, 2 * D + 4 * H)) == Spans(
+        days=[(0, 0, 1), (1, 1, 2)], less=[(0, 0, 4)], moved={1: [(0, 24, 28)]}, hours=[(1, 48, 52)]
+    )
+    assert spans((22 * H, D + 22 * H, 2 * D + 22 * H)) == Spans(
+        days=[(0, 1, 2), (1, 2, 3)], hours=[(0, 22, 24)], moved={-1: [(1, 46, 48)]}, less=[(1, 70, 72)]
+    )
+
+
 @given(
     st.lists(
         st.integers(-(10**12), 10**12) | st.integers(-99, 99).map(lambda n: n * H),
@@ -45,7 +54,12 @@ def test_a_day_of_another_zone_is_a_day_and_some_hours_less_some_others() -> Non
 def test_every_moment_of_a_slot_is_in_it_once_and_no_other_is(moments: list[int]) -> None:
     edges = tuple(sorted(moments))
     cut = spans(edges)
-    pieces = ((cut.days, D, 1), (cut.hours, H, 1), (cut.less, H, -1), (cut.rest, 1, 1))
+    moved = [
+        piece
+        for towards, some in cut.moved.items()
+        for piece in ((some, H, 1), ([(slot + towards, *rest) for slot, *rest in some], H, -1))
+    ]
+    pieces = ((cut.days, D, 1), (cut.hours, H, 1), (cut.less, H, -1), (cut.rest, 1, 1), *moved)
     for slot, (since, until) in enumerate(pairwise(edges)):
         mine = [
             (start * unit, end * unit, sign)
@@ -60,12 +74,16 @@ def test_every_moment_of_a_slot_is_in_it_once_and_no_other_is(moments: list[int]
             assert times == (since <= at < until)
 
 
-@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"])
-def test_days_of_a_zone_read_fewer_hours_than_they_have(zone: str) -> None:
+@pytest.mark.parametrize(
+    ("zone", "a_day"),
+    [("UTC", 0), ("Europe/Berlin", 2), ("America/New_York", 5), ("Asia/Tokyo", 9), ("Asia/Kolkata", 11)],
+)
+def test_days_of_a_zone_read_fewer_hours_than_they_have(zone: str, a_day: int) -> None:
     since = 1_790_000_000_000_000 // D * D
     cut = spans(edges_us(since, since + 365 * D, Interval.DAY, ZoneInfo(zone)))
-    hours = sum(until - start for _, start, until in (*cut.hours, *cut.less))
-    assert hours < 365 * 14
+    moved = [one for some in cut.moved.values() for one in some]
+    hours = sum(until - start for _, start, until in (*cut.hours, *cut.less, *moved))
+    assert hours <= 365 * a_day + 24
 
 
 def test_spans_that_follow_each_other_are_one() -> None:

@@ -30,6 +30,8 @@ class Spans:
     hours: list[Span] = field(default_factory=list)
     less: list[Span] = field(default_factory=list)
     """Hours that are in one of the days and not in the slot."""
+    moved: dict[int, list[Span]] = field(default_factory=dict)
+    """Hours of a slot that are in a day of the slot before (-1) or after it (1), and not in that one."""
     rest: list[Span] = field(default_factory=list)
     """In microseconds."""
 
@@ -58,7 +60,7 @@ def spans(edges_us: Sequence[int], first_slot: int = 0) -> Spans:
         if end * HOUR_US < until_us:
             found.rest.append((slot, end * HOUR_US, until_us))
         _cut_hours(found, slot, first, end)
-    return found
+    return _with_moved(found)
 
 
 def even(some: Sequence[Span]) -> Even | None:
@@ -84,6 +86,24 @@ def _cut_hours(found: Spans, slot: int, first: int, end: int) -> None:
     found.days.append((slot, start // HOURS, stop // HOURS))
     found.less.extend(_if_any(slot, (start, first), (end, stop)))
     found.hours.extend(_if_any(slot, (first, start), (stop, end)))
+
+
+def _with_moved(found: Spans) -> Spans:
+    """What is to be added to one slot and taken from its neighbour is read once."""
+    less, moved = set(found.less), {}
+    for towards in (-1, 1):
+        pairs = {(slot, since, until): (slot + towards, since, until) for slot, since, until in found.hours}
+        if some := [one for one, other in pairs.items() if other in less]:
+            moved[towards] = some
+            less -= {pairs[one] for one in some}
+    gone = {one for some in moved.values() for one in some}
+    return Spans(
+        found.days,
+        [one for one in found.hours if one not in gone],
+        [one for one in found.less if one in less],
+        moved,
+        found.rest,
+    )
 
 
 def _if_any(slot: int, *some: tuple[int, int]) -> Iterator[Span]:

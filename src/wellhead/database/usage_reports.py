@@ -7,14 +7,16 @@
     ▒ from calls   ▓ whole hours   █ whole days (UTC), from the smallest rollup that knows the dimensions
 
 What slots are made of is said in `wellhead.database.spans`; a few statements answer for
-some dozens of them.  All of time comes from `usage_total`.  Where a dimension is asked
-for that the rollups do not know, everything comes from the rows.
+some dozens of them.  All of time comes from `usage_total`, and so does a range that is
+most of it, less the days outside.  Where a dimension is asked for that the rollups do
+not know, everything comes from the rows.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from operator import add, neg
 from typing import Any
 
 from sqlalchemy import (
@@ -63,6 +65,8 @@ from wellhead.usage import UsageSource
 
 UNKNOWN = "unknown"
 """A name that says no more than none does; calls with it and calls without any are one line."""
+END_DAY = 2**31
+"""Later than any day in the books."""
 SLOTS_AT_ONCE = 100
 """After so many slots it is looked whether the answer is too long."""
 OF_ENDS = frozenset({Dimension.OUTCOME, Dimension.STREAMED})
@@ -73,10 +77,15 @@ _ABORTS = (CallState.ABORTED.value, CallState.INTERRUPTED.value)
 _NUMBERED = {Dimension.PROJECT: "project_id", Dimension.KEY: "key_id", Dimension.STREAMED: "streamed"}
 """Dimensions whose columns are numbers; 0 stands for none in the first two."""
 
-Sums = dict[tuple[Any, ...], list[int]]
+Sums = dict[tuple[Any, ...], tuple[int, ...]]
 """By slot and keys."""
 Place = tuple[int, tuple[Key, ...]]
+Packed = defaultdict[Place, tuple[list[bytes], list[bytes]]]
 Restrict = Callable[[Select[Any]], Select[Any]]
+Effects = tuple[tuple[int, int], ...]
+"""What is done with sums: to which slot, seen from their own, they are added (1), or taken from (-1)."""
+ADDED: Effects = ((0, 1),)
+TAKEN: Effects = ((0, -1),)
 
 
 def answer(connection: Connection, question: Question) -> list[Line]:
@@ -86,15 +95,15 @@ def answer(connection: Connection, question: Question) -> list[Line]:
     measures = (*(one for one in question.measures if one is not Measure.CALLS), Measure.CALLS)
     asked = replace(question, measures=measures)
     lines: list[Line] = []
-    for queries in _parts(asked, {uuid: id_ for id_, uuid in known.items()}):
+    for queries in _parts(connection, asked, {uuid: id_ for id_, uuid in known.items()}):
         found: Sums = {}
-        exact = len(queries) == sum(sign > 0 for _, sign in queries)
-        for query, sign in queries:
+        exact = all(effects == ADDED for _, effects in queries)
+        for query, effects in queries:
             rows = connection.execute(query.limit(question.lines_max + 1) if exact else query)
-            _merge(found, rows, asked, known, sign)
+            _merge(found, [tuple(row) for row in rows], asked, known, effects)
         lines += [
-            Line(int(slot), tuple(keys), dict(zip(measures, sums, strict=True)))
-            for (slot, *keys), sums in sorted(found.items(), key=lambda item: int(item[0][0]))
+            Line(place[0], place[1:], dict(zip(measures, sums, strict=True)))
+            for place, sums in sorted(found.items(), key=lambda item: int(item[0][0]))
             if sums[-1]
         ]
         if len(lines) > question.lines_max:
@@ -105,30 +114,36 @@ def answer(connection: Connection, question: Question) -> list[Line]:
 def histograms(connection: Connection, question: Question) -> dict[Place, Histogram]:
     """How long the calls of each line took, by slot and keys; for dimensions in `HISTOGRAMMED` alone."""
     assert question.dimensions <= HISTOGRAMMED
-    cut = spans(question.edges_us) if question.edges_us else None
-    of_days = (models_daily, "day", cut.days if cut else None)
-    added = _packed(connection, question, of_days)
-    taken: dict[Place, tuple[list[bytes], list[bytes]]] = {}
-    if cut:
-        for place, some in _packed(connection, question, (models_hourly, "hour", cut.hours)).items():
-            for histograms_there, more in zip(added[place], some, strict=True):
-                histograms_there.extend(more)
-        for place, counted in _of_rows(connection, question, cut.rest).items():
-            for histograms_there, counts in zip(added[place], counted, strict=True):
-                histograms_there.append(packed(counts))
-        taken = _packed(connection, question, (models_hourly, "hour", cut.less))
-    nothing: tuple[list[bytes], list[bytes]] = ([], [])
-    return {
-        place: Histogram(*map(_difference, both, taken.get(place, nothing))) for place, both in added.items()
-    }
+    if not question.edges_us:
+        found = _packed(connection, question, models_daily, "day", None)
+        return {place: Histogram(*map(summed, both)) for place, both in found.items()}
+    cut = spans(question.edges_us)
+    added = _packed(connection, question, models_daily, "day", cut.days)
+    taken = _packed(connection, question, models_hourly, "hour", cut.less)
+    _extend(added, _packed(connection, question, models_hourly, "hour", cut.hours))
+    for towards, some in cut.moved.items():
+        moved = _packed(connection, question, models_hourly, "hour", some)
+        _extend(added, moved)
+        _extend(taken, {(slot + towards, keys): both for (slot, keys), both in moved.items()})
+    for place, (latency, ttft) in _of_rows(connection, question, cut.rest).items():
+        _extend(added, {place: ([packed(latency)], [packed(ttft)])})
+    return {place: Histogram(*map(_difference, both, taken[place])) for place, both in added.items()}
 
 
-def _parts(question: Question, projects_by_uuid: dict[str, int]) -> Iterator[list[tuple[Select[Any], int]]]:
-    """Queries for some slots at a time, each with whether its sums are added or taken away."""
+def _extend(found: Packed, more: Mapping[Place, tuple[list[bytes], list[bytes]]]) -> None:
+    for place, both in more.items():
+        for some, others in zip(found[place], both, strict=True):
+            some.extend(others)
+
+
+def _parts(
+    connection: Connection, question: Question, projects_by_uuid: dict[str, int]
+) -> Iterator[list[tuple[Select[Any], Effects]]]:
+    """Queries for some slots at a time, each with what is done with its sums."""
     unrolled = bool(question.dimensions & UNROLLED)
     edges = question.edges_us
     if not edges:
-        yield [(_ever(calls if unrolled else usage_total, question, projects_by_uuid), 1)]
+        yield [(_ever(calls if unrolled else usage_total, question, projects_by_uuid), ADDED)]
         return
     for first in range(0, len(edges) - 1, SLOTS_AT_ONCE):
         some = edges[first : first + SLOTS_AT_ONCE + 1]
@@ -137,17 +152,39 @@ def _parts(question: Question, projects_by_uuid: dict[str, int]) -> Iterator[lis
         else:
             cut = spans(some, first)
         daily, hourly = _rollups(question)
-        pieces = (
-            (daily, "day", cut.days, 1),
-            (hourly, "hour", cut.hours, 1),
-            (hourly, "hour", cut.less, -1),
-            (calls, "finished_us", cut.rest, 1),
-        )
-        yield [
-            (_sliced(table, moment, some_spans, question, projects_by_uuid), sign)
-            for table, moment, some_spans, sign in pieces
-            if some_spans
+        pieces = [
+            (daily, "day", cut.days, ADDED),
+            (hourly, "hour", cut.hours, ADDED),
+            (hourly, "hour", cut.less, TAKEN),
+            *((hourly, "hour", spans_, ((0, 1), (towards, -1))) for towards, spans_ in cut.moved.items()),
+            (calls, "finished_us", cut.rest, ADDED),
         ]
+        ever = len(edges) == 2 and not unrolled and _is_most(connection, cut)
+        if ever:
+            pieces[:1] = [(daily, "day", days, TAKEN) for days in _outside(cut)]
+        queries = [
+            (_sliced(table, moment, spans_, question, projects_by_uuid), effects)
+            for table, moment, spans_, effects in pieces
+            if spans_
+        ]
+        yield [(_ever(usage_total, question, projects_by_uuid), ADDED), *queries] if ever else queries
+
+
+def _is_most(connection: Connection, cut: Spans) -> bool:
+    """Whether the days of the only slot are most of those in the books."""
+    day = usage_daily.c.day
+    first, last = (connection.scalar(select(one(day))) for one in (func.min, func.max))
+    if not cut.days or first is None:
+        return False
+    _, since, until = cut.days[0]
+    inside = min(until, last + 1) - max(since, first)
+    return bool(2 * inside > last + 1 - first)
+
+
+def _outside(cut: Spans) -> tuple[list[Span], list[Span]]:
+    """All days before and after those of the only slot."""
+    slot, since, until = cut.days[0]
+    return [(slot, -END_DAY, since)], [(slot, until, END_DAY)]
 
 
 def _rollups(question: Question) -> tuple[Table, Table]:
@@ -199,20 +236,25 @@ def _slots(table: Table, moment: str, some: Sequence[Span]) -> tuple[ColumnEleme
 
 
 def _packed(
-    connection: Connection, question: Question, of: tuple[Table, str, Sequence[Span] | None]
-) -> defaultdict[Place, tuple[list[bytes], list[bytes]]]:
+    connection: Connection, question: Question, table: Table, moment: str, some: Sequence[Span] | None
+) -> Packed:
     """Packed histograms of a rollup by slot and keys; of all of time without spans."""
-    table, moment, some = of
-    found: defaultdict[Place, tuple[list[bytes], list[bytes]]] = defaultdict(lambda: ([], []))
+    found: Packed = defaultdict(lambda: ([], []))
     if some is not None and not some:
         return found
-    slot, within = (literal(0), None) if some is None else _slots(table, moment, some)[:2]
+    slot, within, _ = (literal(0), _as_it_is, []) if some is None else _slots(table, moment, some)
     keys = [_key_column(table, one) for one in question.by]
     query = _where(select(slot, *keys, table.c.latency, table.c.ttft), table, question, {})
-    for row in connection.execute(query if within is None else within(query)):
-        for some_histograms, one in zip(found[row[0], _keys(question, row[1:-2])], row[-2:], strict=True):
-            some_histograms.append(one)
+    shown = [_shown(one, {}) for one in question.by]
+    for number, *values_of, latency, ttft in map(tuple, connection.execute(within(query))):
+        both = found[number, tuple(show(value) for show, value in zip(shown, values_of, strict=True))]
+        both[0].append(latency)
+        both[1].append(ttft)
     return found
+
+
+def _as_it_is(query: Select[Any]) -> Select[Any]:
+    return query
 
 
 def _of_rows(
@@ -226,16 +268,19 @@ def _of_rows(
     slot, within, _ = _slots(calls, "finished_us", rest)
     keys = [_key_column(calls, one) for one in question.by]
     query = within(_where(select(slot, *keys, t.latency_us, t.ttft_us), calls, question, {}))
-    for row in connection.execute(query):
-        both = found[row[0], _keys(question, row[1:-2])]
-        for counts, us in zip(both, row[-2:], strict=True):
+    shown = [_shown(one, {}) for one in question.by]
+    for number, *values_of, latency_us, ttft_us in map(tuple, connection.execute(query)):
+        both = found[number, tuple(show(value) for show, value in zip(shown, values_of, strict=True))]
+        for counts, us in zip(both, (latency_us, ttft_us), strict=True):
             if us is not None:
                 counts[bucket(us)] = counts.get(bucket(us), 0) + 1
     return found
 
 
-def _difference(added: Iterable[bytes], taken: Iterable[bytes]) -> dict[int, int]:
+def _difference(added: Sequence[bytes], taken: Sequence[bytes]) -> dict[int, int]:
     total = summed(added)
+    if not taken:
+        return total
     for number, count in summed(taken).items():
         total[number] -= count
     return {number: count for number, count in total.items() if count}
@@ -315,34 +360,36 @@ def _sum(table: Table, measure: Measure) -> ColumnElement[Any]:
 
 
 def _merge(
-    found: Sums, rows: Iterable[Sequence[Any]], question: Question, known: dict[int, str], sign: int
+    found: Sums,
+    rows: Iterable[tuple[Any, ...]],
+    question: Question,
+    known: dict[int, str],
+    effects: Effects,
 ) -> None:
     end = 1 + len(question.by)
+    shown = [_shown(one, known) for one in question.by]
     for row in rows:
-        keys = [_key(one, value) for one, value in zip(question.by, row[1:end], strict=True)]
-        for place, one in enumerate(question.by):
-            if one is Dimension.PROJECT and isinstance(keys[place], int):
-                keys[place] = known.get(row[1 + place], str(row[1 + place]))
-        place_of = (row[0], *keys)
-        before = found.get(place_of)
-        sums = [sign * int(one) for one in row[end:]]
-        found[place_of] = sums if before is None else [a + b for a, b in zip(before, sums, strict=True)]
+        keys = [show(value) for show, value in zip(shown, row[1:end], strict=True)]
+        for towards, sign in effects:
+            place = row[0] + towards, *keys
+            more = row[end:] if sign > 0 else tuple(map(neg, row[end:]))
+            before = found.get(place)
+            found[place] = more if before is None else tuple(map(add, before, more))
 
 
 def _without_calls(line: Line) -> Line:
     return replace(line, sums={one: sum_ for one, sum_ in line.sums.items() if one is not Measure.CALLS})
 
 
-def _key(dimension: Dimension, value: Any) -> Key:
+def _shown(dimension: Dimension, known: dict[int, str]) -> Callable[[Any], Key]:
+    """What a value of a column is shown as."""
+    if dimension is Dimension.PROJECT:
+        return lambda value: known.get(value, str(value)) if value else None
     if dimension is Dimension.STREAMED:
-        return int(value)
+        return int
     if dimension in _NUMBERED:
-        return value or None
-    return None if value in ("", UNKNOWN) else value
-
-
-def _keys(question: Question, values: Sequence[Any]) -> tuple[Key, ...]:
-    return tuple(_key(one, value) for one, value in zip(question.by, values, strict=True))
+        return lambda value: value or None
+    return lambda value: None if value in ("", UNKNOWN) else value
 
 
 def _projects(connection: Connection) -> dict[int, str]:
