@@ -56,6 +56,8 @@ def packed(counts: Mapping[int, int]) -> bytes:
     if not counts:
         return b""
     first, last = min(counts), max(counts)
+    if first == last and counts[first] < 256:
+        return bytes((1, first & 0xFF, first >> 8, counts[first]))  # As most often, when few calls end.
     lanes = [0] * (last - first + 1)
     for number, count in counts.items():
         lanes[number - first] = count

@@ -89,43 +89,30 @@ class Tally:
             self._fold(*self._aside.popitem())
         daily: dict[Row, Figures] = {}
         total: dict[Row, Figures] = {}
+        spending: dict[Row, Figures] = {}
+        models: dict[Row, Figures] = {}
         for key, figures in self._usage.items():
-            _add(daily, _by_day(key), figures)
-        for key, figures in daily.items():
+            of_day = key[0] // HOURS_A_DAY, *key[1:]
+            measures = _measures(key[_OUTCOME], figures)
+            _add(daily, of_day, figures)
             _add(total, key[1:], figures)
+            _add(spending, of_day[:_OUTCOME], measures)
+            _add(models, key[:3], measures)
+        hours = [(*key, *sums, *map(packed, self._times[key])) for key, sums in models.items()]
+        hours.sort()
         return Rollup(
             usage_hourly=_rows(self._usage),
             usage_daily=_rows(daily),
             usage_total=_rows(total),
+            spending_daily=_rows(spending),
+            models_hourly=hours,
+            models_daily=_days(hours),
             latency_total=sorted(
                 (*key, number, *sums) for key, some in self._answers.items() for number, sums in some.items()
             ),
             errors_daily=sorted((*key, count) for key, count in self._errors.items()),
             origins_daily=sorted((*key, count) for key, count in self._origins.items()),
-            **self._measures(daily),
         )
-
-    def _measures(self, daily: Mapping[Row, Figures]) -> dict[str, list[Row]]:
-        """What reports ask for, without telling apart how calls ended."""
-        spending: dict[Row, Figures] = {}
-        hours: dict[Row, Figures] = {}
-        days: dict[Row, Figures] = {}
-        for key, figures in daily.items():
-            measures = _measures(key[_OUTCOME], figures)
-            _add(spending, key[:_OUTCOME], measures)
-            _add(days, key[:3], measures)
-        for key, figures in self._usage.items():
-            _add(hours, key[:3], _measures(key[_OUTCOME], figures))
-        packed_hours = {key: _packed(both) for key, both in self._times.items()}
-        packed_days: dict[Row, tuple[bytes, bytes]] = {}
-        for key, both in packed_hours.items():
-            before = packed_days.get(_by_day(key), (b"", b""))
-            packed_days[_by_day(key)] = merged(before[0], both[0]), merged(before[1], both[1])
-        return {
-            "spending_daily": _rows(spending),
-            "models_hourly": sorted((*key, *some, *packed_hours[key]) for key, some in hours.items()),
-            "models_daily": sorted((*key, *some, *packed_days[key]) for key, some in days.items()),
-        }
 
     def _fold(self, key: Row, alike: list[Figures]) -> None:
         *usage_key, status = key
@@ -186,10 +173,6 @@ def _count(counts: Counts, answers: dict[int, list[int]], place: int, us: int) -
     sums[place + 1] += us
 
 
-def _by_day(key: Row) -> Row:
-    return key[0] // HOURS_A_DAY, *key[1:]
-
-
 def _add(sums: dict[Row, Figures], key: Row, more: Figures) -> None:
     before = sums.get(key)
     sums[key] = more if before is None else tuple(map(add, before, more))
@@ -204,5 +187,14 @@ def _measures(outcome: str, figures: Figures) -> Figures:
     return calls, calls if outcome in _ERRORS else 0, calls if outcome in _ABORTS else 0, *others
 
 
-def _packed(both: tuple[Counts, Counts]) -> tuple[bytes, bytes]:
-    return packed(both[0]), packed(both[1])
+def _days(hours: Iterable[Row]) -> list[Row]:
+    """The rows of models by the day, from those by the hour."""
+    found: dict[Row, Row] = {}
+    for row in hours:
+        key, sums = (row[0] // HOURS_A_DAY, row[1], row[2]), row[3:]
+        before = found.get(key)
+        if before is not None:
+            histograms = map(merged, before[-2:], sums[-2:])
+            sums = (*map(add, before[:-2], sums[:-2]), *histograms)
+        found[key] = sums
+    return sorted((*key, *sums) for key, sums in found.items())
