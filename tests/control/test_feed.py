@@ -91,14 +91,14 @@ def ids(frames: bytes | None) -> list[int]:
 async def take(listener: Listener, count: int = 1) -> bytes:
     """What comes, until there are so many events."""
     got = b""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(events(got)) < count:
             got += await listener.take(5) or b""
     return got
 
 
 async def until(reached: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not reached():
             await asyncio.sleep(0.001)
 

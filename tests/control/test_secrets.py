@@ -103,6 +103,10 @@ async def test_no_secret_is_shown_a_second_time_on_a_walk_through_every_endpoint
 
 
 PATHS = (
+    "/admin/export",
+    "/admin/live",
+    "/admin/providers",
+    "/admin/config",
     "/health",
     "/ready",
     "/openapi.json",
