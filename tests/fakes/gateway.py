@@ -15,7 +15,10 @@ from wellhead.call import Opening, Settlement
 from wellhead.directory import Directory, Provider, ProviderType
 from wellhead.gateway.app import Gateway, GatewayOptions
 from wellhead.gateway.client import Client, Message
+from wellhead.gateway.front import Front
+from wellhead.gateway.readiness import Readiness, books_check
 from wellhead.gateway.server import GatewayProtocol, quiet
+from wellhead.gateway.terms import Terms
 from wellhead.gateway.upstream import AiohttpUpstream
 from wellhead.ports import NO_BREAKERS, Breakers
 
@@ -109,12 +112,14 @@ async def running_gateway(
         breakers=breakers,
     )
     quiet()
+    readiness = Readiness([books_check(books, lambda: None)])
     config = uvicorn.Config(
-        app,
+        Front(app, Terms(), readiness, log),
         host="127.0.0.1",
         port=0,
         http=GatewayProtocol,
         ws="none",
+        interface="asgi3",
         lifespan="off",
         log_config=None,
         access_log=False,

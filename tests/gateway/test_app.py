@@ -683,15 +683,19 @@ async def test_where_a_key_is_needed_nothing_but_health_is_served_without_one() 
             assert (await talk(gateway.port, post(CHAT, ASK, JSON, BY_KEY))).status == 200
 
 
-async def test_ready_says_whether_a_call_could_be_booked() -> None:
+@pytest.mark.parametrize(
+    ("trouble", "status", "body"),
+    [(None, 200, b'{"status":"pass"}'), ("locked", 503, b'{"status":"fail"}')],
+)
+async def test_ready_says_whether_a_call_could_be_booked(
+    trouble: str | None, status: int, body: bytes
+) -> None:
     books = FakeBooks()
+    books.unavailable = trouble
     async with running_gateway(sole("http://127.0.0.1:1"), books=books) as gateway:
-        ask = b"GET /ready HTTP/1.1\r\nhost: h\r\n\r\n"
-        ready = await talk(gateway.port, ask)
-        assert (ready.status, ready.body) == (200, b'{"status":"pass"}')
-        books.unavailable = "locked"
-        not_ready = await talk(gateway.port, ask)
-        assert (not_ready.status, not_ready.body) == (503, b'{"status":"fail"}')
+        ready = await talk(gateway.port, b"GET /ready HTTP/1.1\r\nhost: h\r\n\r\n")
+        assert (ready.status, ready.body) == (status, body)
+        assert ready.header(b"cache-control") == b"no-store"
 
 
 @pytest.mark.parametrize(

@@ -30,11 +30,7 @@ from wellhead.policy import forwarded, quota_headers, routing
 from wellhead.policy.attribution import Attribution, Rule
 from wellhead.policy.retry import Retries
 from wellhead.policy.routing import Place
-from wellhead.ports import NO_BREAKERS, Books, Breakers, Headers, Upstream
-
-HEALTHY = b'{"status":"ok"}'
-READY = b'{"status":"pass"}'
-NOT_READY = b'{"status":"fail"}'
+from wellhead.ports import NO_BREAKERS, Books, Breakers, Upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +125,7 @@ class Gateway:
         assert task is not None
         self._running.add(task)
         try:
-            if client.path == "/health":
-                await client.answer(200, *_status(HEALTHY))
-            elif client.path == "/ready":
-                await self._say_whether_ready(client)
-            else:
-                await self._serve(client, self._books.next_id())
+            await self._serve(client, self._books.next_id())
         except ClientLeft:
             pass
         finally:
@@ -202,14 +193,6 @@ class Gateway:
         relay = Relay(client, attempts, call_id, self._now_us, self._log)
         await self._open(opened, relay, client)
         await self._relay(relay, client)
-
-    async def _say_whether_ready(self, client: Client) -> None:
-        try:
-            await self._books.current()
-        except BooksUnavailable:
-            await client.answer(503, *_status(NOT_READY))
-        else:
-            await client.answer(200, *_status(READY))
 
     def _counts(self, body: bytes) -> bool:
         """Whether it is worth while to count a body's tokens instead of reckoning by its size."""
@@ -281,10 +264,6 @@ class Gateway:
         self._books.settle(opened, settled)
         event = "lifecycle.aborted" if settled.state is CallState.ABORTED else "lifecycle.finalized"
         self._log.debug(event, request_id=opened.id, state=settled.state, status=settled.status_code)
-
-
-def _status(body: bytes) -> tuple[Headers, bytes]:
-    return [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))], body
 
 
 def _shutting_down() -> CallerError:
