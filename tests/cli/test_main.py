@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fakes.program import clean_environment, command
+from wellhead.cli.main import COMMANDS, GROUPS
 from wellhead.cli.serving import welcome
 from wellhead.config.settings import Settings
 from wellhead.version import version
@@ -102,10 +103,11 @@ def test_the_welcome_says_where_everything_is() -> None:
         assert part in text
 
 
-def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
+def modules_after(tmp_path: Path, *arguments: str) -> set[str]:
+    """What a command has loaded in the end."""
     code = (
         "import sys\nfrom wellhead.cli.main import app\n"
-        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\nprint(*sys.modules)"
+        f"try:\n    app({list(arguments)})\nexcept SystemExit:\n    pass\nprint(*sys.modules)"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code],
@@ -114,6 +116,27 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
+    return set(ended.stdout.split())
+
+
+@pytest.mark.parametrize("arguments", [("version",), ("--version",), ("db", "--help"), ("keys",)])
+def test_a_command_loads_neither_the_others_nor_what_only_they_need(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    loaded = modules_after(tmp_path, *arguments)
+    place = {**COMMANDS, **GROUPS}.get(arguments[0], "about")
+    others = {f"wellhead.cli.{name}" for name in (*COMMANDS.values(), *GROUPS.values()) if name != place}
+    assert f"wellhead.cli.{place}" in loaded
+    assert loaded & {*others, "pydantic", "wellhead.config.load"} == set()
+
+
+def test_values_that_are_no_text_are_still_checked(tmp_path: Path) -> None:
+    ended = command(tmp_path, "tail", "-n", "many")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "'-n'" in ended.stderr
+
+
+def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     heavy = {
         "rich",
         "structlog",
@@ -125,5 +148,6 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
         "uvicorn",
         "yaml",
         "asyncio",
+        "pydantic",
     }
-    assert set(ended.stdout.split()) & heavy == set()
+    assert modules_after(tmp_path, "--help") & heavy == set()

@@ -195,6 +195,7 @@ def test_it_loads_nothing_heavy(books: Path) -> None:
     assert shown.endswith("calls")
     heavy = {
         "rich",
+        "pydantic",
         "sqlalchemy",
         "alembic",
         "fastapi",

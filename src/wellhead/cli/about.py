@@ -6,7 +6,6 @@ import platform
 from pathlib import Path
 
 from wellhead.cli.options import Config, Json, configured
-from wellhead.config.load import config_directory
 from wellhead.version import version as installed_version
 
 
@@ -15,6 +14,8 @@ def paths(config: Config = None, as_json: Json = False) -> None:
 
     Example: wellhead paths --json
     """
+    from wellhead.config.load import config_directory
+
     loaded = configured(config)
     directory = loaded.file.parent if loaded.file else config_directory(os.environ)
     database = Path(loaded.settings.database.removeprefix("sqlite:///"))

@@ -1,28 +1,18 @@
-"""The commands, put together, and how their errors are told."""
+"""The commands, put together, and how their errors are told.
+
+A command's module is loaded when the command is asked for, or the list of all with their
+help: most of the time that a short command takes would else go to all the others.
+"""
 
 import re
 import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from wellhead.cli import (
-    about,
-    breakers,
-    costs,
-    credentials,
-    database,
-    export,
-    keys,
-    limits,
-    prices,
-    projects,
-    report,
-    serving,
-    statusline,
-    tail,
-)
 from wellhead.errors import ConfigError, WellheadError
 
 FAILED = 1
@@ -33,11 +23,112 @@ SYNONYMS = {"tokens": "keys"}
 EXTRA_ARGUMENTS = re.compile(r"(unexpected extra argument\S*) \(.*\)", re.DOTALL)
 
 
+COMMANDS = {
+    "serve": "serving",
+    "gateway": "serving",
+    "control": "serving",
+    "demo": "serving",
+    "report": "report",
+    "tail": "tail",
+    "statusline": "statusline",
+    "export": "export",
+    "reprice": "costs",
+    "backfill-costs": "costs",
+    "paths": "about",
+    "version": "about",
+}
+"""The modules of `wellhead.cli` in which the commands are, as functions."""
+GROUPS = {
+    "projects": "projects",
+    "keys": "keys",
+    "limits": "limits",
+    "credentials": "credentials",
+    "breakers": "breakers",
+    "prices": "prices",
+    "db": "database",
+}
+"""Those of groups of commands, which have them as their `commands`."""
+
+
+class OnDemand(Mapping[str, Any]):
+    """All commands by their names, in the order of the help; whichever is taken out is loaded."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Any] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        yield from COMMANDS
+        yield from GROUPS
+
+    def __len__(self) -> int:
+        return len(COMMANDS) + len(GROUPS)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = _loaded(name)
+        return self._loaded[name]
+
+
+def _loaded(name: str) -> Any:
+    alone = typer.Typer(rich_markup_mode=None)
+    if name in GROUPS:
+        alone.add_typer(_module(GROUPS[name]).commands, name=name)
+    else:
+        alone.command(name)(getattr(_module(COMMANDS[name]), name.replace("-", "_")))
+    loaded = typer.main.get_group(alone).commands[name]
+    _spare_checks(loaded)
+    return loaded
+
+
+def _module(name: str) -> Any:
+    return import_module(f"wellhead.cli.{name}")
+
+
+class Unchecked:
+    """Takes the value of an option as it is."""
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:  # noqa: ARG002
+        return value
+
+
+UNCHECKED = Unchecked()
+
+
+def _spare_checks(command: Any) -> None:
+    """Have a command's texts and flags taken as they are, and those of the commands in it."""
+    params_of = command.get_params
+    command.get_params = lambda context: _unchecked(params_of(context))
+    for inner in getattr(command, "commands", {}).values():
+        _spare_checks(inner)
+
+
+def _unchecked(params: list[Any]) -> list[Any]:
+    """The same options; for texts and flags typer would load pydantic, which takes longer than all else.
+
+    A typer that has no such hook checks them, and that is all.
+    """
+    for param in params:
+        kind = getattr(getattr(param, "type_descriptor", None), "annotation", None)
+        if kind in (str, bool) and param.nargs == 1 and not getattr(param, "multiple", False):
+            param._runtime_param = UNCHECKED
+    return params
+
+
 class Groups(TyperGroup):
-    """Finds a group by its other name, too."""
+    """Loads commands when they are asked for, and finds a group by its other name, too."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands: Any = OnDemand()
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return super().get_command(ctx, SYNONYMS.get(cmd_name, cmd_name))
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        return list(self.commands)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _unchecked(super().get_params(ctx))
 
 
 commands = typer.Typer(
@@ -48,23 +139,11 @@ commands = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-commands.add_typer(projects.commands, name="projects")
-commands.add_typer(keys.commands, name="keys")
-commands.add_typer(limits.commands, name="limits")
-commands.add_typer(credentials.commands, name="credentials")
-commands.add_typer(breakers.commands, name="breakers")
-commands.add_typer(prices.commands, name="prices")
-commands.add_typer(database.commands, name="db")
-serving_commands = (serving.serve, serving.gateway, serving.control, serving.demo)
-usage_commands = (report.report, tail.tail, statusline.statusline, export.export)
-cost_commands = (costs.reprice, costs.backfill_costs)
-for command in (*serving_commands, *usage_commands, *cost_commands, about.paths, about.version):
-    commands.command()(command)
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        about.version()
+        _module("about").version()
         raise typer.Exit
 
 

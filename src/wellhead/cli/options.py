@@ -4,12 +4,12 @@ Their values are passed on as text: the configuration reads them like any other
 source, so their mistakes are told together with all the others.
 """
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wellhead.config.aliases import Given
-from wellhead.config.load import Loaded, load
+if TYPE_CHECKING:
+    from wellhead.config.load import Loaded
 
 Config = Annotated[
     str | None,
@@ -57,8 +57,11 @@ SETTINGS = {
 }
 
 
-def configured(config: str | None, **flags: str | None) -> Loaded:
+def configured(config: str | None, **flags: str | None) -> "Loaded":
     """Load the configuration with a command's options on top of it."""
+    from wellhead.config.aliases import Given
+    from wellhead.config.load import load
+
     names = {flag: flag[2:].replace("-", "_") for flag in SETTINGS}
     given = {
         SETTINGS[flag]: Given(raw, flag)
