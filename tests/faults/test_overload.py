@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import pytest_asyncio
 
-from fakes.stand import Stand, a_stand
+from fakes.stand import MB, Stand, a_stand
 from fakes.wire import Exchange, WireAnswer, WireClient, answer, post, talk, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -119,6 +119,40 @@ async def test_the_connection_of_a_call_that_was_refused_serves_the_next_one(sta
     await late.send(post(CHAT, ASK, JSON))
     assert (await late.answer()).body == TOLD
     await stand.ended(ROOM + 1)
+
+
+async def test_a_body_that_nobody_reads_is_dropped_up_to_a_limit(stand: Stand) -> None:
+    held = Held(stand)
+    clients = await held.full_house()
+    before, late = stand.rss(), await stand.client()
+    await late.send(b"POST " + CHAT + b" HTTP/1.1\r\nhost: h\r\ncontent-length: %d\r\n\r\n" % 10**9)
+    refused(await late.answer())
+    with pytest.raises(ConnectionError):
+        for _ in range(10**9 // MB):
+            await late.send(b" " * MB)
+    assert stand.rss() - before < 4 * MB
+    held.go_on.set()
+    for client in clients:
+        await client.answer()
+    await stand.ended(ROOM)
+
+
+async def test_odd_calls_are_refused_like_all_others(stand: Stand) -> None:
+    """Those of HTTP/1.0, with other methods, and behind another one on the same connection."""
+    held = Held(stand)
+    clients = await held.full_house()
+    old = post(CHAT, ASK, JSON).replace(b"HTTP/1.1", b"HTTP/1.0")
+    for sent in (old, get(b"/v1/models"), post(CHAT, ASK, JSON, b"connection: close")):
+        refused(await talk(stand.port, sent))
+    ahead = await stand.client()
+    await ahead.send(get(b"/v1/models") + post(CHAT, ASK, JSON) + get(b"/health"))
+    refused(await ahead.answer())
+    refused(await ahead.answer())
+    assert (await ahead.answer()).status == 200
+    held.go_on.set()
+    for client in clients:
+        await client.answer()
+    await stand.ended(ROOM)
 
 
 async def test_health_and_readiness_are_told_in_a_full_house(stand: Stand) -> None:

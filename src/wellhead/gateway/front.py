@@ -8,7 +8,9 @@
 
 A call that waits in a full house costs memory and comes too late; one that is
 refused can go elsewhere.  So the answer to too many calls is a quick no, and those
-that are in keep their pace.
+that are in keep their pace.  The server refuses most of them by itself, before there is
+a task or a scope (`server.GatewayProtocol`); what comes here are the odd ones, and
+whatever another server lets through.
 """
 
 import asyncio
@@ -16,12 +18,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Protocol
 
-from wellhead.errors import CallerError
 from wellhead.gateway import replies
 from wellhead.gateway.client import Client, Receive, Scope, Send
 from wellhead.gateway.readiness import Readiness
 from wellhead.gateway.server import ClientLeft
-from wellhead.gateway.terms import RETRY_AFTER_S, Terms
+from wellhead.gateway.terms import Terms, overloaded
 from wellhead.policy import routing
 
 HEALTHY = b'{"status":"ok"}'
@@ -49,8 +50,6 @@ class Front:
         self._terms = terms
         self._readiness = readiness
         self._log = log
-        self._refused = 0
-        """Calls that there was no room for since the log last said so."""
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Hand the call on; no coroutine of its own stands around one that goes in."""
@@ -61,7 +60,7 @@ class Front:
             if path == "/ready":
                 return self._say_whether_ready(Client(scope, receive, send))
             if self._terms.is_full:
-                self._refused += 1
+                self._terms.refusals.count += 1
                 return _refused(Client(scope, receive, send))
         return self._app(scope, receive, send)
 
@@ -69,8 +68,7 @@ class Front:
         """Say in the log, now and then, how many calls there was no room for; until cancelled."""
         while True:
             await asyncio.sleep(every_s)
-            if self._refused:
-                refused, self._refused = self._refused, 0
+            if refused := self._terms.refusals.take():
                 self._log.warning(
                     "gateway.overloaded", calls_refused=refused, calls_max=self._terms.calls_max
                 )
@@ -93,9 +91,3 @@ async def _refused(client: Client) -> None:
     body = replies.error_body(routing.family(client.path), error)
     with suppress(ClientLeft):
         await client.answer(error.status, replies.error_headers(error, body), body)
-
-
-def overloaded() -> CallerError:
-    """503: as many calls are under way as `gateway.max_concurrent_calls` allows."""
-    told = "As many calls are under way as may be; try again shortly"
-    return CallerError("overloaded", 503, told, retry_after_s=RETRY_AFTER_S)

@@ -15,7 +15,8 @@ on responses that others wrote, so one exchange on one connection differs:
 * lines after a body are dropped, not added to its head, and no head may grow without end;
 * a query that is empty is not the same as none: its question mark stays in `raw_path`;
 * a client has so long for a head, for the next piece of a body and between two requests (`terms.py`);
-* what may be read in two ways is refused (`heads.py`), and a refusal is read before the connection ends.
+* what may be read in two ways is refused (`heads.py`), and a refusal is read before the connection ends;
+* a call that there is no room for is refused here, at a tenth of what a call costs.
 
 Any other ASGI server works too: then a client that left is noticed by the watch
 on `receive` alone, and how long it may take is the server's to say.
@@ -26,15 +27,17 @@ import asyncio
 import logging
 import sys
 from enum import Enum, auto
+from functools import cache
 from typing import Any
 
 import httptools
 from uvicorn._types import ASGI3Application, ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from wellhead.directory import ProviderType
 from wellhead.errors import CallerError
 from wellhead.gateway import heads, replies
-from wellhead.gateway.terms import BODY_STEP, Terms
+from wellhead.gateway.terms import BODY_STEP, Terms, overloaded
 from wellhead.policy import routing
 
 OVERHEAD_MAX = 128 * 1024
@@ -149,6 +152,25 @@ class Exchange(RequestResponseCycle):
         self.on_response()
 
 
+class _Answered:
+    """Stands for an exchange that was answered before there was one."""
+
+    response_started = response_complete = keep_alive = True
+    more_body = False
+
+    def __init__(self) -> None:
+        self.message_event = asyncio.Event()
+
+
+@cache
+def _refusal(family: ProviderType) -> bytes:
+    """The whole response to a call that there is no room for."""
+    error = overloaded()
+    body = replies.error_body(family, error)
+    lines = b"".join(b"%s: %s\r\n" % line for line in replies.error_headers(error, body))
+    return STATUS_LINE[error.status] + lines + b"\r\n" + body
+
+
 class Phase(Enum):
     """How far the latest request of a connection has come in."""
 
@@ -175,7 +197,10 @@ class GatewayProtocol(HttpToolsProtocol):
     """What has come in since the last head or piece of a body was whole."""
     _step_bytes = 0
     """What has come in of the body since its time began anew."""
+    _dropped_bytes = 0
+    """What has come in of a body whose request was answered before it was read."""
     _objection: CallerError | None = None
+    _answered: Any = _Answered()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -204,7 +229,7 @@ class GatewayProtocol(HttpToolsProtocol):
         self._phase, self._since_s = Phase.HEAD, self.loop.time()
 
     def on_headers_complete(self) -> None:
-        self._unproductive_bytes = self._step_bytes = 0
+        self._unproductive_bytes = self._step_bytes = self._dropped_bytes = 0
         if self._offers_another_protocol():
             return
         parser = self.parser
@@ -215,19 +240,44 @@ class GatewayProtocol(HttpToolsProtocol):
             self._objection = heads.bad_request("Too many requests were sent before the answer to the first")
         if self._objection is not None:
             raise self._objection  # To the parser, which stops there.
-        super().on_headers_complete()
+        if self.terms.is_full and self._may_be_refused_here():
+            self.terms.refusals.count += 1
+            self.transport.write(_refusal(routing.family(self.url.decode("latin-1"))))
+            self.cycle = self._running = self._answered
+        else:
+            super().on_headers_complete()
         self._phase, self._since_s = Phase.BODY, self.loop.time()
         # Lines that come after the body are no part of the head.
         self.headers = []
+        if self.cycle is self._answered:
+            return
         # ASGI has no word for a question mark with nothing behind it, but the upstream is to see it.
         if self.url[-1:] == b"?" and not self.scope["query_string"]:
             self.scope["raw_path"] += b"?"
+
+    def _may_be_refused_here(self) -> bool:
+        """A plain call on a connection that goes on, and nothing before it is still to be answered."""
+        parser = self.parser
+        return (
+            parser.get_method() == b"POST"
+            and not self.expect_100_continue
+            and parser.should_keep_alive()
+            and not parser.should_upgrade()
+            and not self.terms.is_leaving()
+            and not self.flow.write_paused
+            and (self.cycle is None or self.cycle.response_complete)
+        )
 
     def on_body(self, body: bytes) -> None:
         self._unproductive_bytes = 0
         self._step_bytes += len(body)
         if self._step_bytes >= BODY_STEP:
             self._step_bytes, self._since_s = 0, self.loop.time()
+        if self.cycle.response_complete:
+            self._dropped_bytes += len(body)
+            if self._dropped_bytes > LINGER_BYTES:
+                self.transport.abort()
+            return
         super().on_body(body)
 
     def on_message_complete(self) -> None:

@@ -9,8 +9,10 @@ One value for all connections of a process::
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from wellhead.errors import CallerError
 
 LOOK_S = 1.0
 """How often connections are looked at, at most: a time that is over is noticed so much later."""
@@ -30,6 +32,18 @@ def _never() -> bool:
     return False
 
 
+@dataclass(slots=True)
+class Refusals:
+    """How many calls there was no room for since somebody last asked."""
+
+    count: int = 0
+
+    def take(self) -> int:
+        """The number, which begins anew."""
+        taken, self.count = self.count, 0
+        return taken
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """See the module."""
@@ -43,6 +57,7 @@ class Terms:
     calls_max: int = 0
     """Requests that may be under way at the same time; 0: any number."""
     open_calls: Callable[[], int] = _none_open
+    refusals: Refusals = field(default_factory=Refusals)
     is_leaving: Callable[[], bool] = _never
     """Another process has taken the place: what is asked is answered, and then the connection ends."""
 
@@ -55,6 +70,12 @@ class Terms:
     def is_full(self) -> bool:
         """No further call is taken just now."""
         return 0 < self.calls_max <= self.open_calls()
+
+
+def overloaded() -> CallerError:
+    """503: as many calls are under way as `gateway.max_concurrent_calls` allows."""
+    told = "As many calls are under way as may be; try again shortly"
+    return CallerError("overloaded", 503, told, retry_after_s=RETRY_AFTER_S)
 
 
 class Watched(Protocol):
