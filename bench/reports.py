@@ -2,7 +2,8 @@
 
 Each is asked once to warm up and then again and again, for as long as it takes to
 know its 95th percentile, through the same object that the control plane asks.  The
-figure that is promised is that of the slowest query.
+figure that is promised is that of the slowest query.  Beside it stands the time on the
+processor: with warm books that is what a query takes on a machine with nothing else to do.
 """
 
 import sys
@@ -20,6 +21,8 @@ from wellhead.intervals import Interval, edges_us
 from wellhead.moments import DAY_US, HOUR_US, MINUTE_US
 from wellhead.report import CallFilter, Dimension, Key, Measure, Question, TooManyLines
 
+ENDS = ("_p95_ms", "_cpu_ms")
+AIM_MS = 150
 RUNS = 20
 SECONDS = 4.0
 """A query is asked no longer than this, but `RUNS_MIN` times."""
@@ -61,20 +64,24 @@ Ask = Callable[[DatabaseReports], object]
 
 
 def measure() -> dict[str, float]:
-    """The median and the 95th percentile of each query in milliseconds, and the slowest one's."""
+    """How many milliseconds each query takes, how many the slowest one, and how many take too long."""
     file = books(_say)
     engine = make_engine(f"sqlite:///{file}", must_exist=True)
     figures: dict[str, float] = {}
     try:
         reports = DatabaseReports(engine)
         for name, ask in queries():
-            times = _times_ms(reports, ask)
+            times, cpu_times = _times_ms(reports, ask)
             figures[f"reports_{name}_p50_ms"] = percentile(times, 50)
             figures[f"reports_{name}_p95_ms"] = percentile(times, 95)
+            figures[f"reports_{name}_cpu_ms"] = percentile(cpu_times, 50)
     finally:
         engine.dispose()
-    slowest = {key: value for key, value in figures.items() if key.endswith("_p95_ms")}
-    figures["reports_p95_ms"] = max(slowest.values())
+    of_all = {end: [value for key, value in figures.items() if key.endswith(end)] for end in ENDS}
+    figures["reports_p95_ms"] = max(of_all["_p95_ms"])
+    figures["reports_cpu_ms"] = max(of_all["_cpu_ms"])
+    figures["reports_beyond_aim"] = sum(value > AIM_MS for value in of_all["_p95_ms"])
+    figures["reports_beyond_aim_cpu"] = sum(value > AIM_MS for value in of_all["_cpu_ms"])
     figures["reports_bytes_per_call"] = file.stat().st_size / calls_wanted()
     return figures
 
@@ -200,15 +207,18 @@ def _histograms(by: tuple[Dimension, ...], edges: tuple[int, ...]) -> Ask:
     return lambda reports: reports.histograms(Question((), by, edges))
 
 
-def _times_ms(reports: DatabaseReports, ask: Ask) -> list[float]:
+def _times_ms(reports: DatabaseReports, ask: Ask) -> tuple[list[float], list[float]]:
+    """By the clock, and on the processor."""
     ask(reports)
     times: list[float] = []
+    cpu_times: list[float] = []
     began = time.perf_counter()
     while len(times) < RUNS_MIN or (len(times) < RUNS and time.perf_counter() - began < SECONDS):
-        started = time.perf_counter()
+        started, started_cpu = time.perf_counter(), time.thread_time()
         ask(reports)
         times.append((time.perf_counter() - started) * 1000)
-    return times
+        cpu_times.append((time.thread_time() - started_cpu) * 1000)
+    return times, cpu_times
 
 
 def _say(text: str) -> None:

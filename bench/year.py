@@ -321,7 +321,7 @@ def books(say: Callable[[str], None]) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     file = folder / f"year-{count}-{DAYS}-{_kind()}.db"
     if file.exists():
-        upgrade(f"sqlite:///{file}")  # Tables that have nothing to do with it may have come since.
+        upgrade(f"sqlite:///{file}", 0)  # Tables that have nothing to do with it may have come since.
         return file
     for old in folder.glob("year-*"):
         old.unlink()
@@ -355,8 +355,11 @@ def _fill(part: Path, count: int, say: Callable[[str], None]) -> None:
             # Whoever pulls the plug makes it anew.
             connection.execute("PRAGMA synchronous=OFF")
             _register(connection)
+            due, made, all_of_it = 0.0, 0, sum(busy)
             for hour, weight in zip(hours, busy, strict=True):
-                day += year.hour(hour, round(count * weight / sum(busy)))
+                due += count * weight / all_of_it
+                day += year.hour(hour, int(due) - made)
+                made = int(due)
                 if hour % 24 == 23 or hour == last:
                     _book(connection, day)
                     say(f"\rmade {(hour - hours.start) // 24} of {DAYS} days of calls")

@@ -67,7 +67,7 @@ UNKNOWN = "unknown"
 """A name that says no more than none does; calls with it and calls without any are one line."""
 END_DAY = 2**31
 """Later than any day in the books."""
-SLOTS_AT_ONCE = 100
+SLOTS_AT_ONCE = 50
 """After so many slots it is looked whether the answer is too long."""
 OF_ENDS = frozenset({Dimension.OUTCOME, Dimension.STREAMED})
 """What `spending_daily` does not tell apart."""
@@ -94,20 +94,19 @@ def answer(connection: Connection, question: Question) -> list[Line]:
     # Counted in any case: where as many are taken away as there were, there is no line.
     measures = (*(one for one in question.measures if one is not Measure.CALLS), Measure.CALLS)
     asked = replace(question, measures=measures)
-    lines: list[Line] = []
+    sums: Sums = {}
     for queries in _parts(connection, asked, {uuid: id_ for id_, uuid in known.items()}):
         found: Sums = {}
         exact = all(effects == ADDED for _, effects in queries)
         for query, effects in queries:
             rows = connection.execute(query.limit(question.lines_max + 1) if exact else query)
             _merge(found, [tuple(row) for row in rows], asked, known, effects)
-        lines += [
-            Line(place[0], place[1:], dict(zip(measures, sums, strict=True)))
-            for place, sums in sorted(found.items(), key=lambda item: int(item[0][0]))
-            if sums[-1]
-        ]
-        if len(lines) > question.lines_max:
+        sums |= sorted((item for item in found.items() if item[1][-1]), key=lambda item: int(item[0][0]))
+        if len(sums) > question.lines_max:
             raise TooManyLines(question.lines_max)
+    lines = [
+        Line(place[0], place[1:], dict(zip(measures, some, strict=True))) for place, some in sums.items()
+    ]
     return lines if Measure.CALLS in question.measures else [_without_calls(line) for line in lines]
 
 
