@@ -6,13 +6,15 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from fakes.books import NOON_US, a_settlement, an_opening, book_ends, books_on_disk
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.database import call_pages, calls
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
+from wellhead.database.schema import calls as calls_table
+from wellhead.database.schema import retention
 from wellhead.moments import HOUR_US
 from wellhead.report import CallFilter
 
@@ -152,3 +154,53 @@ def test_batches_of_hours_do_not_hide_calls_that_ended_long_after_they_began(eng
     found = DatabaseReports(engine).calls(CallFilter(tool="x"), count=3)
     assert [row["id"] for row in found] == [39, 38, 37]
     assert call_pages.HOURS_PER_BATCH_MAX >= 100
+
+
+def test_calls_that_were_removed_are_not_counted_as_passed(engine: Engine) -> None:
+    made: list[Call] = [
+        (
+            an_opening(n, started_us=NOON_US + n * HOUR_US, tool="x"),
+            a_settlement(finished_us=NOON_US + n * HOUR_US + 1),
+        )
+        for n in range(1, 100)
+    ]
+    book(engine, made)
+    midnight_us = NOON_US + 36 * HOUR_US
+    with engine.begin() as connection:
+        # As retention is while it is at work: marked, and some of the calls are gone.
+        connection.execute(retention.insert().values(id=1, removed_before_us=midnight_us))
+        connection.execute(calls_table.delete().where(calls_table.c.id < 20))
+    reports = DatabaseReports(engine)
+    seen: list[int] = []
+    for offset in range(0, 100, 7):
+        seen += [row["id"] for row in reports.calls(CallFilter(tool="x"), count=7, offset=offset)]
+    assert seen == list(range(99, 19, -1))
+
+
+def test_a_page_reads_rows_of_few_hours_only(engine: Engine) -> None:
+    made: list[Call] = [
+        (
+            an_opening(n, started_us=NOON_US + n * HOUR_US, tool="x"),
+            a_settlement(finished_us=NOON_US + n * HOUR_US + 1, state=CallState.FAILED, status_code=500),
+        )
+        for n in range(1, 500)
+    ]
+    book(engine, made)
+    plans: list[str] = []
+    asked: list[tuple[str, Any]] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def remember(*told: Any) -> None:
+        if told[2].startswith(("SELECT", "WITH")):
+            asked.append((told[2], told[3]))
+
+    wanted = CallFilter(status_min=500)
+    found = DatabaseReports(engine).calls(wanted, count=3, offset=300, before=450)
+    assert [row["id"] for row in found] == [149, 148, 147]
+    with engine.connect() as connection:
+        for statement, values in tuple(asked):
+            plans += [
+                row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            ]
+    assert not [plan for plan in plans if plan.startswith("SCAN calls") and "INDEX" not in plan]
+    assert [plan for plan in plans if "COVERING INDEX calls_went_wrong" in plan]
