@@ -36,7 +36,8 @@ class Walk:
         json = {**(body or {}), **sent} if body is not None or sent else None
         headers = {"x-admin-token": PASSWORDS["token"], "x-csrf": "1"}
         answer = await self.client.request(method, path, headers=headers, json=json)
-        self.asked.add(f"{method} {re.sub(r'/([0-9]+|[0-9a-f-]{36}|nobody)(?=/|$)', '/{id}', path)}")
+        of = path.replace("/breakers/openai", "/breakers/{providerId:path}")
+        self.asked.add(f"{method} {re.sub(r'/([0-9]+|[0-9a-f-]{36}|nobody)(?=/|$)', '/{id}', of)}")
         everything = answer.text + repr(answer.headers.multi_items())
         assert [one for one in self.secrets if one in everything] == [], path
         shown = KEY.findall(answer.text)
@@ -84,6 +85,7 @@ async def test_no_secret_is_shown_a_second_time_on_a_walk_through_every_endpoint
         await ask("POST", "/admin/session/login", {}, password=PASSWORDS["login"])
         for path in PATHS:
             await ask("GET", path.format(project=project))
+        await ask("POST", "/admin/breakers/openai/reset")
         await ask("POST", "/admin/session/logout")
         await ask("DELETE", "/manage/tokens", token=token["token"])
         await ask("DELETE", "/admin/tokens", token=keys[0]["key"])
@@ -107,6 +109,9 @@ PATHS = (
     "/admin/live",
     "/admin/providers",
     "/admin/config",
+    "/admin/pricing",
+    "/admin/breakers",
+    "/admin/breakers/openai",
     "/health",
     "/ready",
     "/openapi.json",

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,15 +79,20 @@ BOOKED = [
 NOW_US = MIDNIGHT_US + 30 * HOUR_US
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    made = books_on_disk(tmp_path_factory.mktemp("books"))
+def booked(directory: Path) -> Engine:
+    made = books_on_disk(directory)
     connection = writing_connection(made)
     with transaction(connection):
         pending = an_opening(8, started_us=NOW_US)
         calls.insert(connection, calls.pending_rows(1, [*(opening for opening, _ in BOOKED), pending]))
         book_ends(connection, BOOKED)
     connection.close()
+    return made
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    made = booked(tmp_path_factory.mktemp("books"))
     yield made
     made.dispose()
 
@@ -399,7 +405,9 @@ async def test_steps_are_told_each_with_its_rate(app: FastAPI, engine: Engine) -
     }
 
 
-async def test_what_a_call_went_through_is_told_with_it(app: FastAPI, engine: Engine) -> None:
+async def test_what_a_call_went_through_is_told_with_it(tmp_path: Path) -> None:
+    engine = booked(tmp_path)
+    app = an_app(DatabaseReports(engine), now_us=lambda: NOW_US)
     call, tried = (
         an_opening(5),
         (
