@@ -11,7 +11,6 @@ leaves no row.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 
 from wellhead.call import CallState, Opening
@@ -20,7 +19,7 @@ from wellhead.errors import BooksUnavailable, BreakerOpen, CallerError, Upstream
 from wellhead.gateway import booking, replies, vocabulary
 from wellhead.gateway.attempts import Attempts, Log, Means
 from wellhead.gateway.booking import CLIENT_LEFT, COMPLETED, SHUTDOWN, End
-from wellhead.gateway.client import Client, Receive, Scope, Send, Upload
+from wellhead.gateway.client import Client, Patience, Receive, Scope, Send, Upload
 from wellhead.gateway.credentials import Credentials
 from wellhead.gateway.door import Door
 from wellhead.gateway.plan import Places, plan_of
@@ -96,6 +95,7 @@ class Gateway:
             options.retries,
             now_us,
             log,
+            Patience(),
         )
         self._attribution = Attribution(options.rules)
 
@@ -141,8 +141,10 @@ class Gateway:
             plan = plan_of(self._directory, client, place, caller, body)
             self._door.guard_credential(client, caller, plan.provider)
             attempts = Attempts(self._means, client, plan, call_id)
-            with closing(attempts):
+            try:
                 await self._send(client, attempts, call_id, started_us, body)
+            finally:
+                attempts.close()
         except (CallerError, asyncio.CancelledError) as cause:
             # Only a shutdown cancels a call.
             error = cause if isinstance(cause, CallerError) else _shutting_down()
@@ -189,7 +191,8 @@ class Gateway:
         if count is not None and isinstance(body, bytes) and self._counts(body):
             expected = await asyncio.to_thread(count, body), expected[1]
         opened = booking.opening(call_id, started_us, client, plan, expected, who)
-        attempts.booked(opened, lambda was, by: booking.reopened(was, client, by, ceiling))
+        attempts.opened = opened
+        attempts.reopened = lambda was, by: booking.reopened(was, client, by, ceiling)
         relay = Relay(client, attempts, call_id, self._now_us, self._log)
         await self._open(opened, relay, client)
         await self._relay(relay, client)

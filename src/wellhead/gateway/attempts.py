@@ -14,9 +14,8 @@ answer that is given up is let go before it is read.
 
 import asyncio
 import random
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from msgspec import structs
@@ -26,7 +25,7 @@ from wellhead.breaker import Outcome, of_credential
 from wellhead.call import Attempt, Opening
 from wellhead.directory import AuthType, Directory
 from wellhead.errors import BooksUnavailable, BreakerOpen, CallerError, NoRoomToConnect, UpstreamError
-from wellhead.gateway.client import Client
+from wellhead.gateway.client import Client, Patience
 from wellhead.gateway.credentials import Credentials, candidates
 from wellhead.gateway.door import Door
 from wellhead.gateway.plan import Plan, stand_in
@@ -66,6 +65,7 @@ class Means:
     retries: Retries
     now_us: Callable[[], int]
     log: Log
+    patience: Patience
 
 
 @dataclass(slots=True)
@@ -74,9 +74,9 @@ class _Way:
 
     plan: Plan
     credential: Credential | None = None
-    tried: set[int] = field(default_factory=set)
+    tried: tuple[int, ...] = ()
     """Ids of the provider's credentials that were sent already."""
-    is_entered: bool = True
+    is_entered: bool = False
 
     @property
     def subject(self) -> str:
@@ -88,29 +88,37 @@ class _Way:
 class Attempts:
     """The attempts of one call.  It is entered and left by breakers in the task that serves the call."""
 
+    # Most calls need one attempt, so what only others change begins here and not with each of them.
+    count = 0
+    """How often the request was sent, or was to be."""
+    head_us: int | None = None
+    """When the last response's head was there."""
+    status: int | None = None
+    """The last response's."""
+    opened: Opening | None = None
+    """The call as it is booked now, if it is."""
+    reopened: Callable[[Opening, Plan], Opening] | None = None
+    """Makes of that what it is by another plan."""
+    _over: tuple[Attempt, ...] = ()
+    _began_us = 0
+    _was_sent = True
+    """Of the last one, as far as is known."""
+    _is_short_circuit = False
+    _again = 0
+    _again_limited = 0
+    _is_between = False
+    """One attempt is over, and the next one, if there is one, has not begun."""
+    _is_stopped = False
+    _trouble: CallerError | None = None
+
     def __init__(self, means: Means, client: Client, plan: Plan, call_id: int) -> None:
-        self.count = 0
-        """How often the request was sent, or was to be."""
-        self.head_us: int | None = None
-        """When the last response's head was there."""
-        self.status: int | None = None
-        """The last response's."""
         self._means = means
+        self.patience = means.patience
         self._client = client
         self._call_id = call_id
-        self._way = _Way(plan, is_entered=False)
-        self._others = deque(plan.provider.fallback if plan.generates else ())
-        self._over: list[Attempt] = []
-        self._began_us = 0
-        self._was_sent = self._is_short_circuit = False
-        """Of the last one."""
-        self._again = self._again_limited = 0
-        self._is_between = False
-        """One attempt is over, and the next one, if there is one, has not begun."""
-        self._is_stopped = False
-        self._trouble: CallerError | None = None
-        self._opened: Opening | None = None
-        self._reopened: Callable[[Opening, Plan], Opening] | None = None
+        self._way = _Way(plan)
+        self._others = plan.provider.fallback
+        """Ids of the providers that may stand in and were not asked yet."""
 
     @property
     def plan(self) -> Plan:
@@ -127,45 +135,26 @@ class Attempts:
 
     async def begin(self) -> None:
         """Choose whom to ask first.  Raises `BreakerOpen` if nobody may be asked just now."""
-        plan = self._way.plan
-        found = await self._enter(plan)
-        if isinstance(found, _Way):
-            self._way = found
-        elif not await self._go_elsewhere():
-            raise BreakerOpen(plan.provider.id, found)
+        wait_s = await self._enter(self._way)
+        if wait_s is not None and not await self._go_elsewhere():
+            raise BreakerOpen(self._way.plan.provider.id, wait_s)
 
-    def booked(self, opened: Opening, reopened: Callable[[Opening, Plan], Opening]) -> None:
-        """The call is booked; `reopened` makes of its opening what it is by another plan."""
-        self._opened, self._reopened = opened, reopened
-
-    @property
-    def opened(self) -> Opening | None:
-        """The call as it is booked now."""
-        return self._opened
-
-    async def _enter(self, plan: Plan) -> _Way | int:
-        """Enter the breakers on a way; else in how many seconds to come again."""
-        breakers, provider = self._means.breakers, plan.provider.id
-        wait_s = await breakers.enter(provider)
-        if wait_s is not None:
-            return wait_s
-        way = _Way(plan)
-        if not self._needs_credential(plan):
-            return way
-        try:
-            found = await self._enter_credential(way)
-        except BaseException:
-            breakers.leave(provider, Outcome.NEUTRAL)
-            raise
-        if found is None:
-            return way
-        breakers.leave(provider, Outcome.NEUTRAL)
-        return found
-
-    def _needs_credential(self, plan: Plan) -> bool:
-        """Whether one of ours is to take the place of what the client sent, if there is one."""
+    async def _enter(self, way: _Way) -> int | None:
+        """Enter the breakers on a way, and choose its credential; else in how many seconds to come again."""
+        breakers, plan = self._means.breakers, way.plan
+        wait_s = await breakers.enter(plan.provider.id)
         caller = plan.caller
-        return caller.key is not None and (caller.own is None or plan.is_stand_in)
+        # One of ours takes the place of what the client sent; but what came beside a key is for the first.
+        if wait_s is None and caller.key is not None and (caller.own is None or plan.is_stand_in):
+            try:
+                wait_s = await self._enter_credential(way)
+            except BaseException:
+                breakers.leave(plan.provider.id, Outcome.NEUTRAL)
+                raise
+            if wait_s is not None:
+                breakers.leave(plan.provider.id, Outcome.NEUTRAL)
+        way.is_entered = wait_s is None
+        return wait_s
 
     async def _enter_credential(self, way: _Way) -> int | None:
         """Choose a credential and enter its breaker; else in how many seconds to come again."""
@@ -180,18 +169,17 @@ class Attempts:
                 raise
             self._trouble = trouble  # Told once the call is in the books.
             return None
-        wait_s = None
-        while chosen is not None:
+        waits_s: list[int] = []
+        while chosen is not None and len(way.tried) < CREDENTIALS_TRIED_MAX:
             way.credential = chosen
-            way.tried.add(chosen.id)
+            way.tried = (*way.tried, chosen.id)
             wait_s = await means.breakers.enter(way.subject)
             if wait_s is None:
                 return None
             way.credential = None
-            if len(way.tried) >= CREDENTIALS_TRIED_MAX:
-                break
+            waits_s.append(wait_s)
             chosen = means.credentials.other(known, key, provider, way.tried)
-        return wait_s
+        return min(waits_s, default=None)
 
     # Sending.
 
@@ -202,24 +190,29 @@ class Attempts:
         """
         if self._trouble is not None:
             raise self._trouble
+        means, response, error = self._means, None, None
         while True:
-            response, error = await self._send()
-            attempted = self._attempted(response, error)
-            if attempted.ended is Ended.ANSWERED:
-                assert response is not None
-                return response
-            self._is_between = True
+            way = self._way
+            self.count += 1
+            self._began_us = means.now_us()
             try:
-                goes_on = not self._is_stopped and await self._go_on(attempted, response, error)
-            except BaseException:
+                response = await means.upstream.send(way.plan.request(self._client, way.credential))
+            except UpstreamError as caught:
+                response, error = None, caught
+                self.head_us = self.status = None
+                self._was_sent = caught.was_sent
+            else:
+                self.head_us = means.now_us()
+                self.status = status = response.status
+                if status < 400:
+                    return response
+                error, self._was_sent = None, True
+                self._learn(response)
+            attempted = self._attempted(response, error)
+            if not await self._goes_on(attempted, response, error):
                 if response is not None:
-                    response.close()
-                raise
-            finally:
-                self._is_between = False
-            if not goes_on and response is not None:
-                return response
-            if not goes_on and error is not None:
+                    return response
+                assert error is not None
                 is_ours = attempted.ended is Ended.CROWDED
                 self._leave(Outcome.NEUTRAL if is_ours else Outcome.FAILURE)
                 raise error
@@ -227,28 +220,15 @@ class Attempts:
                 response.ready()  # One that is here whole leaves its connection to others.
                 response.close()
 
-    async def _send(self) -> tuple[UpstreamResponse | None, UpstreamError | None]:
-        means, way = self._means, self._way
-        self.count += 1
-        self.head_us = self.status = None
-        self._was_sent, self._is_short_circuit = True, False
-        self._began_us = means.now_us()
-        try:
-            response = await means.upstream.send(way.plan.request(self._client, way.credential))
-        except UpstreamError as error:
-            self._was_sent = error.was_sent
-            return None, error
-        self.head_us = means.now_us()
-        self.status = response.status
-        if response.status == 503:
-            self._is_short_circuit = is_short_circuit(response.headers, b"")
-        if way.credential is not None and response.status in (401, 403, 429):
-            retry_after = dict(response.headers).get(b"retry-after")
-            if means.credentials.learn(way.credential, response.status, retry_after):
-                means.log.warning(
-                    "credential.cooling", credential_id=way.credential.id, status=response.status
-                )
-        return response, None
+    def _learn(self, response: UpstreamResponse) -> None:
+        """Take note of what an answer says that is none."""
+        means, credential = self._means, self._way.credential
+        self._is_short_circuit = response.status == 503 and is_short_circuit(response.headers, b"")
+        if credential is None:
+            return
+        retry_after = dict(response.headers).get(b"retry-after")
+        if means.credentials.learn(credential, response.status, retry_after):
+            means.log.warning("credential.cooling", credential_id=credential.id, status=response.status)
 
     def _attempted(self, response: UpstreamResponse | None, error: UpstreamError | None) -> Attempted:
         """What there is to decide about."""
@@ -280,10 +260,25 @@ class Attempts:
         self._is_stopped = True
         return self._is_between
 
-    async def _go_on(
+    async def _goes_on(
         self, attempted: Attempted, response: UpstreamResponse | None, error: UpstreamError | None
     ) -> bool:
         """Get ready for another attempt, if there is to be one."""
+        if attempted.ended is Ended.ANSWERED or self._is_stopped:
+            return False
+        self._is_between = True
+        try:
+            return await self._get_ready(attempted, response, error)
+        except BaseException:
+            if response is not None:
+                response.close()
+            raise
+        finally:
+            self._is_between = False
+
+    async def _get_ready(
+        self, attempted: Attempted, response: UpstreamResponse | None, error: UpstreamError | None
+    ) -> bool:
         last = self._attempt("upstream_error" if error is None else error.code)
         for step in retry.steps(attempted, self._means.retries):
             if step is Step.OTHER_CREDENTIAL:
@@ -291,10 +286,12 @@ class Attempts:
             elif step is Step.OTHER_PROVIDER:
                 goes_on = await self._go_elsewhere(response)
             else:
+                self._say(last, attempted, error, step)
                 goes_on = await self._wait(attempted)
             if goes_on:
-                self._over.append(last)
-                self._say(last, attempted, error, step)
+                if step is not Step.AGAIN:
+                    self._say(last, attempted, error, step)
+                self._over = (*self._over, last)
                 return True
         return False
 
@@ -307,7 +304,7 @@ class Attempts:
         chosen = means.credentials.other(known, key, provider, way.tried)
         if chosen is None:
             return False
-        taken = replace(way, credential=chosen, tried={*way.tried, chosen.id})
+        taken = replace(way, credential=chosen, tried=(*way.tried, chosen.id))
         if await means.breakers.enter(taken.subject) is not None:
             return False
         # The provider's breaker is entered still; only the credential is another one.
@@ -322,17 +319,20 @@ class Attempts:
         """
         means = self._means
         while self._others:
-            plan = self._stand_in(self._others.popleft())
-            if plan is None or means.breakers.is_open(plan.provider.id):
+            provider_id, *others = self._others
+            self._others = tuple(others)
+            plan = self._stand_in(provider_id)
+            if plan is None or means.breakers.is_open(provider_id):
                 continue
+            way = _Way(plan)
             try:
-                found = await self._enter(plan)
+                wait_s = await self._enter(way)
             except CallerError:
                 continue
-            if not isinstance(found, _Way) or not await self._move(found):
+            if wait_s is not None or not await self._move(way):
                 continue
             self._leave(self._outcome(b"" if response is None else response.ready()))
-            self._way = found
+            self._way = way
             return True
         return False
 
@@ -340,8 +340,10 @@ class Attempts:
         """The plan for another provider, unless something forbids it beforehand."""
         plan, client = self._way.plan, self._client
         provider = self._means.directory.by_id(provider_id)
-        if provider is None or not routing.stands_in(
-            provider, plan.place, plan.place.model or plan.asked.model
+        if (
+            not plan.generates
+            or provider is None
+            or not routing.stands_in(provider, plan.place, plan.place.model or plan.asked.model)
         ):
             return None
         key = plan.caller.key
@@ -360,19 +362,19 @@ class Attempts:
 
     async def _move(self, way: _Way) -> bool:
         """Have the call admitted under the other provider, if it is booked already."""
-        if self._opened is None:
+        if self.opened is None:
             return True
-        assert self._reopened is not None
-        moved = self._reopened(self._opened, way.plan)
+        assert self.reopened is not None
+        moved = self.reopened(self.opened, way.plan)
         try:
-            await self._means.books.move(self._opened, moved)
+            await self._means.books.move(self.opened, moved)
         except (CallerError, BooksUnavailable):
             self._leave_way(way, Outcome.NEUTRAL)
             return False
         except BaseException:
             self._leave_way(way, Outcome.NEUTRAL)
             raise
-        self._opened = moved
+        self.opened = moved
         return True
 
     async def _wait(self, attempted: Attempted) -> bool:
@@ -399,7 +401,13 @@ class Attempts:
 
     def answered(self, first: bytes) -> None:
         """The body has begun with these bytes, or ended without any."""
-        if self._way.is_entered:
+        way = self._way
+        if not way.is_entered:
+            return
+        if way.credential is None and self.status is not None and self.status < FAILED_STATUS:
+            way.is_entered = False
+            self._means.breakers.leave(way.plan.provider.id, Outcome.SUCCESS)
+        else:
             self._leave(self._outcome(first))
 
     def failed(self) -> None:
@@ -408,7 +416,8 @@ class Attempts:
 
     def close(self) -> None:
         """The call is over; whose fault it is nobody can tell by now."""
-        self._leave(Outcome.NEUTRAL)
+        if self._way.is_entered:
+            self._leave(Outcome.NEUTRAL)
 
     def tried(self, error_code: str | None, *, failed: bool, metered: bool) -> tuple[Attempt, ...]:
         """The attempts, where there is more to tell of them than the call itself says.
@@ -449,11 +458,10 @@ class Attempts:
 
     def _leave(self, outcome: Outcome) -> None:
         """Leave the breakers of the way taken; a second time does nothing."""
-        self._leave_way(self._way, outcome, self._outcome_of_credential())
+        if self._way.is_entered:
+            self._leave_way(self._way, outcome, self._outcome_of_credential())
 
     def _leave_way(self, way: _Way, outcome: Outcome, of_credential: Outcome = Outcome.NEUTRAL) -> None:
-        if not way.is_entered:
-            return
         way.is_entered = False
         self._means.breakers.leave(way.plan.provider.id, outcome)
         if way.credential is not None:

@@ -151,9 +151,9 @@ def settlement(opened: Opening, relay: Relay, client: Client, end: End) -> Settl
         state, code = CallState.FAILED, "upstream_error"
         message = reading.error_message or reading.error_type or f"the upstream answered {attempts.status}"
     if message:
-        message = without_secrets(message, client.fields, client.query, relay.provider, attempts.secret)[
-            :MESSAGE_MAX
-        ]
+        message = without_secrets(
+            message, client.fields, client.query, attempts.plan.provider, attempts.secret
+        )[:MESSAGE_MAX]
     status = client.told or end.status
     if status is None and state is CallState.ABORTED:
         status = STATUS_CLIENT_LEFT

@@ -20,7 +20,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 WATCH_AFTER_S = 0.02
-"""How long a call runs before a task watches for its client leaving."""
+"""How long a call runs at least (and at most twice as long) before a task watches for its client leaving."""
 
 # Bodies of these types are never JSON: they stream through without being held.
 STREAMED_TYPES = (
@@ -67,7 +67,7 @@ class Client:
         server = getattr(send, "__self__", None)
         self._exchange = server if isinstance(server, Exchange) else None
         self._watch: asyncio.Task[None] | None = None
-        self._watch_timer: asyncio.TimerHandle | None = None
+        self._patience: Patience | None = None
         self._on_leaving: Callable[[], None] | None = None
         self._reading = False
 
@@ -144,15 +144,15 @@ class Client:
 
     # -- leaving --------------------------------------------------------------
 
-    def watch(self, on_leaving: Callable[[], None]) -> None:
+    def watch(self, on_leaving: Callable[[], None], patience: "Patience") -> None:
         """Call `on_leaving` once the client has left, from now until `unwatch`."""
-        self._on_leaving = on_leaving
-        self._watch_timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start_watch)
+        self._on_leaving, self._patience = on_leaving, patience
+        patience.add(self)
 
     def unwatch(self) -> None:
         self._on_leaving = None
-        if self._watch_timer is not None:
-            self._watch_timer.cancel()
+        if self._patience is not None:
+            self._patience.discard(self)
         if self._watch is not None:
             self._watch.cancel()
 
@@ -196,6 +196,40 @@ class Client:
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self.end(body)
         self.told = status
+
+
+class Patience:
+    """Has clients watched that are still there after a moment.
+
+    One timer for all of them: most are gone by then, and a timer of their own would cost each of them
+    as much as reading its request.
+    """
+
+    def __init__(self) -> None:
+        self._new: set[Client] = set()
+        """Those that came since the timer was set..."""
+        self._waiting: set[Client] = set()
+        """...and those that were there already."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, client: Client) -> None:
+        self._new.add(client)
+        if self._timer is None:
+            self._set_timer()
+
+    def discard(self, client: Client) -> None:
+        self._new.discard(client)
+        self._waiting.discard(client)
+
+    def _set_timer(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._turn)
+
+    def _turn(self) -> None:
+        for client in self._waiting:
+            client._start_watch()
+        self._waiting, self._new, self._timer = self._new, set(), None
+        if self._waiting:
+            self._set_timer()
 
 
 def too_large(size_max: int) -> CallerError:

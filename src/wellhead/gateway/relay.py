@@ -35,6 +35,8 @@ class Relay:
         self, client: Client, attempts: Attempts, call_id: int, now_us: Callable[[], int], log: Log
     ) -> None:
         self.attempts = attempts
+        self.provider = attempts.plan.provider
+        """The one whose response it is."""
         self.meter: Meter | None = None
         self.headers: Headers = []
         """Those of the upstream's response head."""
@@ -56,15 +58,10 @@ class Relay:
         self._is_cut = False
         self._timers: list[asyncio.TimerHandle] = []
 
-    @property
-    def provider(self) -> Provider:
-        """The one that is asked."""
-        return self.attempts.plan.provider
-
     async def run(self) -> None:
         """Have the request sent and carry the response; see the module for how it ends."""
         client, total_s = self._client, self.provider.timeouts.total_s
-        client.watch(self._client_left)
+        client.watch(self._client_left, self.attempts.patience)
         if total_s:
             self._after(total_s, self._out_of_time)
         try:
@@ -72,7 +69,7 @@ class Relay:
             try:
                 head_us, plan = self.attempts.head_us, self.attempts.plan
                 assert head_us is not None
-                self.headers = response.headers
+                self.provider, self.headers = plan.provider, response.headers
                 self._note("passthrough.upstream_headers", head_us, status=response.status)
                 await self._carry(response, plan.dialect, Hiding() if plan.hide_usage else None)
             finally:
@@ -162,11 +159,11 @@ class Relay:
         if self._task is None:
             return
         # What is under way may be worth its end; another attempt is worth nothing to anybody.
-        is_between = self.attempts.stop()
-        if is_between or self.provider.on_disconnect is OnDisconnect.CANCEL:
+        is_between, provider = self.attempts.stop(), self.attempts.plan.provider
+        if is_between or provider.on_disconnect is OnDisconnect.CANCEL:
             self._cut()
-        elif self.provider.drain_s is not None:
-            self._after(self.provider.drain_s, self._out_of_time)
+        elif provider.drain_s is not None:
+            self._after(provider.drain_s, self._out_of_time)
 
     def _out_of_time(self) -> None:
         self._late = True

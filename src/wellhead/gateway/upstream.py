@@ -101,6 +101,8 @@ class _Handler(ResponseHandler):
 
     was_used = False
     """It has carried a request already."""
+    _incoming: "select.poll | None" = None
+    """Tells whether something waits in the socket."""
 
     def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
         super().set_exception(exc, exc if exc_cause is None else exc_cause)
@@ -126,12 +128,10 @@ class _Handler(ResponseHandler):
         transport = self.transport
         if not self.was_used or transport is None:
             return False
-        number = transport.get_extra_info("socket").fileno()
-        if number < 0:
-            return True
-        waiting = select.poll()
-        waiting.register(number, select.POLLIN)
-        return bool(waiting.poll(0))
+        if self._incoming is None:
+            self._incoming = select.poll()
+            self._incoming.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(self._incoming.poll(0))
 
 
 class _Clock:

@@ -219,9 +219,12 @@ class Clerk:
             (self._open.get(opening.id) or fitted_opening(opening), fitted_settlement(end))
             for opening, end in {pair[0].id: pair for pair in reversed(settled)}.values()
         ]
-        opened = {opening.id for opening in openings} | self._open.keys()
-        unsent = [pair for pair in once if pair[1].state is CallState.REFUSED and pair[0].id not in opened]
-        once = [pair for pair in once if pair not in unsent] if unsent else once
+        unsent = [pair for pair in once if pair[1].state is CallState.REFUSED]
+        if unsent:
+            opening_now = {opening.id for opening in openings}
+            ids = {call.id for call, _ in unsent} - opening_now - self._open.keys()
+            unsent = [pair for pair in unsent if pair[0].id in ids]
+            once = [pair for pair in once if pair[0].id not in ids]
         costed = self._costed(once)
         exact = False
         while True:
