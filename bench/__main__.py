@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import latency, memory, report, start, streaming, throughput, tools
+from bench import latency, memory, overload, report, start, streaming, throughput, tools
 from bench.rig import Rig, build
 from bench.rounds import Rounds
 
@@ -65,6 +65,16 @@ PARTS = (
     ),
     Part("latency", latency.measure, ("added_latency_p50_ms", "added_latency_p99_ms")),
     Part("streaming", streaming.measure, ("stream_cpu_us_per_chunk", "stream_added_ttfb_p99_ms")),
+    Part(
+        "overload",
+        overload.measure,
+        (
+            "overload_goodput_ratio",
+            "overload_p99_ms",
+            "overload_uncapped_ratio",
+            "overload_refusal_us",
+        ),
+    ),
     Part("memory", memory.measure, ("memory_start_mb", "memory_idle_stream_kb", "memory_stall_mb")),
     Part("start", start.measure, ("start_s",)),
     Part("books", once("books"), ("books_calls_per_s", "books_bytes_per_call")),

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,13 +131,18 @@ def wellhead_command(role: str, port: int, upstream: int, database: Path) -> lis
 
 
 @contextlib.contextmanager
-def wellhead(rig: Rig, upstream: int, *, limited: bool = False) -> Iterator[Wellhead]:
-    """The gateway with one worker, metering and a new ledger; `limited`: with a key and five limits."""
+def wellhead(
+    rig: Rig, upstream: int, *, limited: bool = False, settings: Mapping[str, str] | None = None
+) -> Iterator[Wellhead]:
+    """The gateway with one worker, metering and a new ledger; `limited`: with a key and five limits.
+
+    `settings` are variables that set something else than the defaults.
+    """
     port, home = free_port(), rig.directory("wellhead-limited" if limited else "wellhead")
     database = home / "books.db"
     key = _with_limits(database) if limited else None
     command = wellhead_command("gateway", port, upstream, database)
-    with running(command, cores=rig.proxy, home=home) as process:
+    with running(command, cores=rig.proxy, home=home, environment=settings) as process:
         wait_for(lambda: wire.answers(port, wire.get("/health")), process, home)
         yield Wellhead(port, database, _worker(process.pid), key)
 

@@ -73,9 +73,9 @@ def measure(rig: Rig) -> Rounds:
         run_loop(_round(gateway.port))  # warm: the gateway's connections to its upstream stand
         for _ in range(ROUNDS):
             direct = run_loop(_round(upstream))
-            before_s = _cpu_s(gateway.worker)
+            before_s = cpu_s(gateway.worker)
             through = run_loop(_round(gateway.port))
-            spent_s = _cpu_s(gateway.worker) - before_s
+            spent_s = cpu_s(gateway.worker) - before_s
             rounds.add("stream_cpu_us_per_chunk", spent_s * 1e6 / (STREAMS * CHUNKS))
             rounds.add("stream_added_ttfb_p99_ms", percentile(through, 99) - percentile(direct, 99))
     return rounds
@@ -102,6 +102,7 @@ async def _round(port: int) -> list[float]:
     return firsts
 
 
-def _cpu_s(process: psutil.Process) -> float:
+def cpu_s(process: psutil.Process) -> float:
+    """Seconds that a process has had on a core."""
     times = process.cpu_times()
     return float(times.user + times.system)

@@ -115,6 +115,26 @@ TARGETS = (
         "the same streams, all asked for at the same moment: p99 through minus p99 direct",
     ),
     Target(
+        "overload_goodput_ratio",
+        "goodput at three times the peak",
+        "×",
+        "higher",
+        0.80,
+        0.95,
+        "thrice as many calls as the upstream serves, whatever comes back; answered within 3 s, over peak",
+    ),
+    Target("overload_p99_ms", "  p99 of what was answered", "ms", "lower", None, None, "as above"),
+    Target("overload_uncapped_ratio", "  without a cap on calls", "×", "higher", None, None, "as above"),
+    Target(
+        "overload_refusal_us",
+        "a call that there is no room for",
+        "µs",
+        "lower",
+        25,
+        15,
+        "CPU time of the worker for each of 18,000 refusals, 32 at a time",
+    ),
+    Target(
         "memory_start_mb", "memory after start", "MB", "lower", 90, 60, "RSS of a gateway worker, no call yet"
     ),
     Target(

@@ -109,7 +109,7 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
     from wellhead.gateway.front import Front
     from wellhead.gateway.readiness import Readiness, books_check, upstream_check
     from wellhead.gateway.server import held_to, quiet
-    from wellhead.gateway.terms import Terms, watch
+    from wellhead.gateway.terms import Terms, keep_pace, watch
     from wellhead.gateway.upstream import AiohttpUpstream
     from wellhead.gateway.vocabulary import counting
     from wellhead.ledger.clerk import Rules
@@ -184,6 +184,7 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
         asyncio.create_task(end_with_books(books, life, log)),
         asyncio.create_task(fetched.follow()),
         asyncio.create_task(watch(connections, terms)),
+        asyncio.create_task(keep_pace(terms)),
         asyncio.create_task(front.tell_refusals()),
     ]
     try:

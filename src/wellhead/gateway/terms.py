@@ -5,9 +5,15 @@ One value for all connections of a process::
     idle --first byte--> head --whole--> body --whole--> answer --> idle
      75 s                10 s            30 s             the client sets the pace
      between two         altogether      for each KB
+
+There are two limits to the number of calls.  The one that is set is for what waits:
+streams and slow upstreams cost memory, and hardly anything else.  The other one is for
+what works: a process that has been behind its events for a second takes no more than
+`CROWD` calls, for with more each of them costs more, and none is answered sooner.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -20,6 +26,13 @@ LEAVING_IDLE_S = 2.0
 """How long an idle connection is kept by a process whose place another one has taken."""
 BODY_STEP = 1024
 """Bytes of a body by which the time for it begins anew; single bytes do not keep a call alive."""
+CROWD = 500
+"""Calls that a process may have under way that cannot keep up."""
+LATE_S = 0.1
+"""So far behind its events..."""
+LATE_FOR_S = 1.0
+"""...for so long without a break: it cannot keep up."""
+PACE_LOOK_S = 0.05
 RETRY_AFTER_S = 1
 """What a client is told that comes when there is no room."""
 
@@ -44,6 +57,13 @@ class Refusals:
         return taken
 
 
+@dataclass(slots=True)
+class Pace:
+    """Whether a process keeps up with its events."""
+
+    is_late: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """See the module."""
@@ -57,6 +77,7 @@ class Terms:
     calls_max: int = 0
     """Requests that may be under way at the same time; 0: any number."""
     open_calls: Callable[[], int] = _none_open
+    pace: Pace = field(default_factory=Pace)
     refusals: Refusals = field(default_factory=Refusals)
     is_leaving: Callable[[], bool] = _never
     """Another process has taken the place: what is asked is answered, and then the connection ends."""
@@ -69,13 +90,30 @@ class Terms:
     @property
     def is_full(self) -> bool:
         """No further call is taken just now."""
-        return 0 < self.calls_max <= self.open_calls()
+        if not self.calls_max:
+            return False
+        most = min(self.calls_max, CROWD) if self.pace.is_late else self.calls_max
+        return most <= self.open_calls()
 
 
 def overloaded() -> CallerError:
     """503: as many calls are under way as `gateway.max_concurrent_calls` allows."""
     told = "As many calls are under way as may be; try again shortly"
     return CallerError("overloaded", 503, told, retry_after_s=RETRY_AFTER_S)
+
+
+async def keep_pace(terms: Terms, now_s: Callable[[], float] = time.monotonic) -> None:
+    """Look all the time whether the loop keeps up with its events, until cancelled."""
+    late_since_s: float | None = None
+    while True:
+        due_s = now_s() + PACE_LOOK_S
+        await asyncio.sleep(PACE_LOOK_S)
+        woken_s = now_s()
+        if woken_s - due_s < LATE_S:
+            late_since_s = None
+        elif late_since_s is None:
+            late_since_s = due_s
+        terms.pace.is_late = late_since_s is not None and woken_s - late_since_s >= LATE_FOR_S
 
 
 class Watched(Protocol):
