@@ -110,6 +110,8 @@ class Attempts:
     """One attempt is over, and the next one, if there is one, has not begun."""
     _is_stopped = False
     _trouble: CallerError | None = None
+    _version = -1
+    """Of the Directory that the credential was chosen by."""
 
     def __init__(self, means: Means, client: Client, plan: Plan, call_id: int) -> None:
         self._means = means
@@ -161,6 +163,7 @@ class Attempts:
         means, plan = self._means, way.plan
         key, provider = plan.caller.key, plan.provider.id
         assert key is not None
+        self._version = means.books.directory.version
         known = means.books.directory.credentials
         try:
             chosen = means.credentials.of(known, key, provider)
@@ -188,6 +191,7 @@ class Attempts:
 
         Raises `UpstreamError` where there is none, and `CallerError` where nothing could be sent.
         """
+        await self._bring_up_to_date()
         if self._trouble is not None:
             raise self._trouble
         means, response, error = self._means, None, None
@@ -219,6 +223,24 @@ class Attempts:
             if response is not None:
                 response.ready()  # One that is here whole leaves its connection to others.
                 response.close()
+
+    async def _bring_up_to_date(self) -> None:
+        """Choose the credential again if the Directory is another one than at the choice.
+
+        What it says is certain only once the call is in the books, and the choice came before.
+        """
+        way, means = self._way, self._means
+        caller = way.plan.caller
+        if means.books.directory.version == self._version or caller.key is None:
+            return
+        if caller.own is not None and not way.plan.is_stand_in:
+            return
+        if way.credential is not None:
+            means.breakers.leave(way.subject, Outcome.NEUTRAL)
+        way.credential, way.tried, self._trouble = None, (), None
+        wait_s = await self._enter_credential(way)
+        if wait_s is not None:
+            raise BreakerOpen(way.plan.provider.id, wait_s)
 
     def _learn(self, response: UpstreamResponse) -> None:
         """Take note of what an answer says that is none."""
