@@ -285,7 +285,8 @@ def a_plan(random: Random, number: int) -> Planned:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stand() -> AsyncIterator[Stand]:
-    async with a_stand() as made:
+    # Each answer is for one request, whatever its status.
+    async with a_stand({"retries": {"max": 0}, "breaker": {"failures": 0}}) as made:
         yield made
 
 

@@ -100,6 +100,7 @@ def _program(upstream: Simulated, directory: Path) -> Wellhead:
         "gateway": {"max_request_body": 50_000},
         "control": {"basic_user": "operator", "basic_password": PASSWORD},
         "providers": providers,
+        "breaker": {"failures": 0},  # A provider that is gone is asked again and again.
     }
     environ = {"UPSTREAM_KEY": secret("upstream-key")}
     return Wellhead(config=config, environ=environ, directory=directory, arguments=["--log-level", "debug"])
