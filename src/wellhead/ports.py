@@ -17,6 +17,7 @@ from wellhead.figures import Figures
 from wellhead.quota import AccountGauge, Gauge
 from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Movement, Question, Seen
 
+NO_TIMEOUTS = Timeouts()
 Headers = list[tuple[bytes, bytes]]
 """Header lines in the order they came; names in lower case, values as raw bytes."""
 
@@ -87,7 +88,7 @@ class UpstreamRequest:
     """Announced length of a body that comes in pieces; `None` sends it chunked."""
     host: bytes | None = None
     """The `host` header; `None` takes the one of `base_url`."""
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = NO_TIMEOUTS
     """How long each step may take; `total_s` is for whoever makes several attempts."""
     streamed: bool = False
     """A stream is asked for."""
@@ -249,7 +250,7 @@ class Reports(Protocol):
         ...
 
     def attempts(self, id_: int) -> Sequence[Mapping[str, Any]]:
-        """The attempts of a call, the first one first: the columns of `attempts`; none where one went well."""
+        """The attempts of a call, the first one first: the columns of `attempts`; none if one sufficed."""
         ...
 
     def calls(

@@ -16,7 +16,7 @@ def test_only_the_newest_value_of_a_quota_waits() -> None:
 
 def test_gauges_are_written_once_a_second_and_the_last_one_gets_there() -> None:
     gauges = Gauges()
-    written = []
+    written: list[Gauge] = []
     for step in range(0, 3 * WRITE_US, WRITE_US // 10):
         now_us = NOON_US + step
         gauges.note("openai", [Gauge("requests", now_us)])
