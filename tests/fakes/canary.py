@@ -61,7 +61,9 @@ class Secrets:
         """A secret that the program made up; its first `shown` characters may be seen."""
         hidden = made[shown:].encode()
         assert len(hidden) >= PIECE_CHARS
-        self._pieces |= {hidden[at : at + PIECE_CHARS] for at in range(len(hidden) - PIECE_CHARS + 1)}
+        pieces = {hidden[at : at + PIECE_CHARS] for at in range(len(hidden) - PIECE_CHARS + 1)}
+        # Digits alone are a moment, in a cookie as elsewhere, and nobody's secret.
+        self._pieces |= {piece for piece in pieces if not piece.isdigit()}
         return made
 
     def add_key(self, key: str) -> str:
