@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from fakes.books import a_settlement, an_opening, rows_of
 from fakes.commands import Commands
-from wellhead import compose
+from wellhead.compose_pricing import price_book
 from wellhead.config.settings import Settings
 from wellhead.database.engine import make_engine
 from wellhead.directory import Directory
@@ -30,7 +30,7 @@ def engine(commands: Commands) -> Engine:
     commands.well("db", "init")
     engine = make_engine(f"sqlite:///{commands.database}")
     settings = Settings(prices='[{"model": "well-2", "input": 1, "output": 1}]')
-    book = compose.price_book(settings, Directory())
+    book = price_book(settings, Directory())
     for days, model in ((10, "well-1"), (0, "well-1"), (0, "well-2")):
         now_us = clock_us() - days * DAY_US
         clerk = Clerk(engine, partial(int, now_us), this_process(), Rules(prices=book))

@@ -33,7 +33,7 @@ from fakes.simulated import Simulated, simulated_process
 from meter.test_golden import NAMES, golden
 from pricing.test_by_hand import by_hand
 from recomputed import Recomputed, recompute
-from wellhead import compose
+from wellhead import compose, compose_pricing
 from wellhead.call import CallState, Settlement
 from wellhead.config.settings import Settings
 from wellhead.database.costs import Chosen
@@ -137,7 +137,7 @@ def books(upstream: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def price_book(settings: Settings) -> PriceBook:
-    return compose.price_book(settings, compose.directory(settings))
+    return compose_pricing.price_book(settings, compose.directory(settings))
 
 
 @pytest.fixture(scope="module")

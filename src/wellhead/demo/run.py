@@ -20,7 +20,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from wellhead import compose, logs
+from wellhead import compose, compose_pricing, logs
 from wellhead.config import providers
 from wellhead.config.settings import Settings
 from wellhead.demo import history, upstream
@@ -42,7 +42,7 @@ def main(settings: Settings, *, calls_per_s: float = CALLS_PER_S, calls_before: 
         supervisor = Supervisor(settings, ("gateway", "control"), log, greet=partial(_greet, settings))
         compose.run_upgrade(settings, log)
         started_s = time.monotonic()
-        prices = compose.price_book(settings, compose.directory(settings))
+        prices = compose_pricing.price_book(settings, compose.directory(settings))
         written = history.write(settings.database, time.time_ns() // 1000, count=calls_before, prices=prices)
         log.info("demo.history", calls=written, elapsed_ms=round((time.monotonic() - started_s) * 1000))
         serving = upstream.server(upstream.SimulatedUpstream())

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from wellhead import compose, hosting, logs
+from wellhead import compose, compose_control, compose_gateway, hosting, logs
 from wellhead.errors import WellheadError
 from wellhead.serve.line import READY, receive_settings
 
@@ -53,8 +53,8 @@ def _raise_files_limit() -> None:
 ROLES: dict[str, tuple[Callable[[], None], Callable[..., Any]]] = {
     "upgrade": (compose.prepare_upgrade, compose.run_upgrade),
     "declare": (compose.prepare_upgrade, compose.run_declare),
-    "gateway": (compose.prepare_gateway, compose.run_gateway),
-    "control": (compose.prepare_control, compose.run_control),
+    "gateway": (compose_gateway.prepare_gateway, compose_gateway.run_gateway),
+    "control": (compose_control.prepare_control, compose_control.run_control),
 }
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from fakes.books import books_on_disk
 from fakes.control import silent_log
 from wellhead.background import LoopState
-from wellhead.compose_pricing import ControlsWork
+from wellhead.compose_loops import ControlLoops
 from wellhead.config.settings import Settings
 from wellhead.database import price_lists
 from wellhead.directory import Directory
@@ -35,13 +35,13 @@ async def begun(engine: Engine, **pricing: Any) -> dict[str, LoopState]:
     """The loops of a process that has just begun, by their names."""
     settings = Settings(database=str(engine.url))
     settings = replace(settings, pricing=replace(settings.pricing, **{"source_url": NOBODY_THERE, **pricing}))
-    work = ControlsWork(settings, Directory(), engine, clock_us, silent_log())
-    assert work.told().loops() == ()
-    await work.start()
-    while not all(state.next_run_us or state.last_run_us for state in work.told().loops()):
+    loops = ControlLoops(settings, Directory(), engine, clock_us, silent_log())
+    assert loops.told().loops() == ()
+    await loops.start()
+    while not all(state.next_run_us or state.last_run_us for state in loops.told().loops()):
         await asyncio.sleep(0)
-    states = {state.name: state for state in work.told().loops()}
-    await work.end()
+    states = {state.name: state for state in loops.told().loops()}
+    await loops.end()
     return states
 
 
@@ -75,10 +75,10 @@ async def test_a_list_is_fetched_at_the_start_only_if_it_is_old(
 
 async def test_it_begins_with_the_newest_list_and_tells_of_it(engine: Engine) -> None:
     fetched(engine, 1)
-    work = ControlsWork(Settings(database=str(engine.url)), Directory(), engine, clock_us, silent_log())
-    await work.start()
-    told = work.told()
-    await work.end()
+    loops = ControlLoops(Settings(database=str(engine.url)), Directory(), engine, clock_us, silent_log())
+    await loops.start()
+    told = loops.told()
+    await loops.end()
     assert told.book.match("openai", "well-1", clock_us()) is not None
     latest = told.refreshing().latest
     assert latest is not None
