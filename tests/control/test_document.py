@@ -71,6 +71,45 @@ def test_bodies_take_no_further_fields() -> None:
                 assert schema["additionalProperties"] is False, one
 
 
+def test_every_answer_says_the_form_of_all_that_is_in_it() -> None:
+    """Whoever makes types out of the document gets no field of which nothing is known."""
+
+    def unsaid(schema: Any, at: str) -> Iterator[str]:
+        if isinstance(schema, list):
+            for one in schema:
+                yield from unsaid(one, at)
+        elif isinstance(schema, dict):
+            is_object = schema.get("type") == "object"
+            if schema.get("additionalProperties") is True or (
+                is_object and not schema.keys() & {"properties", "additionalProperties"}
+            ):
+                yield at
+            for name, one in schema.items():
+                if name not in ("example", "examples", "default"):
+                    yield from unsaid(one, f"{at}/{name}")
+
+    assert list(unsaid(DOCUMENT["components"]["schemas"], "")) == []
+
+
+def test_what_may_be_absent_has_no_default_of_null() -> None:
+    """Programs would take it for always there."""
+    line = DOCUMENT["components"]["schemas"]["ReportLine"]
+    assert not {"start", "tool", "outcome", "p50_latency_ms"} & set(line["required"])
+    assert [
+        name
+        for name, schema in DOCUMENT["components"]["schemas"].items()
+        for one in schema.get("properties", {}).values()
+        if one.get("default", 1) is None
+    ] == []
+
+
+def test_the_data_of_events_has_a_form() -> None:
+    said = OPERATIONS["GET /admin/live"]["responses"]["200"]["content"]["text/event-stream"]["x-events"]
+    assert set(said) == {"open", "settle", "lagged"}
+    for one in said.values():
+        assert one["$ref"].rpartition("/")[2] in DOCUMENT["components"]["schemas"]
+
+
 def test_files_and_events_say_their_forms() -> None:
     export = OPERATIONS["GET /admin/export"]["responses"]["200"]["content"]
     assert set(export) == {

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from fakes.books import a_settlement, an_opening, book_ends, books_on_disk
 from fakes.control import a_client, an_app, assert_one_shape
 from wellhead.call import CallState
-from wellhead.control.usage_report import EXAMPLE_LINE
+from wellhead.control.usage_report import EXAMPLE_LINE, ReportLine
 from wellhead.database import calls
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
@@ -103,6 +103,15 @@ async def test_a_line_has_the_fields_that_the_document_shows(app: FastAPI) -> No
     found = await lines(app, "group_by=tool&interval=day")
     assert list(found[0]) == list(EXAMPLE_LINE)
     assert {one["tool"] for one in found} == {None, "codex"}
+
+
+async def test_a_line_has_the_form_that_the_document_declares(app: FastAPI) -> None:
+    """Nothing looks at it when it goes out."""
+    everything = ",".join(Dimension)
+    for query in ("", f"group_by={everything}&interval=day", "group_by=model&percentiles=true"):
+        for line in await lines(app, query):
+            ReportLine.model_validate(line, strict=True)
+            assert set(line) <= set(ReportLine.model_fields)
 
 
 async def test_what_nobody_told_is_null(app: FastAPI) -> None:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from wellhead import shown
 from wellhead.control.answers import failing
@@ -28,6 +28,15 @@ FILTERS = ("before", "limit", "action", "object_kind", "object_id", "actor", "fr
 Exact = Annotated[str | None, Query(max_length=200, description="Only entries with exactly this.")]
 
 
+TEXT: dict[str, Any] = {"type": "string"}
+PLAIN = ({"type": "integer"}, {"type": "number"}, {"type": "boolean"}, {"type": "null"}, TEXT)
+LISTED = ({"type": "array", "items": TEXT}, {"type": "object", "additionalProperties": TEXT})
+# As they were written, whatever fields there were then.
+Told = Annotated[
+    dict[str, Any], WithJsonSchema({"type": "object", "additionalProperties": {"anyOf": [*PLAIN, *LISTED]}})
+]
+
+
 class Entry(BaseModel):
     """One thing that an operator did."""
 
@@ -40,8 +49,8 @@ class Entry(BaseModel):
     action: str
     object_kind: str
     object_id: str | None
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
+    before: Told | None = Field(description="Of a change, the fields that differ.")
+    after: Told | None = Field(description="The same, as they are since.")
 
 
 class Entries(BaseModel):

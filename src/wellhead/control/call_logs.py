@@ -9,7 +9,7 @@ told is 0 there, and a cost that is not known is 0 with a `cost_status` that is 
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
@@ -18,6 +18,7 @@ from wellhead import shown
 from wellhead.control.answers import failing
 from wellhead.control.bodies import ID_MAX, Id, example
 from wellhead.control.calls_wanted import FILTERS, STATES, Wanted
+from wellhead.control.kept_prices import KeptPrices
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
 from wellhead.control.usage import UNKNOWN
@@ -28,9 +29,16 @@ from wellhead.report import CallRow
 
 SHOWN_MAX = 200
 OFFSET_MAX = 100_000
-LIFECYCLE = {state.value: name for name, states in STATES.items() for state in states}
+Lifecycle = Literal["pending", "completed", "error", "aborted"]
+CostStatus = Literal["ok", "pending", "unsupported", "unresolved"]
+LIFECYCLE: dict[str, Any] = {state.value: name for name, states in STATES.items() for state in states}
 TIMED_OUT = "upstream_timeout"
-COST = {"priced": "ok", "pending": "pending", "unpriceable": "unsupported", None: "unresolved"}
+COST: dict[str | None, CostStatus] = {
+    "priced": "ok",
+    "pending": "pending",
+    "unpriceable": "unsupported",
+    None: "unresolved",
+}
 
 EXAMPLE_CALL: dict[str, Any] = {
     "id": "815694120529133568",
@@ -92,7 +100,7 @@ class CallShown(BaseModel):
     source: str
     msg_id: str | None
     path: str
-    streamed: int
+    streamed: Literal[0, 1]
     status: int | None
     prompt_tokens: int
     completion_tokens: int
@@ -101,9 +109,9 @@ class CallShown(BaseModel):
     reasoning_tokens: int
     total_tokens: int
     cost_usd: float
-    cost_status: str
-    lifecycle_status: str
-    incomplete: int
+    cost_status: CostStatus
+    lifecycle_status: Lifecycle
+    incomplete: Literal[0, 1]
     error_code: str | None
     error_message: str | None
     latency_ms: int | None
@@ -202,7 +210,7 @@ class CostStep(BaseModel):
     costUsd: float
     match: str = Field(description="How the rate was found: `exact`, `alias`, `fuzzy`, ...")
     rate: str = Field(description="The rate that was used.")
-    prices: dict[str, Any] = Field(description="That rate, in nano-dollars per million.")
+    prices: KeptPrices = Field(description="That rate, in nano-dollars per million.")
     inputTokens: int | None = Field(description="All that it read, cached or not.")
     outputTokens: int | None
     cacheReadTokens: int | None
@@ -225,7 +233,7 @@ class CostAudit(BaseModel):
     reason: str = Field(description="`settled`, `reported`, `backfill`, `repriced`, or why it has no price.")
     match: str | None = Field(description="How the name was found: `exact`, `alias`, `fuzzy`, ...")
     rate: str | None = Field(description="The rate that was used.")
-    prices: dict[str, Any] | None = Field(description="That rate, in nano-dollars per million.")
+    prices: KeptPrices | None = Field(description="That rate, in nano-dollars per million.")
     trouble: str | None = Field(description="What was odd about the counts.")
     steps: list[CostStep] = Field(
         description="Where the answer was made in several, each at its own rate; they add up to the cost."
@@ -377,7 +385,7 @@ def as_shown(call: CallRow) -> CallShown:
         source="proxy",
         msg_id=call["message_id"],
         path=call["path"],
-        streamed=int(call["streamed"]),
+        streamed=1 if call["streamed"] else 0,
         status=call["status_code"],
         prompt_tokens=call["input_tokens"] or 0,
         completion_tokens=call["output_tokens"] or 0,
@@ -388,7 +396,7 @@ def as_shown(call: CallRow) -> CallShown:
         cost_usd=usd(call["cost_nanousd"] or 0),
         cost_status=COST[call["cost_state"]],
         lifecycle_status=LIFECYCLE[call["state"]],
-        incomplete=int(call["incomplete"] or 0),
+        incomplete=1 if call["incomplete"] else 0,
         error_code=_error_code(call["error_code"]),
         error_message=call["error_message"],
         latency_ms=_ms(call["latency_us"]),

@@ -1,6 +1,7 @@
 """The OpenAPI document, with what FastAPI leaves out of it.
 
-A parameter of a URL is there or not; it is never `null`.  One whose example is a day or a
+A parameter of a URL is there or not; it is never `null`.  A field that may be absent has no
+default: absent is not the same as `null`.  One whose example is a day or a
 moment takes days or moments, which programs can be told; and every one has an example.
 """
 
@@ -10,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from wellhead.control.days import DATE
+from wellhead.control.live import Lagged
 from wellhead.control.times import EXAMPLE
 
 MOMENT: dict[str, Any] = {
@@ -66,8 +68,22 @@ def document(app: FastAPI) -> dict[str, Any]:
             if not ("examples" in schema or "enum" in schema or "$ref" in schema or "default" in schema):
                 is_uuid = name == "id" and OF_PROJECTS in path
                 parameter |= {"example": UUID} if is_uuid else _example(name)
+        schemas = made["components"]["schemas"]
+        schemas["Lagged"] = Lagged.model_json_schema()
+        _forget_absent(schemas)
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _forget_absent(schemas: dict[str, Any]) -> None:
+    """A default of `null` says that a field may be left out, which its not being required says already.
+
+    Programs that make types out of the document take a field with a default for one that is always there.
+    """
+    for schema in schemas.values():
+        for one in schema.get("properties", {}).values():
+            if "default" in one and one["default"] is None:
+                del one["default"]
 
 
 def _example(name: str) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Response
+from pydantic import BaseModel, Field
 
 from wellhead.control.answers import failing
-from wellhead.control.bodies import ID_MAX
+from wellhead.control.bodies import ID_MAX, example
 from wellhead.control.call_logs import EXAMPLE_CALL, CallShown
 from wellhead.control.calls_wanted import FILTERS, Wanted
 from wellhead.control.failures import Responses
@@ -31,6 +32,20 @@ EXAMPLE = (
     "id: 1772356320150000\nevent: settle\n"
     f"data: {CallShown.model_validate(EXAMPLE_CALL).model_dump_json()}\n\n"
 )
+# What the data of each event is, for which the document has no words of its own.
+EVENTS = {
+    "open": {"$ref": "#/components/schemas/CallShown"},
+    "settle": {"$ref": "#/components/schemas/CallShown"},
+    "lagged": {"$ref": "#/components/schemas/Lagged"},
+}
+
+
+class Lagged(BaseModel):
+    """The data of an event `lagged`."""
+
+    model_config = example(skipped=12)
+
+    skipped: int | None = Field(description="Events that are missing; `null`: nobody knows how many.")
 
 
 class _Events(Response):
@@ -43,7 +58,9 @@ RESPONSES: Responses = {
     **failing(400),
     200: {
         "description": "Events, for as long as somebody listens.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
+        "content": {
+            "text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE, "x-events": EVENTS}
+        },
     },
 }
 
