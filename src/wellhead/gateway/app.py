@@ -17,11 +17,12 @@ from wellhead.call import CallState, Opening
 from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable, BreakerOpen, CallerError, UpstreamError, UpstreamTimeout
 from wellhead.gateway import booking, replies, vocabulary
-from wellhead.gateway.attempts import Attempts, Log, Means
+from wellhead.gateway.attempts import Attempts
 from wellhead.gateway.booking import CLIENT_LEFT, COMPLETED, SHUTDOWN, End
 from wellhead.gateway.client import Client, Patience, Receive, Scope, Send, Upload
 from wellhead.gateway.credentials import Credentials
 from wellhead.gateway.door import Door
+from wellhead.gateway.means import Log, Means
 from wellhead.gateway.plan import Places, plan_of
 from wellhead.gateway.relay import CALL_HEADER, Relay
 from wellhead.gateway.server import ClientLeft, ResponseBroken

@@ -15,74 +15,23 @@ answer that is given up is let go before it is read.
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Protocol
 
 from msgspec import structs
 
-from wellhead.access import Credential
-from wellhead.breaker import Outcome, of_credential
+from wellhead.breaker import Outcome
 from wellhead.call import Attempt, Opening
-from wellhead.directory import AuthType, Directory
 from wellhead.errors import BooksUnavailable, BreakerOpen, CallerError, NoRoomToConnect, UpstreamError
-from wellhead.gateway.client import Client, Patience
-from wellhead.gateway.credentials import Credentials, candidates
-from wellhead.gateway.door import Door
-from wellhead.gateway.plan import Plan, stand_in
+from wellhead.gateway.client import Client
+from wellhead.gateway.means import Means
+from wellhead.gateway.plan import Plan
 from wellhead.gateway.replies import is_short_circuit
-from wellhead.policy import retry, routing
-from wellhead.policy.admission import allows
-from wellhead.policy.retry import JITTER_MS, Attempted, Ended, Retries, Step
-from wellhead.ports import Books, Breakers, Upstream, UpstreamResponse
+from wellhead.gateway.way import Way, stand_in_for
+from wellhead.policy import retry
+from wellhead.policy.retry import JITTER_MS, Attempted, Ended, Step
+from wellhead.ports import UpstreamResponse
 
-CREDENTIALS_TRIED_MAX = 4
-"""Of one provider, for one call."""
 FAILED_STATUS = 500
 """From here on it is the upstream's fault."""
-
-
-class Log(Protocol):
-    """A structured logger: an event's name and its fields."""
-
-    def debug(self, event: str, **fields: object) -> object: ...
-
-    def warning(self, event: str, **fields: object) -> object: ...
-
-    def exception(self, event: str, **fields: object) -> object: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What the attempts of all calls are made with."""
-
-    directory: Directory
-    """For its providers."""
-    books: Books
-    upstream: Upstream
-    breakers: Breakers
-    door: Door
-    credentials: Credentials
-    retries: Retries
-    now_us: Callable[[], int]
-    log: Log
-    patience: Patience
-
-
-@dataclass(slots=True)
-class _Way:
-    """One way to send a call: by which plan, with which credential of ours; its breakers were entered."""
-
-    plan: Plan
-    credential: Credential | None = None
-    tried: tuple[int, ...] = ()
-    """Ids of the provider's credentials that were sent already."""
-    is_entered: bool = False
-
-    @property
-    def subject(self) -> str:
-        """The credential's, for breakers."""
-        assert self.credential is not None
-        return of_credential(self.plan.provider.id, self.credential.id)
 
 
 class Attempts:
@@ -109,16 +58,13 @@ class Attempts:
     _is_between = False
     """One attempt is over, and the next one, if there is one, has not begun."""
     _is_stopped = False
-    _trouble: CallerError | None = None
-    _version = -1
-    """Of the Directory that the credential was chosen by."""
 
     def __init__(self, means: Means, client: Client, plan: Plan, call_id: int) -> None:
         self._means = means
         self.patience = means.patience
         self._client = client
         self._call_id = call_id
-        self._way = _Way(plan)
+        self._way = Way(plan)
         self._others = plan.provider.fallback
         """Ids of the providers that may stand in and were not asked yet."""
 
@@ -137,52 +83,9 @@ class Attempts:
 
     async def begin(self) -> None:
         """Choose whom to ask first.  Raises `BreakerOpen` if nobody may be asked just now."""
-        wait_s = await self._enter(self._way)
+        wait_s = await self._way.enter(self._means)
         if wait_s is not None and not await self._go_elsewhere():
             raise BreakerOpen(self._way.plan.provider.id, wait_s)
-
-    async def _enter(self, way: _Way) -> int | None:
-        """Enter the breakers on a way, and choose its credential; else in how many seconds to come again."""
-        breakers, plan = self._means.breakers, way.plan
-        wait_s = await breakers.enter(plan.provider.id)
-        caller = plan.caller
-        # One of ours takes the place of what the client sent; but what came beside a key is for the first.
-        if wait_s is None and caller.key is not None and (caller.own is None or plan.is_stand_in):
-            try:
-                wait_s = await self._enter_credential(way)
-            except BaseException:
-                breakers.leave(plan.provider.id, Outcome.NEUTRAL)
-                raise
-            if wait_s is not None:
-                breakers.leave(plan.provider.id, Outcome.NEUTRAL)
-        way.is_entered = wait_s is None
-        return wait_s
-
-    async def _enter_credential(self, way: _Way) -> int | None:
-        """Choose a credential and enter its breaker; else in how many seconds to come again."""
-        means, plan = self._means, way.plan
-        key, provider = plan.caller.key, plan.provider.id
-        assert key is not None
-        self._version = means.books.directory.version
-        known = means.books.directory.credentials
-        try:
-            chosen = means.credentials.of(known, key, provider)
-        except CallerError as trouble:
-            if plan.is_stand_in:
-                raise
-            self._trouble = trouble  # Told once the call is in the books.
-            return None
-        waits_s: list[int] = []
-        while chosen is not None and len(way.tried) < CREDENTIALS_TRIED_MAX:
-            way.credential = chosen
-            way.tried = (*way.tried, chosen.id)
-            wait_s = await means.breakers.enter(way.subject)
-            if wait_s is None:
-                return None
-            way.credential = None
-            waits_s.append(wait_s)
-            chosen = means.credentials.other(known, key, provider, way.tried)
-        return min(waits_s, default=None)
 
     # Sending.
 
@@ -191,10 +94,10 @@ class Attempts:
 
         Raises `UpstreamError` where there is none, and `CallerError` where nothing could be sent.
         """
-        await self._bring_up_to_date()
-        if self._trouble is not None:
-            raise self._trouble
         means, response, error = self._means, None, None
+        await self._way.bring_up_to_date(means)
+        if self._way.trouble is not None:
+            raise self._way.trouble
         while True:
             way = self._way
             self.count += 1
@@ -223,24 +126,6 @@ class Attempts:
             if response is not None:
                 response.ready()  # One that is here whole leaves its connection to others.
                 response.close()
-
-    async def _bring_up_to_date(self) -> None:
-        """Choose the credential again if the Directory is another one than at the choice.
-
-        What it says is certain only once the call is in the books, and the choice came before.
-        """
-        way, means = self._way, self._means
-        caller = way.plan.caller
-        if means.books.directory.version == self._version or caller.key is None:
-            return
-        if caller.own is not None and not way.plan.is_stand_in:
-            return
-        if way.credential is not None:
-            means.breakers.leave(way.subject, Outcome.NEUTRAL)
-        way.credential, way.tried, self._trouble = None, (), None
-        wait_s = await self._enter_credential(way)
-        if wait_s is not None:
-            raise BreakerOpen(way.plan.provider.id, wait_s)
 
     def _learn(self, response: UpstreamResponse) -> None:
         """Take note of what an answer says that is none."""
@@ -318,19 +203,9 @@ class Attempts:
         return False
 
     async def _take_other_credential(self) -> bool:
-        means, way = self._means, self._way
-        key = way.plan.caller.key
-        if way.credential is None or key is None or len(way.tried) >= CREDENTIALS_TRIED_MAX:
+        taken = await self._way.with_other(self._means, self._outcome_of_credential())
+        if taken is None:
             return False
-        known, provider = means.books.directory.credentials, way.plan.provider.id
-        chosen = means.credentials.other(known, key, provider, way.tried)
-        if chosen is None:
-            return False
-        taken = replace(way, credential=chosen, tried=(*way.tried, chosen.id))
-        if await means.breakers.enter(taken.subject) is not None:
-            return False
-        # The provider's breaker is entered still; only the credential is another one.
-        means.breakers.leave(way.subject, self._outcome_of_credential())
         self._way = taken
         return True
 
@@ -343,12 +218,12 @@ class Attempts:
         while self._others:
             provider_id, *others = self._others
             self._others = tuple(others)
-            plan = self._stand_in(provider_id)
+            plan = stand_in_for(means, self._client, self._way.plan, provider_id)
             if plan is None or means.breakers.is_open(provider_id):
                 continue
-            way = _Way(plan)
+            way = Way(plan)
             try:
-                wait_s = await self._enter(way)
+                wait_s = await way.enter(means)
             except CallerError:
                 continue
             if wait_s is not None or not await self._move(way):
@@ -358,31 +233,7 @@ class Attempts:
             return True
         return False
 
-    def _stand_in(self, provider_id: str) -> Plan | None:
-        """The plan for another provider, unless something forbids it beforehand."""
-        plan, client = self._way.plan, self._client
-        provider = self._means.directory.by_id(provider_id)
-        if (
-            not plan.generates
-            or provider is None
-            or not routing.stands_in(provider, plan.place, plan.place.model or plan.asked.model)
-        ):
-            return None
-        key = plan.caller.key
-        if key is not None and not allows(key.allowed_providers, provider.id):
-            return None
-        if provider.auth.type is AuthType.PRESERVE:
-            # The client's own credential is not for it, so there has to be one of ours.
-            known = self._means.books.directory.credentials
-            if key is None or not candidates(known, key, provider.id):
-                return None
-        try:
-            self._means.door.guard_credential(client, plan.caller, provider)
-        except CallerError:
-            return None
-        return stand_in(plan, provider)
-
-    async def _move(self, way: _Way) -> bool:
+    async def _move(self, way: Way) -> bool:
         """Have the call admitted under the other provider, if it is booked already."""
         if self.opened is None:
             return True
@@ -391,10 +242,10 @@ class Attempts:
         try:
             await self._means.books.move(self.opened, moved)
         except (CallerError, BooksUnavailable):
-            self._leave_way(way, Outcome.NEUTRAL)
+            way.leave(self._means, Outcome.NEUTRAL)
             return False
         except BaseException:
-            self._leave_way(way, Outcome.NEUTRAL)
+            way.leave(self._means, Outcome.NEUTRAL)
             raise
         self.opened = moved
         return True
@@ -406,18 +257,10 @@ class Attempts:
             self._again_limited += 1
         else:
             self._again += 1
-        way = self._way
         # It is not over for the provider: the last attempt decides.
         self._leave(Outcome.SUCCESS if attempted.ended is Ended.LIMITED else Outcome.NEUTRAL)
         await asyncio.sleep(wait_s)
-        breakers = self._means.breakers
-        if await breakers.enter(way.plan.provider.id) is not None:
-            return False
-        if way.credential is not None and await breakers.enter(way.subject) is not None:
-            breakers.leave(way.plan.provider.id, Outcome.NEUTRAL)
-            return False
-        way.is_entered = True
-        return True
+        return await self._way.enter_again(self._means)
 
     # How it went.
 
@@ -481,13 +324,7 @@ class Attempts:
     def _leave(self, outcome: Outcome) -> None:
         """Leave the breakers of the way taken; a second time does nothing."""
         if self._way.is_entered:
-            self._leave_way(self._way, outcome, self._outcome_of_credential())
-
-    def _leave_way(self, way: _Way, outcome: Outcome, of_credential: Outcome = Outcome.NEUTRAL) -> None:
-        way.is_entered = False
-        self._means.breakers.leave(way.plan.provider.id, outcome)
-        if way.credential is not None:
-            self._means.breakers.leave(way.subject, of_credential)
+            self._way.leave(self._means, outcome, self._outcome_of_credential())
 
     def _say(self, last: Attempt, attempted: Attempted, error: UpstreamError | None, step: Step) -> None:
         if attempted.ended is Ended.LIMITED and step is Step.AGAIN:

@@ -16,10 +16,11 @@ from collections.abc import Callable
 
 from wellhead.directory import OnDisconnect, Provider
 from wellhead.errors import UpstreamError, UpstreamTimeout, Wait
-from wellhead.gateway.attempts import Attempts, Log
+from wellhead.gateway.attempts import Attempts
 from wellhead.gateway.client import Client
 from wellhead.gateway.headers import end_to_end
 from wellhead.gateway.hiding import Hiding
+from wellhead.gateway.means import Log
 from wellhead.gateway.server import ClientLeft
 from wellhead.meter.dialect import Dialect
 from wellhead.meter.meter import Meter
