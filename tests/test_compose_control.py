@@ -4,10 +4,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from fakes.books import an_opening
 from fakes.loaded import loaded_by
-from wellhead.compose_control import control_options, session_secret
-from wellhead.config.settings import ControlSettings, LimitSettings, Settings
+from wellhead.compose_control import beside_the_books, control_options, session_secret
+from wellhead.config.settings import ControlSettings, GatewaySettings, LimitSettings, Settings
 from wellhead.config.values import Address
+from wellhead.figures import SpoolFigure
+from wellhead.ledger.processes import this_process
+from wellhead.ledger.spool import Spool, name_of
 
 ARGON2ID = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$" + "R" * 43
 
@@ -60,3 +64,23 @@ def test_sessions_outlive_a_restart_and_without_logins_nothing_is_kept(tmp_path:
     assert len(secret) == 64
     assert session_secret(settings) == secret
     assert (tmp_path / ".wellhead-session-secret").stat().st_mode & 0o777 == 0o600
+
+
+async def test_the_control_plane_looks_at_the_spools_beside_its_database(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, database_spool=4096)
+    async with beside_the_books(settings) as beside:
+        assert beside.spool() == SpoolFigure(bytes_max=4096)
+        Spool(tmp_path / "books.db.spool", 4096).append(
+            name_of(3, 1, this_process()), [(an_opening(1), None)]
+        )
+        assert beside.spool().entries == 1
+        assert beside.upstream is None
+
+
+async def test_the_control_plane_asks_the_upstream_that_has_to_answer(tmp_path: Path) -> None:
+    gateway = GatewaySettings(ready_upstream="upstream")
+    # Nobody listens on this port.
+    settings = settings_of(tmp_path, upstream="http://127.0.0.1:1", gateway=gateway)
+    async with beside_the_books(settings) as beside:
+        assert beside.upstream is not None
+        assert await beside.upstream() is False

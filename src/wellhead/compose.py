@@ -75,6 +75,13 @@ def directory(settings: Settings) -> Directory:
     return Directory(providers=settings.providers)
 
 
+def upstreams_to_answer(settings: Settings, providers: Directory) -> list[str]:
+    """Base URLs of what has to answer for a gateway to be ready."""
+    wanted = settings.gateway.ready_upstream
+    known = [providers.sole] if providers.sole is not None else list(providers.providers)
+    return [provider.base_url for provider in known if provider.id == wanted]
+
+
 def vaults(settings: Settings) -> "list[Vault]":
     """What opens the credentials: with the key in use, and with the one that is taking its place."""
     from wellhead.master_key import keys_in_files

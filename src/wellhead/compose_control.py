@@ -3,23 +3,26 @@
 A part of `wellhead.compose`, which says how its modules hang together.
 """
 
+import contextlib
 import math
 import secrets
 import socket
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wellhead import secret_files
 from wellhead.clock import Clock
-from wellhead.compose import directory, engine_of, sealing_vault
+from wellhead.compose import directory, engine_of, sealing_vault, upstreams_to_answer
 from wellhead.compose_loops import ControlLoops
-from wellhead.config.settings import Settings
+from wellhead.config.settings import Settings, spool_directory
 from wellhead.hosting import Life, run, serve, server
 from wellhead.logs import Log
 from wellhead.version import version
 
 if TYPE_CHECKING:
+    from wellhead.control.health import Beside
     from wellhead.control.options import ControlOptions
 
 SESSIONS_FILE = ".wellhead-session-secret"
@@ -56,6 +59,7 @@ async def _control(settings: Settings, listener: socket.socket, life: Life, log:
 
     clock = Clock()
     engine = engine_of(settings)
+    parts = contextlib.AsyncExitStack()
     loops = ControlLoops(settings, directory(settings), engine, clock.now_us, log)
     app = build(
         reports=DatabaseReports(engine, is_up),
@@ -65,6 +69,7 @@ async def _control(settings: Settings, listener: socket.socket, life: Life, log:
         log=log,
         now_us=clock.now_us,
         facts=facts(settings),
+        beside=await parts.enter_async_context(beside_the_books(settings)),
         background=loops.told(),
     )
 
@@ -77,7 +82,29 @@ async def _control(settings: Settings, listener: socket.socket, life: Life, log:
         await serve(server(app, HttpToolsProtocol, life), listener, life, drain)
     finally:
         await loops.end()
+        await parts.aclose()
         engine.dispose()
+
+
+@contextlib.asynccontextmanager
+async def beside_the_books(settings: Settings) -> AsyncIterator["Beside"]:
+    """The spools on this machine, and the upstream that has to answer, if there is one."""
+    from wellhead.control.health import Beside
+    from wellhead.ledger.spool_look import SpoolLook
+
+    spool = SpoolLook(spool_directory(settings.database), settings.database_spool)
+    wanted = upstreams_to_answer(settings, directory(settings))
+    if not wanted:
+        yield Beside(spool)
+        return
+    from wellhead.gateway.readiness import upstream_check
+    from wellhead.gateway.upstream import AiohttpUpstream
+
+    upstream = AiohttpUpstream()
+    try:
+        yield Beside(spool, upstream_check(upstream, wanted[0]))
+    finally:
+        await upstream.close()
 
 
 def control_options(settings: Settings) -> "ControlOptions":

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Protocol, cast
 
 from wellhead.clock import Clock
-from wellhead.compose import directory, engine_of, vaults
+from wellhead.compose import directory, engine_of, upstreams_to_answer, vaults
 from wellhead.compose_pricing import fetched_prices, price_book
 from wellhead.config.settings import Settings, spool_directory
 from wellhead.directory import Directory
@@ -222,13 +222,6 @@ def outage(settings: Settings) -> "Outage":
         lets_calls_through=settings.database_outage == "open",
         durable=settings.database_synchronous == "full",
     )
-
-
-def upstreams_to_answer(settings: Settings, providers: Directory) -> list[str]:
-    """Base URLs of what has to answer for a gateway to be ready."""
-    wanted = settings.gateway.ready_upstream
-    known = [providers.sole] if providers.sole is not None else list(providers.providers)
-    return [provider.base_url for provider in known if provider.id == wanted]
 
 
 def _say(log: Log) -> Callable[..., None]:

@@ -58,6 +58,41 @@ class WorkerFigure:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerSpool:
+    """What waits in the spool of a gateway process, or of one that had its slot before."""
+
+    slot: int
+    entries: int
+    bytes: int
+    since_us: int | None
+    """When the oldest of it was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolFigure:
+    """What waits beside the database because it could not be booked."""
+
+    workers: Sequence[WorkerSpool] = ()
+    """Those with a spool, by their slots."""
+    bytes_max: int = 0
+    """Of each."""
+    damaged: int = 0
+    """Files that were put aside since they could not be read to their ends."""
+
+    @property
+    def entries(self) -> int:
+        return sum(one.entries for one in self.workers)
+
+    @property
+    def bytes(self) -> int:
+        return sum(one.bytes for one in self.workers)
+
+    @property
+    def since_us(self) -> int | None:
+        return min((one.since_us for one in self.workers if one.since_us is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
 class BreakerFigure:
     """How a circuit breaker stands."""
 

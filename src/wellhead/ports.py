@@ -13,9 +13,20 @@ from wellhead.call import Opening, Settlement
 from wellhead.cost import Costed
 from wellhead.directory import Directory, Timeouts
 from wellhead.exporting.columns import Row
-from wellhead.figures import Figures
+from wellhead.figures import Figures, WorkerFigure
 from wellhead.quota import AccountGauge, Gauge
-from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Movement, Question, Seen
+from wellhead.report import (
+    CallFilter,
+    CallPage,
+    CallRow,
+    Exchange,
+    Histogram,
+    Key,
+    Line,
+    Movement,
+    Question,
+    Seen,
+)
 
 NO_TIMEOUTS = Timeouts()
 Headers = list[tuple[bytes, bytes]]
@@ -233,6 +244,10 @@ class Reports(Protocol):
         """What monitoring reads; gives names in it to models that are new."""
         ...
 
+    def workers(self, now_us: int) -> Sequence[WorkerFigure]:
+        """The gateway processes that are registered, by their slots."""
+        ...
+
     def call_times(self) -> tuple[int | None, int | None]:
         """When the first and the last call in the books began; `None` when they are empty."""
         ...
@@ -254,9 +269,20 @@ class Reports(Protocol):
         ...
 
     def calls(
-        self, wanted: CallFilter, *, count: int, offset: int = 0, before: int | None = None
-    ) -> Sequence[CallRow]:
-        """Calls that match by their ids, the newest first, after `offset` others; with ids below `before`."""
+        self,
+        wanted: CallFilter,
+        *,
+        count: int,
+        offset: int = 0,
+        before: int | None = None,
+        since_us: int | None = None,
+        until_us: int | None = None,
+    ) -> CallPage:
+        """Calls that match and began in [since, until), by their ids, the newest first; with ids below `before`,
+        after `offset` others.
+
+        Where few match there may be fewer than `count` on a page, or none, and more on the next.
+        """
         ...
 
     def ended_calls(

@@ -17,6 +17,7 @@ from fakes.reports import FakeReports
 from wellhead.control.app import ControlOptions, build
 from wellhead.control.background import Background
 from wellhead.control.facts import NO_FACTS, Facts
+from wellhead.control.health import NOTHING_BESIDE, Beside
 from wellhead.logs import Log
 from wellhead.ports import Reports
 from wellhead.registry import Registry
@@ -37,6 +38,7 @@ def an_app(
     now_us: Callable[[], int] = lambda: NOON_US,
     background: Background | None = None,
     facts: Facts = NO_FACTS,
+    beside: Beside = NOTHING_BESIDE,
     live_s: float = 0.0,
 ) -> FastAPI:
     """Live views end at once, so that every answer can be read whole, unless told."""
@@ -49,6 +51,7 @@ def an_app(
         now_us=now_us,
         background=background or a_background(),
         facts=facts,
+        beside=beside,
     )
 
 

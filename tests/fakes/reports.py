@@ -4,11 +4,23 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from fakes.books import NOON_US
 from wellhead.errors import BooksUnavailable
 from wellhead.exporting.columns import Row
-from wellhead.figures import Figures
+from wellhead.figures import Figures, WorkerFigure
 from wellhead.quota import AccountGauge
-from wellhead.report import CallFilter, CallRow, Exchange, Histogram, Key, Line, Movement, Question, Seen
+from wellhead.report import (
+    CallFilter,
+    CallPage,
+    CallRow,
+    Exchange,
+    Histogram,
+    Key,
+    Line,
+    Movement,
+    Question,
+    Seen,
+)
 
 NO_CALLS: Mapping[str, Any] = {
     "totals": {"total_tokens": 0, "total_requests": 0},
@@ -32,6 +44,17 @@ NO_FIGURES = Figures(
     last_call_us=None,
 )
 
+A_WORKER = WorkerFigure(
+    slot=0,
+    is_up=True,
+    heartbeat_us=NOON_US - 4_100_000,
+    calls_open=3,
+    queued=1,
+    commits=812,
+    commit_us=334_544,
+    settlements_lost=0,
+)
+
 
 class FakeReports:
     """A `Reports` whose books can be taken away, or made to hang."""
@@ -44,6 +67,8 @@ class FakeReports:
         """What every question is answered with."""
         self.ranges: list[tuple[int | None, int | None]] = []
         self.listings: list[tuple[CallFilter, int, int, int | None]] = []
+        self.listed = CallPage([])
+        """What every listing has."""
         self.exports: list[tuple[CallFilter, int, int]] = []
         self.pages: Iterable[Sequence[Row]] = ()
         """What every export has."""
@@ -56,6 +81,8 @@ class FakeReports:
         self.scrapes = 0
         self.found = NO_FIGURES
         """What monitoring reads."""
+        self.present: Sequence[WorkerFigure] = (A_WORKER,)
+        """The gateway processes that are there."""
         self.available = True
         self.broken = False
         """It raises what nobody expects."""
@@ -87,6 +114,10 @@ class FakeReports:
         self._answer()
         return self.found
 
+    def workers(self, now_us: int) -> Sequence[WorkerFigure]:
+        self._answer()
+        return self.present
+
     def gauges(self) -> Sequence[AccountGauge]:
         self._answer()
         return self.found.gauges
@@ -106,11 +137,19 @@ class FakeReports:
         return ()
 
     def calls(
-        self, wanted: CallFilter, *, count: int, offset: int = 0, before: int | None = None
-    ) -> Sequence[CallRow]:
+        self,
+        wanted: CallFilter,
+        *,
+        count: int,
+        offset: int = 0,
+        before: int | None = None,
+        since_us: int | None = None,
+        until_us: int | None = None,
+    ) -> CallPage:
         self.listings.append((wanted, count, offset, before))
+        self.ranges.append((since_us, until_us))
         self._answer()
-        return []
+        return self.listed
 
     def ended_calls(
         self,

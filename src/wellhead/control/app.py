@@ -43,6 +43,7 @@ from wellhead.control.document import document
 from wellhead.control.facts import NO_FACTS, Facts
 from wellhead.control.failures import Failure, Responses
 from wellhead.control.feed import Feed
+from wellhead.control.health import NOTHING_BESIDE, Beside, Checks
 from wellhead.control.operators import Operators
 from wellhead.control.options import ControlOptions
 from wellhead.control.prometheus_aliases import ReadyChecks
@@ -67,6 +68,7 @@ def build(
     log: Log,
     now_us: Callable[[], int],
     facts: Facts = NO_FACTS,
+    beside: Beside = NOTHING_BESIDE,
     background: Background,
 ) -> FastAPI:
     """The app, ready to be served; it holds nothing open."""
@@ -89,7 +91,8 @@ def build(
     failures.install(app)
     app.add_middleware(guard.Guard, options=options, log=log)
     ready_checks = ReadyChecks()
-    health.add_to(app.router, reports, ready_checks.note, background, now_us)
+    asked = Checks(reports, beside, ready_checks.note, now_us)
+    health.add_to(app.router, asked, background, now_us)
     qs.add_to(app.router, reports)
     scrape = Scrape(reports, ready_checks, version, now_us, background.loops)
     metrics.add_to(app.router, reports, scrape, now_us)

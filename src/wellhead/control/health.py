@@ -1,73 +1,38 @@
 """`/health` says that the process is there, `/ready` that it can do its work.
 
-However many ask, at most one check is under way, its result serves everybody for
-`FRESH_S`, and nobody waits longer than `WAIT_MAX_S` for it: a database that hangs
-costs one thread.  How prices and loops stand is known without asking anybody.
-
-A warning is no failure: what warns goes on trying, and the program does its work
-meanwhile.  A fetched price list fails only once it is older than the operator allows;
-who never fetched one, or is not to, goes by the prices that came with the program.
+However many ask, of each check at most one is under way, its result serves everybody
+for `FRESH_S`, and nobody waits longer than `WAIT_MAX_S` for it: a database that hangs
+costs two threads.  How prices and loops stand is known without asking anybody.  What
+passes, warns and fails is said in `wellhead.control.checks`.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from wellhead.background import LoopState, Standing
+from wellhead.control import checks
 from wellhead.control.background import Background
+from wellhead.control.checks import Check
 from wellhead.control.roles import OPEN
 from wellhead.errors import BooksUnavailable
+from wellhead.figures import SpoolFigure
 from wellhead.ports import Reports
 
 WAIT_MAX_S = 1.5
 FRESH_S = 3.0
+UNREADABLE = "the database cannot be read"
 
 
 class Health(BaseModel):
     """The process answers; nothing else was asked."""
 
     status: Literal["ok"] = "ok"
-
-
-class LoopHealth(BaseModel):
-    """How a loop stands; ages are in milliseconds."""
-
-    name: str
-    status: Standing
-    consecutiveFailures: int  # noqa: N815 (the field's name on the wire, as all of these)
-    lastRunAgeMs: int | None = None  # noqa: N815
-    lastSuccessAgeMs: int | None = None  # noqa: N815
-    lastErrorAgeMs: int | None = None  # noqa: N815
-    lastError: str | None = Field(default=None, description="What went wrong then.")  # noqa: N815
-    nextRunInMs: int | None = None  # noqa: N815
-
-
-class FailedLoop(BaseModel):
-    """One that has given up."""
-
-    name: str
-    failed: bool = True
-    consecutiveFailures: int  # noqa: N815
-
-
-class Check(BaseModel):
-    """One thing it depends on."""
-
-    status: Literal["pass", "warn", "fail"]
-    responseTime: int | None = Field(default=None, description="Milliseconds.")  # noqa: N815
-    ageMs: int | None = Field(  # noqa: N815
-        default=None, description="How long ago the source confirmed the price list."
-    )
-    loops: list[str] | None = Field(default=None, description="What is done in the background.")
-    loopHealth: list[LoopHealth] | None = None  # noqa: N815
-    failedLoops: list[FailedLoop] | None = None  # noqa: N815
-    output: str | None = Field(default=None, description="What is wrong.")
 
 
 class Ready(BaseModel):
@@ -88,6 +53,23 @@ EXAMPLE_READY = {
     "status": "warn",
     "checks": {
         "database": {"status": "pass", "responseTime": 2},
+        "writer": {
+            "status": "pass",
+            "workers": [
+                {
+                    "worker": 0,
+                    "status": "pass",
+                    "lastHeartbeatAgeMs": 4100,
+                    "callsOpen": 3,
+                    "queued": 0,
+                    "commits": 812,
+                    "commitMs": 0.412,
+                    "settlementsLost": 0,
+                }
+            ],
+        },
+        "spool": {"status": "pass", "entries": 0, "bytes": 0},
+        "upstream": {"status": "pass", "responseTime": 12},
         "pricing": {"status": "pass", "ageMs": 60000},
         "supervisor": {
             "status": "warn",
@@ -118,21 +100,37 @@ EXAMPLE_NOT_READY = {
 }
 FAILURES = {
     "database": "The database does not answer; new calls cannot be booked.",
+    "writer": "No gateway process does its work; the log of `wellhead serve` says why.",
+    "spool": "What could not be booked fills the spool; see to the database, or to its disk.",
+    "upstream": "The upstream that has to answer does not.",
     "pricing": "The source of prices has not confirmed them for too long; `/admin/pricing` says more.",
     "supervisor": "What is done in the background failed too often; it is tried again after a restart.",
 }
 
 
 Note = Callable[[str, int], object]
-"""Told how a check ended and how many milliseconds it took."""
+"""Told how a check of the database ended and how many milliseconds it took."""
 
 
 def note_nothing(_status: str, _took_ms: int) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is asked beside the books."""
+
+    spool: Callable[[], SpoolFigure] = SpoolFigure
+    """How full it is; may block, raises nothing."""
+    upstream: Callable[[], Awaitable[bool]] | None = None
+    """Whether the upstream answers that has to; `None`: there is none that has to."""
+
+
+NOTHING_BESIDE = Beside()
+
+
 @dataclass(slots=True)
 class _Probe:
-    """One check of the database under way, or done."""
+    """One check under way, or done."""
 
     task: asyncio.Task[Check]
     started_s: float
@@ -142,85 +140,81 @@ class _Probe:
         return self.task.done() and time.monotonic() - self.started_s > FRESH_S
 
 
-class DatabaseCheck:
-    """Whether the books answer, asked at most once at a time."""
+class Look:
+    """A check, made at most once at a time; what it found serves everybody for a while."""
 
-    def __init__(self, reports: Reports, wait_max_s: float = WAIT_MAX_S, note: Note = note_nothing) -> None:
-        self.reports = reports
-        self._note = note
-        self.wait_max_s = wait_max_s
+    def __init__(self, make: Callable[[], Awaitable[Check]], wait_max_s: float = WAIT_MAX_S) -> None:
+        self._make = make
+        self._wait_max_s = wait_max_s
         self._probe: _Probe | None = None
 
     async def result(self) -> Check:
         if self._probe is None or self._probe.is_stale:
-            task = asyncio.create_task(asyncio.to_thread(self._ask))
-            self._probe = _Probe(task, time.monotonic())
+            self._probe = _Probe(asyncio.ensure_future(self._made()), time.monotonic())
         try:
-            return await asyncio.wait_for(asyncio.shield(self._probe.task), self.wait_max_s)
+            return await asyncio.wait_for(asyncio.shield(self._probe.task), self._wait_max_s)
         except TimeoutError:
-            said = f"no answer within {self.wait_max_s} s"
-            return Check(status="fail", responseTime=round(self.wait_max_s * 1000), output=said)
+            said = f"no answer within {self._wait_max_s} s"
+            return Check(status="fail", responseTime=round(self._wait_max_s * 1000), output=said)
 
-    def _ask(self) -> Check:
+    async def _made(self) -> Check:
+        return await self._make()
+
+
+class Checks:
+    """Everything that `/ready` asks."""
+
+    def __init__(self, reports: Reports, beside: Beside, note: Note, now_us: Callable[[], int]) -> None:
+        self._reports = reports
+        self._beside = beside
+        self._note = note
+        self._now_us = now_us
+
+    def looks(self) -> dict[str, Look]:
+        """By the names under which they are shown."""
+        found = {
+            "database": Look(lambda: asyncio.to_thread(self.database)),
+            "writer": Look(lambda: asyncio.to_thread(self.writer)),
+            "spool": Look(lambda: asyncio.to_thread(self.spool)),
+        }
+        return found if self._beside.upstream is None else {**found, "upstream": Look(self.upstream)}
+
+    def database(self) -> Check:
         started_s = time.monotonic()
         output = None
         try:
-            self.reports.check()
+            self._reports.check()
         except BooksUnavailable:
             # The driver's own words may hold the database's address and user.
-            output = "the database cannot be read"
-        taken_ms = round((time.monotonic() - started_s) * 1000)
-        check = Check(status="fail" if output else "pass", responseTime=taken_ms, output=output)
-        self._note(check.status, taken_ms)
+            output = UNREADABLE
+        took_ms = _since_ms(started_s)
+        check = Check(status="fail" if output else "pass", responseTime=took_ms, output=output)
+        self._note(check.status, took_ms)
         return check
 
+    def writer(self) -> Check:
+        now_us = self._now_us()
+        try:
+            return checks.writer(self._reports.workers(now_us), now_us)
+        except BooksUnavailable:
+            return Check(status="fail", output=UNREADABLE)
 
-def pricing(background: Background, now_us: int) -> Check:
-    """Whether prices are as up to date as they should be."""
-    refreshing = background.refreshing()
-    age_s = refreshing.age_s(now_us)
-    age_ms = None if age_s is None else round(age_s * 1000)
-    if refreshing.is_stale(now_us):
-        return Check(status="fail", ageMs=age_ms, output="the price list was not confirmed for too long")
-    if refreshing.refused is not None:
-        return Check(status="warn", ageMs=age_ms, output="the newest price list is not believed")
-    return Check(status="pass", ageMs=age_ms)
+    def spool(self) -> Check:
+        return checks.spool(self._beside.spool(), self._now_us())
 
-
-def supervisor(loops: Sequence[LoopState], now_us: int) -> Check:
-    """How the loops stand: as well as the worst of them."""
-
-    def ago_ms(then_us: int | None) -> int | None:
-        return None if then_us is None else max(now_us - then_us, 0) // 1000
-
-    standings = {loop.standing for loop in loops}
-    worst = next((one for one in (Standing.FAIL, Standing.WARN) if one in standings), Standing.PASS)
-    failed = [FailedLoop(name=one.name, consecutiveFailures=one.failures) for one in loops if one.is_disabled]
-    return Check(
-        status=worst.value,
-        loops=[loop.name for loop in loops],
-        loopHealth=[
-            LoopHealth(
-                name=loop.name,
-                status=loop.standing,
-                consecutiveFailures=loop.failures,
-                lastRunAgeMs=ago_ms(loop.last_run_us),
-                lastSuccessAgeMs=ago_ms(loop.last_success_us),
-                lastErrorAgeMs=ago_ms(loop.last_error_us),
-                lastError=loop.last_error,
-                nextRunInMs=None if loop.next_run_us is None else max(loop.next_run_us - now_us, 0) // 1000,
-            )
-            for loop in loops
-        ],
-        failedLoops=failed or None,
-    )
+    async def upstream(self) -> Check:
+        assert self._beside.upstream is not None, "nobody looks then"
+        started_s = time.monotonic()
+        return checks.upstream(await self._beside.upstream(), _since_ms(started_s))
 
 
-def add_to(
-    routes: APIRouter, reports: Reports, note: Note, background: Background, now_us: Callable[[], int]
-) -> None:
-    """`/health` and `/ready`; `note` is told of every check of the database."""
-    database = DatabaseCheck(reports, note=note)
+def _since_ms(started_s: float) -> int:
+    return round((time.monotonic() - started_s) * 1000)
+
+
+def add_to(routes: APIRouter, asked: Checks, background: Background, now_us: Callable[[], int]) -> None:
+    """`/health` and `/ready`."""
+    looks = asked.looks()
 
     @routes.get("/health", tags=["health"], dependencies=OPEN, summary="Is the process alive?")
     async def health() -> Health:
@@ -243,18 +237,18 @@ def add_to(
         },
     )
     async def ready() -> JSONResponse:
-        """Checks the database (at most 1.5 s, and at most once in 3 s however many ask), prices and loops."""
+        """Every part is looked at for at most 1.5 s, and at most once in 3 s however many ask."""
+        found = dict(
+            zip(looks, await asyncio.gather(*(look.result() for look in looks.values())), strict=True)
+        )
         now = now_us()
-        checks = {
-            "database": await database.result(),
-            "pricing": pricing(background, now),
-            "supervisor": supervisor(background.loops(), now),
-        }
-        failed = [FAILURES[name] for name, check in checks.items() if check.status == "fail"]
+        found["pricing"] = checks.pricing(background, now)
+        found["supervisor"] = checks.supervisor(background.loops(), now)
+        failed = [said for name, said in FAILURES.items() if name in found and found[name].status == "fail"]
         if failed:
-            return _shown(NotReady(status="fail", checks=checks, error=failed[0], code="NOT_READY"), 503)
-        warns = any(check.status == "warn" for check in checks.values())
-        return _shown(Ready(status="warn" if warns else "pass", checks=checks), 200)
+            return _shown(NotReady(status="fail", checks=found, error=failed[0], code="NOT_READY"), 503)
+        warns = any(check.status == "warn" for check in found.values())
+        return _shown(Ready(status="warn" if warns else "pass", checks=found), 200)
 
 
 def _shown(ready: Ready, status: int) -> JSONResponse:

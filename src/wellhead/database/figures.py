@@ -58,7 +58,7 @@ def figures(engine: Engine, now_us: int, is_up: IsUp) -> Figures:
             ttft=ttft,
             answers=_answers(connection),
             limits=_limits(connection, now_us),
-            workers=_workers(connection, now_us, is_up),
+            workers=workers_now(connection, now_us, is_up),
             breakers=[_breaker(one, now_us) for one in breakers.listed(connection)],
             gauges=gauges.listed(connection),
             database_bytes=_size(connection),
@@ -178,7 +178,8 @@ def _limits(connection: Connection, now_us: int) -> list[LimitFigure]:
     ]
 
 
-def _workers(connection: Connection, now_us: int, is_up: IsUp) -> list[WorkerFigure]:
+def workers_now(connection: Connection, now_us: int, is_up: IsUp) -> list[WorkerFigure]:
+    """The gateway processes that are registered, by their slots."""
     t = calls.c
     # As the partial index wants it said.
     pending = select(t.worker_id, func.count()).where(text("state = 'pending'")).group_by(t.worker_id)

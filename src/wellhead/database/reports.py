@@ -33,11 +33,12 @@ from wellhead.database.engine import outages
 from wellhead.database.figures import IsUp, is_registered
 from wellhead.database.schema import calls, models_hourly, usage_hourly
 from wellhead.exporting.columns import Row
-from wellhead.figures import Figures
+from wellhead.figures import Figures, WorkerFigure
 from wellhead.moments import HOUR_US, to_the_second
 from wellhead.quota import AccountGauge
 from wellhead.report import (
     CallFilter,
+    CallPage,
     CallRow,
     Dimension,
     Exchange,
@@ -147,6 +148,11 @@ class DatabaseReports:
         with outages():
             return figures.figures(self._engine, now_us, self._is_up)
 
+    def workers(self, now_us: int) -> Sequence[WorkerFigure]:
+        """The gateway processes that are registered."""
+        with outages(), self._engine.connect() as connection:
+            return figures.workers_now(connection, now_us, self._is_up)
+
     def gauges(self) -> Sequence[AccountGauge]:
         """How accounts last stood with their quotas."""
         with outages(), self._engine.connect() as connection:
@@ -173,11 +179,26 @@ class DatabaseReports:
             return attempts.of_call(connection, id_)
 
     def calls(
-        self, wanted: CallFilter, *, count: int, offset: int = 0, before: int | None = None
-    ) -> Sequence[CallRow]:
+        self,
+        wanted: CallFilter,
+        *,
+        count: int,
+        offset: int = 0,
+        before: int | None = None,
+        since_us: int | None = None,
+        until_us: int | None = None,
+    ) -> CallPage:
         """Calls that match, the newest first."""
         with outages(), self._engine.connect() as connection:
-            return call_reports.newest(connection, wanted, count=count, offset=offset, before=before)
+            return call_reports.newest(
+                connection,
+                wanted,
+                count=count,
+                offset=offset,
+                before=before,
+                since_us=since_us,
+                until_us=until_us,
+            )
 
     def ended_calls(
         self,

@@ -183,6 +183,32 @@ def read(path: Path) -> Contents:
     return Contents(records, len(content) - end)
 
 
+def counted(path: Path, start: int = 0) -> tuple[int, int]:
+    """How many whole records a file has from a place on, by their sizes alone, and where the last one ends.
+
+    `start` is such an end, or 0.  Raises `OSError` for a file that is not there.
+    """
+    count, at = 0, start or len(MAGIC)
+    with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        while at + _FRAME.size <= size:
+            end = at + _FRAME.size + _FRAME.unpack(os.pread(file.fileno(), _FRAME.size, at))[0]
+            if end > min(size, at + _FRAME.size + RECORD_BYTES_MAX):
+                break
+            count, at = count + 1, end
+    return count, at
+
+
+def kept_since(path: Path) -> int | None:
+    """When the first record of a file was kept; `None` if it has none.  Raises `OSError` as well."""
+    with path.open("rb") as file:
+        first = next(_records(file.read(len(MAGIC) + _FRAME.size + RECORD_BYTES_MAX)), None)
+    if first is None:
+        return None
+    (opening, end), _ = first
+    return opening.started_us if end is None else end.finished_us
+
+
 def _records(content: bytes) -> Iterator[tuple[Record, int]]:
     at = len(MAGIC)
     while at + _FRAME.size <= len(content):
