@@ -37,7 +37,7 @@ from wellhead.database.registry import DatabaseRegistry
 from wellhead.database.reports import DatabaseReports
 from wellhead.database.workers import Load, Process
 from wellhead.errors import BooksUnavailable
-from wellhead.figures import Durations
+from wellhead.figures import Durations, SpoolFigure, WorkerSpool
 from wellhead.histogram import bucket
 from wellhead.ledger.rollup import tally
 from wellhead.limit import Measure, Window
@@ -328,6 +328,32 @@ def test_workers_stand_with_their_figures(engine: Engine) -> None:
     assert found["wellhead_commit_seconds_total"]["0",] == 6
     assert found["wellhead_settlements_lost_total"]["0",] == 5
     assert found["wellhead_worker_heartbeat_timestamp_seconds"]["0",] == NOON_US / SECOND_US + 1
+
+
+def test_what_waits_in_spools_is_told_and_so_is_that_nothing_does(engine: Engine) -> None:
+    def told(found: SpoolFigure) -> dict[str, float]:
+        text = Scrape(
+            DatabaseReports(engine), ReadyChecks(), "1.2.3", lambda: NOON_US, spool=lambda: found
+        ).made(TEXT)
+        return {
+            name.removeprefix("wellhead_spool_"): value[frozenset()]
+            for name, value in samples(text.decode()).items()
+            if name.startswith("wellhead_spool_")
+        }
+
+    nothing = {"entries": 0, "bytes": 0, "oldest_age_seconds": 0, "used_ratio": 0, "damaged_files": 0}
+    assert told(SpoolFigure()) == nothing
+    spools = (WorkerSpool(0, 3, 3000, NOON_US - 5 * SECOND_US), WorkerSpool(7, 1, 1000, NOON_US - SECOND_US))
+    assert told(SpoolFigure(spools, bytes_max=4000, damaged=2)) == {
+        "entries": 4,
+        "bytes": 4000,
+        "oldest_age_seconds": 5,
+        "used_ratio": 0.75,
+        "damaged_files": 2,
+    }
+    # Written by a clock that is ahead of ours.
+    ahead = SpoolFigure((WorkerSpool(0, 1, 9, NOON_US + SECOND_US),), bytes_max=10)
+    assert told(ahead)["oldest_age_seconds"] == 0
 
 
 def test_breakers_stand_with_a_number_for_their_state(engine: Engine) -> None:

@@ -94,7 +94,7 @@ def build(
     asked = Checks(reports, beside, ready_checks.note, now_us)
     health.add_to(app.router, asked, background, now_us)
     qs.add_to(app.router, reports)
-    scrape = Scrape(reports, ready_checks, version, now_us, background.loops)
+    scrape = Scrape(reports, ready_checks, version, now_us, background.loops, beside.spool)
     metrics.add_to(app.router, reports, scrape, now_us)
     quotas.add_to(app.router, reports)
     completion_requests.add_to(app.router, reports)

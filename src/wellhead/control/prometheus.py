@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from wellhead.background import LoopState
 from wellhead.breaker import State
-from wellhead.figures import BreakerFigure, Durations, Figures, LimitFigure, WorkerFigure
+from wellhead.figures import BreakerFigure, Durations, Figures, LimitFigure, SpoolFigure, WorkerFigure
 from wellhead.limit import Measure as Counted
 from wellhead.moments import SECOND_US
 from wellhead.money import usd
@@ -92,6 +92,30 @@ def loops(states: Sequence[LoopState]) -> Iterator[Metric]:
     )
     done = (((s.name,), s.last_success_us / SECOND_US) for s in states if s.last_success_us is not None)
     yield gauge("wellhead_loop_last_success_timestamp_seconds", "When a loop last succeeded.", label, done)
+
+
+def spool(found: SpoolFigure, now_us: int) -> Iterator[Metric]:
+    """What waits beside the database; always there, so that an alert can tell nothing from no answer."""
+    what = "of calls that wait beside the database because they could not be booked"
+    yield gauge("wellhead_spool_entries", f"Records {what}.", (), [((), found.entries)])
+    yield gauge("wellhead_spool_bytes", f"Size of the records {what}.", (), [((), found.bytes)])
+    since_us = now_us if found.since_us is None else found.since_us
+    yield gauge(
+        "wellhead_spool_oldest_age_seconds",
+        "For how long the oldest of them has waited; 0 when none does.",
+        (),
+        [((), max(now_us - since_us, 0) / SECOND_US)],
+    )
+    fullest = max((one.bytes for one in found.workers), default=0)
+    yield gauge(
+        "wellhead_spool_used_ratio",
+        "How full the fullest spool is; 1 is all that it may hold.",
+        (),
+        [((), fullest / found.bytes_max if found.bytes_max else 0)],
+    )
+    yield gauge(
+        "wellhead_spool_damaged_files", "Spools that were put aside as damaged.", (), [((), found.damaged)]
+    )
 
 
 def counter(name: str, said: str, labels: Sequence[str], samples: Iterable[Sample]) -> Metric:

@@ -18,6 +18,7 @@ from wellhead.background import LoopState
 from wellhead.control import prometheus, prometheus_aliases
 from wellhead.control.prometheus_aliases import ReadyChecks
 from wellhead.errors import BooksUnavailable
+from wellhead.figures import SpoolFigure
 from wellhead.ports import Reports
 
 FRESH_S = 1.0
@@ -65,6 +66,7 @@ class Scrape:
         version: str,
         now_us: Callable[[], int],
         loops: Callable[[], Sequence[LoopState]] = tuple,
+        spool: Callable[[], SpoolFigure] = SpoolFigure,
         wait_max_s: float = WAIT_MAX_S,
     ) -> None:
         self._reports = reports
@@ -72,6 +74,7 @@ class Scrape:
         self._version = version
         self._now_us = now_us
         self._loops = loops
+        self._spool = spool
         self._wait_max_s = wait_max_s
         self._looks: dict[str, _Look] = {}
 
@@ -87,10 +90,12 @@ class Scrape:
 
     def made(self, form: str) -> bytes:
         """The text, made now; blocks."""
-        figures = self._reports.figures(self._now_us())
+        now_us = self._now_us()
+        figures = self._reports.figures(now_us)
         ours = prometheus.families(figures, self._version)
         aliases = prometheus_aliases.families(figures, self._checks)
-        found = _Found(chain(ours, prometheus.loops(self._loops()), aliases))
+        spool = prometheus.spool(self._spool(), now_us)
+        found = _Found(chain(ours, spool, prometheus.loops(self._loops()), aliases))
         if form == OPENMETRICS:
             text: bytes = openmetrics.generate_latest(found)  # type: ignore[no-untyped-call]
             return text
