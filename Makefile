@@ -8,14 +8,15 @@ LITELLM := .venv-litellm/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run test check demo bench soak format lock prices clean
+.PHONY: help setup run test check demo bench soak format pages types lock prices clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# Stamps carry the hash of what was installed, so a changed lock file installs again.
-RUNTIME_STAMP := .venv/.runtime-$(shell cat requirements/runtime.lock requirements/build.lock pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
-DEV_STAMP := .venv/.dev-$(shell cat requirements/dev.lock pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
+# Stamps carry the hash of what was installed, so a changed lock file or dashboard installs again.
+PAGES := $(shell find web hatch_build.py -name node_modules -prune -o -type f -print 2>/dev/null | LC_ALL=C sort | xargs cat | cksum | cut -d' ' -f1)
+RUNTIME_STAMP := .venv/.runtime-$(shell cat requirements/runtime.lock requirements/build.lock pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)-$(PAGES)
+DEV_STAMP := .venv/.dev-$(shell cat requirements/dev.lock pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)-$(PAGES)
 LITELLM_STAMP := .venv-litellm/.installed-$(shell cat requirements/litellm.lock 2>/dev/null | cksum | cut -d' ' -f1)
 
 $(BIN)/python:
@@ -30,6 +31,7 @@ $(RUNTIME_STAMP): | $(BIN)/python
 
 $(DEV_STAMP): | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.lock
+	$(BIN)/python tools/node.py npm ci
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -60,6 +62,13 @@ bench: setup ## Measure what docs/performance.md promises, beside nginx and Lite
 
 format: ## Format the source and sort its imports
 	$(BIN)/ruff check --fix --quiet src tests bench tools; $(BIN)/ruff format --quiet src tests bench tools
+	$(BIN)/python tools/node.py prettier --write --log-level warn .
+
+pages: setup ## Build the dashboard's pages again, after a change in web/
+	$(BIN)/python tools/node.py vite build
+
+types: setup ## Write web/src/api/schema.ts again, after a change of the control API
+	$(BIN)/python tools/dashboard_types.py
 
 lock: ## Compile the locked requirement files again (hashes, no download address); UPGRADE=--upgrade takes newer ones
 	cd requirements && \

@@ -17,6 +17,7 @@ from pathlib import Path
 PACKAGES = {
     "curl": "curl",  # tests/end_to_end/test_walkthrough.py, tests/docs
     "jq": "jq",  # tests/docs/test_keys_page.py
+    "chromium": "chromium",  # tests/browser
 }
 """Commands, and the packages that they are in."""
 TAKEN_OUT = {"promtool": ("prometheus", "usr/bin/promtool")}  # tests/deploy

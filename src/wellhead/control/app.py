@@ -17,6 +17,7 @@ from wellhead.control import (
     completion_requests,
     config,
     credentials,
+    dashboard,
     export,
     failures,
     guard,
@@ -118,6 +119,7 @@ def build(
     audit.add_to(app.router, registry)
     manage_tokens.add_to(app.router, registry, options, now_us)
     manage_projects.add_to(app.router, registry)
+    dashboard.add_to(app.router)
 
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # as FastAPI wants it replaced
 

@@ -169,7 +169,8 @@ class _Secured:
         if message["type"] == "http.response.start":
             self.started = True
             headers = MutableHeaders(scope=message)
-            headers.update(SECURITY_HEADERS)
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
             if self.over_tls:
                 headers["strict-transport-security"] = STRICT_TRANSPORT
         await self.send(message)

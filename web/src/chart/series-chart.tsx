@@ -1,0 +1,186 @@
+/** Figures over time, stacked or as lines, with a legend whose names can be picked, and the same as a table. */
+
+import { useCallback, useMemo, useState } from "react";
+import { usePreferences } from "@/app/preferences";
+import { useFormat } from "@/app/view";
+import { Button } from "@/parts/button";
+import { Table } from "@/parts/table";
+import type { Known } from "@/pure/format";
+import type { Chartable } from "@/pure/series";
+import { Chart } from "./chart";
+import { type Colours, coloursNow } from "./colours";
+import { tipOf } from "./tip";
+
+interface Props {
+  readonly label: string;
+  readonly data: Chartable;
+  /** The name of a series, as the legend has it. */
+  readonly nameOf: (key: string | null, isRest: boolean, index: number) => string;
+  /** A figure, as people read it. */
+  readonly say: (value: Known) => string;
+  readonly isStacked?: boolean;
+  readonly isBars?: boolean;
+  readonly height?: number;
+  /** A click on a series or on its name in the legend. */
+  readonly onPick?: (key: string | null) => void;
+  readonly picked?: string | null | undefined;
+  /** Colours by name of the theme, for series that mean something (`good`, `bad`, …). */
+  readonly tones?: readonly (keyof Pick<Colours, "good" | "warn" | "bad" | "accent" | "muted">)[];
+}
+
+export function SeriesChart({
+  label,
+  data,
+  nameOf,
+  say,
+  isStacked = true,
+  isBars = true,
+  height,
+  onPick,
+  picked,
+  tones,
+}: Props) {
+  const { words, shown } = usePreferences();
+  const format = useFormat();
+  const [isTable, setTable] = useState(false);
+  const names = useMemo(
+    () => data.series.map(({ key, isRest }, n) => nameOf(key, isRest, n)),
+    [data, nameOf],
+  );
+  const colourOf = useCallback(
+    (colours: Colours, n: number) => {
+      const tone = tones?.[n];
+      if (tone !== undefined) return colours[tone];
+      return data.series[n]?.isRest
+        ? colours.muted
+        : (colours.series[n % colours.series.length] ?? colours.accent);
+    },
+    [tones, data],
+  );
+
+  const draw = useCallback(
+    (colours: Colours) => ({
+      grid: { left: 4, right: 8, top: 12, bottom: 4, containLabel: true },
+      tooltip: {
+        trigger: "axis",
+        confine: true,
+        padding: 0,
+        borderWidth: 0,
+        backgroundColor: "transparent",
+        extraCssText: "box-shadow:none",
+        formatter: (points: readonly { seriesIndex: number; dataIndex: number }[]) => {
+          const n = points[0]?.dataIndex ?? 0;
+          const rows = data.series
+            .map((one, index) => ({
+              name: names[index] ?? "",
+              value: one.values[n] ?? null,
+              colour: colourOf(colours, index),
+            }))
+            .filter(({ value }) => value !== 0);
+          return tipOf(format.moment(data.times[n]), rows, say);
+        },
+      },
+      xAxis: {
+        type: "category",
+        data: data.times.map((time) => axisLabel(time, data.times, format)),
+        axisLabel: { color: colours.muted, fontFamily: colours.font, hideOverlap: true },
+        axisLine: { lineStyle: { color: colours.line } },
+        axisTick: { show: false },
+      },
+      yAxis: {
+        type: "value",
+        axisLabel: {
+          color: colours.muted,
+          fontFamily: colours.font,
+          formatter: (value: number) => say(value),
+        },
+        splitLine: { lineStyle: { color: colours.line } },
+      },
+      series: data.series.map(({ values }, n) => ({
+        type: isBars ? "bar" : "line",
+        name: names[n],
+        data: values,
+        ...(isStacked ? { stack: "all" } : {}),
+        ...(isBars
+          ? { barCategoryGap: "18%" }
+          : { showSymbol: data.times.length < 3, lineStyle: { width: 2 } }),
+        itemStyle: { color: colourOf(colours, n) },
+      })),
+    }),
+    [data, names, colourOf, isBars, isStacked, say, format],
+  );
+  const pick = useCallback(
+    (n: number) => {
+      const one = data.series[n];
+      if (one !== undefined && !one.isRest) onPick?.(one.key);
+    },
+    [data, onPick],
+  );
+  const legend = useMemo(() => {
+    void shown;
+    const colours = coloursNow();
+    return names.map((name, n) => ({ name, colour: colourOf(colours, n) }));
+  }, [names, colourOf, shown]);
+
+  return (
+    <>
+      {isTable ? (
+        <Table
+          label={label}
+          rows={data.times.map((time, n) => ({ time, n }))}
+          keyOf={({ time }) => time}
+          columns={[
+            { name: words.app.chart.time, show: ({ time }) => format.moment(time), by: ({ time }) => time },
+            ...data.series.map((one, index) => ({
+              name: names[index] ?? "",
+              isNumber: true,
+              show: ({ n }: { n: number }) => say(one.values[n]),
+              by: ({ n }: { n: number }) => one.values[n],
+            })),
+          ]}
+        />
+      ) : (
+        <Chart
+          label={label}
+          draw={draw}
+          {...(height ? { height } : {})}
+          {...(onPick ? { onPick: pick } : {})}
+        />
+      )}
+      <div className="row legend-row">
+        <ul className="legend">
+          {legend.map(({ name, colour }, n) => (
+            <li key={name}>
+              <button
+                type="button"
+                disabled={onPick === undefined || data.series[n]?.isRest}
+                aria-pressed={
+                  onPick === undefined ? undefined : picked !== undefined && data.series[n]?.key === picked
+                }
+                onClick={() => pick(n)}
+              >
+                <span className="swatch" style={{ background: colour }} />
+                {name}
+              </button>
+            </li>
+          ))}
+        </ul>
+        <Button kind="quiet" className="small" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
+          {isTable ? words.app.chart.chart : words.app.chart.table}
+        </Button>
+      </div>
+    </>
+  );
+}
+
+const A_DAY_MS = 86_400_000;
+
+/** The hour where the times are closer than a day, else the day. */
+function axisLabel(
+  time: number,
+  times: readonly number[],
+  format: { time: (at: number) => string; day: (at: number) => string },
+) {
+  const step = (times[1] ?? time + A_DAY_MS) - (times[0] ?? time);
+  return step < A_DAY_MS / 2 ? format.time(time).slice(0, 5) : format.day(time);
+}

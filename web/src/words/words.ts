@@ -1,0 +1,19 @@
+/**
+ * The catalogue: every text of every page, by page, in each language.
+ *
+ * English (`en/`) is the shape; another language is a folder with the same files, and what
+ * it lacks does not compile.  Texts with something to fill in are functions.
+ */
+
+import { app } from "./en/app";
+
+export const en = { app };
+export type Words = typeof en;
+
+export const LANGUAGES = ["en", "de"] as const;
+export type Language = (typeof LANGUAGES)[number];
+
+/** The catalogue of a language; others than English come when they are asked for. */
+export async function wordsOf(language: Language): Promise<Words> {
+  return language === "de" ? (await import("./de/words")).de : en;
+}
