@@ -61,6 +61,7 @@ NOT_ABOUT_KEYS = {
     "no_provider",
     "not_found",
     "overloaded",
+    "path_outside",
     "request_timeout",
     "request_too_large",
     "shutting_down",

@@ -193,6 +193,7 @@ TABLE: dict[str, Row] = {
     "shutting_down": (said("shutting_down", 503, 1), 1, UNAVAILABLE),
     "key_in_path": (said("key_in_path", 400), None, INVALID),
     "model_ambiguous": (said("model_ambiguous", 400), None, INVALID),
+    "path_outside": (said("path_outside", 400), None, INVALID),
     "unknown_provider": (said("unknown_provider", 400), None, INVALID),
     "no_provider": (said("no_provider", 404), None, MISSING),
     "not_found": (said("not_found", 404), None, MISSING),

@@ -198,6 +198,13 @@ async def test_whoever_may_not_serve_the_call_is_passed_over(key: Key, b: dict[s
         assert place.asked() == {"a": 1, "b": 0, "c": 1}
 
 
+async def test_whoever_the_path_may_lead_out_of_is_passed_over() -> None:
+    async with a_place(down, "http://127.0.0.1:1/base") as place:
+        assert (await place.ask(OWN, path=b"/v1/x/../chat/completions")).status == 200
+        _, end = await place.gateway.the_call()
+        assert [one.provider for one in end.tried] == ["a", "c"]
+
+
 async def test_a_key_held_to_endpoints_may_go_elsewhere_from_a_path_with_a_prefix() -> None:
     async with a_place(down, known=(a_key(allowed_endpoints=(CHAT.decode(),)),)) as place:
         assert (await place.ask(BY_KEY, path=b"/a" + CHAT)).status == 200

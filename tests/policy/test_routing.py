@@ -4,7 +4,7 @@ import pytest
 
 from wellhead.directory import Directory, Provider, ProviderType
 from wellhead.errors import CallerError
-from wellhead.policy.routing import Place, choose, place, target
+from wellhead.policy.routing import Place, choose, place, stays_below, target
 
 OPENAI = Provider("openai", ProviderType.OPENAI, "https://api.openai.com")
 ANTHROPIC = Provider("anthropic", ProviderType.ANTHROPIC, "https://api.anthropic.com")
@@ -166,3 +166,66 @@ def test_the_target_is_sent_byte_for_byte(base_url: str, raw_path: bytes, query:
 def test_an_upstream_path_replaces_the_requests() -> None:
     provider = Provider("u", ProviderType.OPENAI, "http://u/x", upstream_path="/chat")
     assert target(provider, b"/v1/chat/completions", b"q=1") == b"/x/chat?q=1"
+
+
+UP = [
+    b"/..",
+    b"/v1/../admin",
+    b"/../admin",
+    b"/v1/a/../../../admin",
+    # Also where it would lead back: how far a server goes up is its own affair.
+    b"/v1/chat/../models",
+    b"/v1/%2e%2e/admin",
+    b"/v1/.%2E/admin",
+    b"/v1/..%2fadmin",
+    b"/v1%2F..%2Fadmin",
+    b"/v1/..%5cadmin",
+    b"/v1\\..\\admin",
+    b"/v1/..\\admin",
+    b"/v1/%252e%252e/admin",
+    b"/v1/%25252e%25252e/admin",
+    b"/v1/..;/admin",
+    b"/v1/..;a=b/admin",
+    b"/v1/..%3b/admin",
+    b"/v1/..%3fx",
+    b"/v1/..%23x",
+    b"/v1/..%00",
+    b"/v1/..%20/admin",
+    b"/v1/%09../admin",
+    b"/v1/%c0%ae%c0%ae/admin",
+    b"/v1/..%c0%afadmin",
+    # Nobody means this.
+    b"/v1/%2525252525252e",
+]
+BELOW = [
+    b"/v1/chat/completions",
+    b"/v1/models/gpt-5.1",
+    b"/v1/./models",
+    b"/v1//models",
+    b"/v1/...",
+    b"/v1/..a/b..",
+    b"/v1/a..b",
+    b"/v1/a%20b%2fc",
+    b"/v1/100%/%zz",
+    b"/v1/a%2520b",
+    b"",
+]
+WITH_PATH = Provider("u", ProviderType.OPENAI, "https://host/v1")
+
+
+@pytest.mark.parametrize("raw_path", UP)
+def test_a_path_that_may_lead_out_of_a_base_url_does_not_stay_below_it(raw_path: bytes) -> None:
+    assert not stays_below(WITH_PATH, raw_path)
+
+
+@pytest.mark.parametrize("raw_path", BELOW)
+def test_any_other_path_stays_below_it(raw_path: bytes) -> None:
+    assert stays_below(WITH_PATH, raw_path)
+
+
+@pytest.mark.parametrize("raw_path", [*UP, *BELOW])
+def test_nothing_leads_out_of_a_base_url_without_a_path_or_one_that_says_the_path(raw_path: bytes) -> None:
+    for base_url in ("https://host", "https://host/", "http://127.0.0.1:8080"):
+        assert stays_below(Provider("u", ProviderType.OPENAI, base_url), raw_path)
+    fixed = Provider("u", ProviderType.OPENAI, "https://host/v1", upstream_path="/chat")
+    assert stays_below(fixed, raw_path)

@@ -127,13 +127,16 @@ def plan_of(
 ) -> Plan:
     """What to do with a request whose body was read.
 
-    Raises `CallerError` where no provider serves it (404), or a key that is held to some models cannot
-    be held to them (400).
+    Raises `CallerError` where no provider serves it (404), where the path may lead out of the provider's
+    base URL, or a key that is held to some models cannot be held to them (400).
     """
     dialect = DIALECTS[place.dialect] if place.dialect else None
     asked = _asked(body, place, dialect)
     model = place.model or asked.model
     provider = routing.choose(directory, place, model, asked.provider)
+    if not routing.stays_below(provider, client.raw_path[place.prefix_size :]):
+        told = f"The path leads up, perhaps out of the base URL of {provider.id}; say where it leads"
+        raise CallerError("path_outside", 400, told)
     # Whoever has a key passes the gate with everything that may cost something.
     may_cost = model is not None or caller.key is not None
     if place.generates is None and client.method == "POST" and may_cost:

@@ -150,6 +150,7 @@ def stand_in_for(means: Means, client: Client, plan: Plan, provider_id: str) -> 
         not plan.generates
         or provider is None
         or not routing.stands_in(provider, plan.place, plan.place.model or plan.asked.model)
+        or not routing.stays_below(provider, client.raw_path[plan.place.prefix_size :])
     ):
         return None
     key = plan.caller.key

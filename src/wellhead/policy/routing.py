@@ -9,7 +9,9 @@ Dialects are told by path, never by which credential header came: current SDKs
 send an Anthropic key as a bearer token (see `docs/decisions/0004-routing.md`).
 """
 
+import re
 from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
 
 from wellhead.directory import Directory, Provider, ProviderType
 from wellhead.errors import CallerError
@@ -62,6 +64,10 @@ NOT_GENERATING = (
 )
 _ODD = frozenset(";?#%\\")
 """Of these no path of an API is made."""
+_UP = re.compile(rb"(?:^|[/\\])\s*\.\.\s*(?:$|[/\\;?#\0])")
+"""A segment that leads up, in any form in which some server may take it for one."""
+DECODINGS_MAX = 4
+"""What is encoded more often than that is meant for no server, but for what stands before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,26 @@ def choose(directory: Directory, place: Place, model: str | None, named: str | N
 def stands_in(provider: Provider, place: Place, model: str | None) -> bool:
     """Whether a provider can serve a call that was meant for another one of its type."""
     return (not provider.paths or place.path in provider.paths) and _takes(provider, model)
+
+
+def stays_below(provider: Provider, raw_path: bytes) -> bool:
+    """Whether a request path surely stays below the path of a provider's base URL, if that has one.
+
+    An upstream that tidies paths takes `/v1/../admin` for `/admin`: whoever put a path into a base URL
+    said that what is beside it is not to be reached.  So it counts what any server may make of it.
+    """
+    base = provider.base_url.split("://", 1)[1]
+    if provider.upstream_path is not None or not base.partition("/")[2]:
+        return True
+    for _ in range(DECODINGS_MAX):
+        # A dot may also be told in two bytes, which no server is to take for one.
+        if _UP.search(raw_path.replace(b"\xc0\xae", b".").replace(b"\xc0\xaf", b"/")):
+            return False
+        decoded = unquote_to_bytes(raw_path)
+        if decoded == raw_path:
+            return True
+        raw_path = decoded
+    return False
 
 
 def target(provider: Provider, raw_path: bytes, query: bytes) -> bytes:
