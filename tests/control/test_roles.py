@@ -14,6 +14,11 @@ from wellhead.control.roles import OPEN, Door, Role
 from wellhead.control.sessions import COOKIE
 
 ROLES: dict[str, Role | None] = {
+    "GET /": None,
+    "GET /assets/{name}": None,
+    "GET /_qs/metrics/ui": None,
+    "GET /admin/": None,
+    "GET /admin": None,
     "GET /health": None,
     "GET /ready": None,
     "GET /_qs/health": None,

@@ -5,6 +5,7 @@ show they ask of the API, with whatever rights the browser has.  Names of assets
 the hash of their content and may be kept for ever; the page that names them may not.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from mimetypes import guess_type
@@ -20,6 +21,7 @@ PAGES = Path(__file__).with_name("pages")
 INDEX = "index.html"
 ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 """Content codings and the files that are in them, the smallest first."""
+REFUSED = re.compile(r"q=0(\.0*)?")
 FOR_EVER = "public, max-age=31536000, immutable"
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -43,11 +45,8 @@ class Page:
 
     def chosen(self, accepted: str) -> tuple[str | None, Path]:
         """The smallest form that the browser takes."""
-        said = {
-            part.split(";")[0].strip()
-            for part in accepted.lower().split(",")
-            if "q=0" not in part.replace("q=0.", "")
-        }
+        parts = [part.partition(";") for part in accepted.lower().split(",")]
+        said = {coding.strip() for coding, _, weight in parts if REFUSED.fullmatch(weight.strip()) is None}
         return next(((coding, twin) for coding, twin in self.twins if coding in said), (None, self.path))
 
 
