@@ -145,6 +145,52 @@ def test_entries_in_the_form_of_agent_cli_proxy_say_where_they_were_and_what_was
     assert (found.source.name, found.source.path) == ("PROVIDERS_CONFIG_PATH", str(file))
 
 
+def test_timeouts_retries_and_stand_ins_are_told(tmp_path: Path) -> None:
+    of_others = {"type": "openai-compatible", "base_url": "http://b"}
+    config = {
+        "timeouts": {"connect_s": 2.5, "idle_s": 60},
+        "retries": {"max": 3},
+        "providers": [
+            {
+                "id": "cliproxy",
+                **of_others,
+                "timeouts": {"total_s": 600, "headers_s": 0.25},
+                "fallback": ["b"],
+            },
+            {"id": "b", **of_others},
+        ],
+    }
+    found = told(tmp_path, config)
+    a, b = found.providers[:2]
+    assert (a.fallback, b.fallback) == (("b",), ())
+    assert a.timeouts_ms == {
+        "connect": 2500,
+        "headers": 250,
+        "first_chunk": 0,
+        "idle": 60_000,
+        "total": 600_000,
+    }
+    assert b.timeouts_ms["total"] == 0
+    config_ = found.config
+    assert (config_.timeout_ms, config_.connect_timeout_ms) == (600_000, 250)
+    assert (config_.retries_max, config_.quota_refresh_ms) == (3, 0)
+    assert found.settings["timeouts.idle_s"] == 60
+    assert found.settings["retries.max"] == 3
+
+
+def test_the_timeouts_of_one_upstream_for_all_are_told_as_agent_cli_proxy_set_them(tmp_path: Path) -> None:
+    found = told(
+        tmp_path,
+        upstream="http://127.0.0.1:11434/",
+        UPSTREAM_TIMEOUT_MS="600000",
+        UPSTREAM_CONNECT_TIMEOUT_MS="9000",
+        UPSTREAM_MAX_RETRIES="4",
+    )
+    assert (found.config.timeout_ms, found.config.connect_timeout_ms) == (600_000, 9000)
+    assert found.config.retries_max == 4
+    assert found.providers[0].timeouts_ms["headers"] == 9000
+
+
 def test_one_upstream_for_all_is_told_as_a_provider(tmp_path: Path) -> None:
     found = told(tmp_path, upstream="http://127.0.0.1:11434/")
     assert found.source.name == "upstream"
@@ -166,5 +212,5 @@ def test_what_agent_cli_proxy_calls_otherwise_is_in_its_units(tmp_path: Path) ->
     assert (found.upstream, found.timeout_ms, found.connect_timeout_ms) == (
         "http://127.0.0.1:8317",
         0,
-        10_000,
+        0,
     )

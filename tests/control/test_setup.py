@@ -50,6 +50,20 @@ async def test_a_provider_for_any_model_says_null() -> None:
     assert found["source"] == {"source": "built-in"}
 
 
+async def test_a_provider_says_how_long_it_may_take_and_who_stands_in() -> None:
+    times = {"connect": 2500, "headers": 0, "first_chunk": 1, "idle": 60_000, "total": 600_000}
+    one = ProviderFacts("a", "gemini", "http://a", timeouts_ms=times, fallback=("b", "c"))
+    (found,) = (await get("/admin/providers", Facts(providers=(one,))))["providers"]
+    assert found["fallback"] == ["b", "c"]
+    assert found["timeouts"] == {
+        "connectMs": 2500,
+        "headersMs": 0,
+        "firstChunkMs": 1,
+        "idleMs": 60000,
+        "totalMs": 600000,
+    }
+
+
 async def test_what_was_wrong_when_they_were_read_is_told() -> None:
     source = SourceFacts("PROVIDERS_CONFIG_PATH", "/etc/p.json", LOADED_US, "providers[1].type: is odd")
     found = await get("/admin/providers", Facts(source=source))

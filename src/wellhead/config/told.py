@@ -6,6 +6,7 @@ are the names of users; of URLs there is no user, password, query or fragment.
 """
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -71,8 +72,12 @@ def _plain(value: Any) -> Told:
 
 def _providers(settings: Settings) -> Sequence[Provider]:
     if settings.upstream is not None and not settings.providers:
-        return (sole(settings.upstream, settings.gateway.on_disconnect),)
+        return (_sole(settings, settings.upstream),)
     return settings.providers
+
+
+def _sole(settings: Settings, upstream: str) -> Provider:
+    return sole(upstream, settings.gateway.on_disconnect, settings.timeouts.all)
 
 
 def _provider(provider: Provider) -> ProviderFacts:
@@ -91,6 +96,11 @@ def _provider(provider: Provider) -> ProviderFacts:
         on_disconnect=provider.on_disconnect.value,
         asks_stream_usage=provider.ask_stream_usage,
         strips_provider_field=provider.strip_provider_field,
+        timeouts_ms={
+            one.name.removesuffix("_s"): _ms(getattr(provider.timeouts, one.name))
+            for one in fields(provider.timeouts)
+        },
+        fallback=provider.fallback,
     )
 
 
@@ -106,7 +116,7 @@ def _config(settings: Settings) -> ConfigFacts:
     providers = _providers(settings)
     shown = next((one for one in providers if one.id == CLIPROXY), providers[0] if providers else None)
     if settings.upstream is not None:
-        shown = sole(settings.upstream, gateway.on_disconnect)
+        shown = _sole(settings, settings.upstream)
     return ConfigFacts(
         host=gateway.bind.host,
         port=gateway.bind.port,
@@ -114,7 +124,8 @@ def _config(settings: Settings) -> ConfigFacts:
         trusts_proxy_headers=gateway.trust_proxy_headers,
         upstream="" if shown is None else without_secrets(shown.base_url),
         timeout_ms=0 if shown is None else _ms(shown.timeouts.total_s),
-        connect_timeout_ms=0 if shown is None else _ms(shown.timeouts.connect_s),
+        connect_timeout_ms=0 if shown is None else _ms(shown.timeouts.headers_s),
+        retries_max=settings.retries.max,
         pricing_refresh_ms=_ms(pricing.refresh_interval_s),
         cost_backfill_ms=_ms(pricing.backfill_interval_s),
         has_admin_token=control.admin_token is not None,

@@ -29,7 +29,7 @@ class UpstreamConfig(BaseModel):
 
     cliProxyApiUrl: str = Field(description="Without user, password and query.")
     timeoutMs: int = Field(description="For everything; 0: none.")
-    connectTimeoutMs: int
+    connectTimeoutMs: int = Field(description="Until the head of a response; 0: none.")
     maxRetries: int
 
 
@@ -38,7 +38,7 @@ class Intervals(BaseModel):
 
     pricingRefreshMs: int
     costBackfillMs: int
-    quotaRefreshMs: int
+    quotaRefreshMs: int = Field(description="0 as long as responses alone tell of quotas.")
 
 
 class Features(BaseModel):
@@ -58,10 +58,10 @@ class ConfigShown(BaseModel):
         upstream={
             "cliProxyApiUrl": "http://localhost:8317",
             "timeoutMs": 0,
-            "connectTimeoutMs": 10000,
+            "connectTimeoutMs": 0,
             "maxRetries": 2,
         },
-        intervals={"pricingRefreshMs": 21600000, "costBackfillMs": 1800000, "quotaRefreshMs": 300000},
+        intervals={"pricingRefreshMs": 21600000, "costBackfillMs": 1800000, "quotaRefreshMs": 0},
         features={
             "hasAdminApiKey": True,
             "hasMgmtKey": False,

@@ -30,6 +30,10 @@ class ProviderFacts:
     on_disconnect: str = "cancel"
     asks_stream_usage: bool = False
     strips_provider_field: bool = False
+    timeouts_ms: Mapping[str, int] = field(default_factory=dict)
+    """By their names in the configuration, without units; 0: none."""
+    fallback: tuple[str, ...] = ()
+    """Ids of the providers that stand in for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +59,13 @@ class ConfigFacts:
     timeout_ms: int = 0
     """0: none."""
     connect_timeout_ms: int = 0
+    """Until the head of a response, which is what agent-cli-proxy means by it."""
     retries_max: int = 0
     pricing_refresh_ms: int = 0
     """0: never."""
     cost_backfill_ms: int = 0
     quota_refresh_ms: int = 0
+    """0: nobody asks for quotas; responses tell of them."""
     has_admin_token: bool = False
     has_management_key: bool = False
     has_auth_dir: bool = False

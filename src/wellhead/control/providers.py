@@ -2,6 +2,7 @@
 
 # ruff: noqa: N815  (the names of fields are those on the wire)
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Depends
@@ -28,6 +29,8 @@ EXAMPLE_PROVIDER: dict[str, Any] = {
     "onDisconnect": "cancel",
     "askStreamUsage": False,
     "stripProviderField": False,
+    "timeouts": {"connectMs": 10000, "headersMs": 0, "firstChunkMs": 0, "idleMs": 60000, "totalMs": 0},
+    "fallback": ["openai"],
 }
 EXAMPLE_SOURCE: dict[str, Any] = {
     "source": "configuration",
@@ -40,6 +43,16 @@ EXAMPLE_SOURCE: dict[str, Any] = {
         "at": "2026-03-01T08:00:00.000Z",
     },
 }
+
+
+class TimeoutsShown(BaseModel):
+    """How long each step may take, in milliseconds; 0: for ever."""
+
+    connectMs: int
+    headersMs: int = Field(description="From the end of the request to the head of the response.")
+    firstChunkMs: int = Field(description="From there to the first of a stream.")
+    idleMs: int = Field(description="Between two pieces of a body.")
+    totalMs: int = Field(description="For everything, with all attempts.")
 
 
 class ProviderShown(BaseModel):
@@ -58,6 +71,8 @@ class ProviderShown(BaseModel):
     onDisconnect: str = Field(description="`cancel` or `drain`.")
     askStreamUsage: bool
     stripProviderField: bool
+    timeouts: TimeoutsShown
+    fallback: list[str] = Field(description="Ids of the providers that stand in for it, in this order.")
 
 
 class ReloadError(BaseModel):
@@ -121,6 +136,21 @@ def _shown(provider: ProviderFacts) -> ProviderShown:
         onDisconnect=provider.on_disconnect,
         askStreamUsage=provider.asks_stream_usage,
         stripProviderField=provider.strips_provider_field,
+        timeouts=_timeouts(provider.timeouts_ms),
+        fallback=list(provider.fallback),
+    )
+
+
+def _timeouts(timeouts_ms: Mapping[str, int]) -> TimeoutsShown:
+    def of(name: str) -> int:
+        return timeouts_ms.get(name, 0)
+
+    return TimeoutsShown(
+        connectMs=of("connect"),
+        headersMs=of("headers"),
+        firstChunkMs=of("first_chunk"),
+        idleMs=of("idle"),
+        totalMs=of("total"),
     )
 
 
