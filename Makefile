@@ -55,7 +55,7 @@ check: ## What `make test` runs, on an existing set-up
 	@$(BIN)/python tests/checks.py
 
 soak: setup ## The slow tests that are outside the normal suite; WELLHEAD_SOAK_S=N for another length than 900 seconds
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m soak -rP
 
 bench: setup ## Measure what docs/performance.md promises, beside nginx and LiteLLM in one run
 	$(BIN)/python -m bench
