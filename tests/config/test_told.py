@@ -161,7 +161,8 @@ def test_timeouts_retries_and_stand_ins_are_told(tmp_path: Path) -> None:
         ],
     }
     found = told(tmp_path, config)
-    a, b = found.providers[:2]
+    by_id = {one.id: one for one in found.providers}
+    a, b = by_id["cliproxy"], by_id["b"]
     assert (a.fallback, b.fallback) == (("b",), ())
     assert a.timeouts_ms == {
         "connect": 2500,
