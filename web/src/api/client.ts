@@ -79,11 +79,11 @@ export function addressOf(
   return url;
 }
 
-async function ask<P extends keyof paths, M extends Method>(
+async function send<P extends keyof paths, M extends Method>(
   method: M,
   path: P,
   parts: Parts<P, M>,
-): Promise<Answer<P, M>> {
+): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(addressOf(path, parts), {
@@ -99,7 +99,37 @@ async function ask<P extends keyof paths, M extends Method>(
     throw new ApiError(0, "UNREACHABLE", "", null, null);
   }
   if (!response.ok) throw await failureOf(response);
+  return response;
+}
+
+async function ask<P extends keyof paths, M extends Method>(
+  method: M,
+  path: P,
+  parts: Parts<P, M>,
+): Promise<Answer<P, M>> {
+  const response = await send(method, path, parts);
   return (response.status === 204 ? undefined : await response.json()) as Answer<P, M>;
+}
+
+/** A page of a long list, and what of the question changes to read on; `null`: that was all. */
+export interface Listed<T> {
+  readonly rows: T;
+  readonly next: Readonly<Record<string, string>> | null;
+}
+
+/** Asks for a page of a list that says in the header `Link` where it goes on. */
+export async function getListed<P extends PathsOf<"get">>(
+  path: P,
+  parts: Parts<P, "get"> = {},
+): Promise<Listed<Answer<P, "get">>> {
+  const response = await send("get", path, parts);
+  return { rows: (await response.json()) as Answer<P, "get">, next: nextOf(response.headers.get("link")) };
+}
+
+/** The query of the `rel="next"` of a header `Link`. */
+export function nextOf(link: string | null): Readonly<Record<string, string>> | null {
+  const found = /<([^>]*)>\s*;[^,]*\brel="?next"?/.exec(link ?? "")?.[1];
+  return found === undefined ? null : Object.fromEntries(new URL(found, "http://here/").searchParams);
 }
 
 async function failureOf(response: Response): Promise<ApiError> {
