@@ -12,9 +12,10 @@ import uvloop
 from sqlalchemy import Engine, text
 
 from wellhead.call import CallState, Opening, Settlement
+from wellhead.clock import wall_us
 from wellhead.database.engine import make_engine
 from wellhead.database.upgrade import upgrade
-from wellhead.ledger.writer import Writer, clock_us
+from wellhead.ledger.writer import Writer
 from wellhead.usage import Usage, UsageSource
 
 CALLS = 40_000
@@ -76,7 +77,7 @@ def _some_calls(writer: Writer, count: int) -> list[Call]:
 def _opening(writer: Writer, chance: random.Random) -> Opening:
     return Opening(
         id=writer.next_id(),
-        started_us=clock_us(),
+        started_us=wall_us(),
         provider="openai",
         dialect="openai_chat",
         method="POST",
@@ -98,7 +99,7 @@ def _settlement(chance: random.Random) -> Settlement:
     read, written = chance.randint(100, 100_000), chance.randint(10, 4_000)
     return Settlement(
         state=CallState.COMPLETED,
-        finished_us=clock_us(),
+        finished_us=wall_us(),
         status_code=200,
         finish_reason="stop",
         upstream_request_id=f"chatcmpl-{chance.randbytes(15).hex()}",

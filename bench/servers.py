@@ -12,10 +12,10 @@ import psutil
 
 from bench import chat, wire
 from bench.rig import Failed, Rig, Unmeasured, free_port, running, wait_for
+from wellhead.clock import wall_us
 from wellhead.database.engine import make_engine
 from wellhead.database.registry import DatabaseRegistry
 from wellhead.database.upgrade import upgrade
-from wellhead.ledger.writer import clock_us
 from wellhead.limit import Measure, Scope, ScopeKind, Window
 from wellhead.registry import Actor, NewKey, NewLimit
 from wellhead.vault import Vault
@@ -162,7 +162,7 @@ def _with_limits(database: Path) -> str:
     url, by = f"sqlite:///{database}", Actor("bench")
     upgrade(url)
     engine = make_engine(url)
-    registry = DatabaseRegistry(engine, _no_vault, clock_us)
+    registry = DatabaseRegistry(engine, _no_vault, wall_us)
     for limit in LIMITS:
         registry.create_limit(by, limit)
     issued = registry.create_key(by, NewKey("bench"))

@@ -13,11 +13,11 @@ from sqlalchemy import Engine
 from fakes.books import books_on_disk
 from fakes.control import silent_log
 from wellhead.background import LoopState
+from wellhead.clock import wall_us
 from wellhead.compose_loops import ControlLoops
 from wellhead.config.settings import Settings
 from wellhead.database import price_lists
 from wellhead.directory import Directory
-from wellhead.ledger.writer import clock_us
 from wellhead.moments import HOUR_US
 from wellhead.pricing import models_dev
 
@@ -35,7 +35,7 @@ async def begun(engine: Engine, **pricing: Any) -> dict[str, LoopState]:
     """The loops of a process that has just begun, by their names."""
     settings = Settings(database=str(engine.url))
     settings = replace(settings, pricing=replace(settings.pricing, **{"source_url": NOBODY_THERE, **pricing}))
-    loops = ControlLoops(settings, Directory(), engine, clock_us, silent_log())
+    loops = ControlLoops(settings, Directory(), engine, wall_us, silent_log())
     assert loops.told().loops() == ()
     await loops.start()
     while not all(state.next_run_us or state.last_run_us for state in loops.told().loops()):
@@ -46,7 +46,7 @@ async def begun(engine: Engine, **pricing: Any) -> dict[str, LoopState]:
 
 
 def fetched(engine: Engine, hours_ago: float) -> None:
-    at_us = clock_us() - round(hours_ago * HOUR_US)
+    at_us = wall_us() - round(hours_ago * HOUR_US)
     document = {"openai": {"models": {"well-1": {"cost": {"input": 1, "output": 2}}}}}
     said = msgspec.json.encode(models_dev.with_list(None, document, at_us))
     assert price_lists.keep(engine, "models.dev", bytes(32), said, at_us, after=None)
@@ -66,7 +66,7 @@ async def test_a_list_is_fetched_at_the_start_only_if_it_is_old(
 ) -> None:
     if hours_ago is not None:
         fetched(engine, hours_ago)
-    before_us = clock_us()
+    before_us = wall_us()
     state = (await begun(engine, refresh_interval_s=6 * 3600))["pricing-refresh"]
     begins_us = state.last_run_us if state.last_run_us is not None else state.next_run_us
     assert begins_us is not None
@@ -75,11 +75,11 @@ async def test_a_list_is_fetched_at_the_start_only_if_it_is_old(
 
 async def test_it_begins_with_the_newest_list_and_tells_of_it(engine: Engine) -> None:
     fetched(engine, 1)
-    loops = ControlLoops(Settings(database=str(engine.url)), Directory(), engine, clock_us, silent_log())
+    loops = ControlLoops(Settings(database=str(engine.url)), Directory(), engine, wall_us, silent_log())
     await loops.start()
     told = loops.told()
     await loops.end()
-    assert told.book.match("openai", "well-1", clock_us()) is not None
+    assert told.book.match("openai", "well-1", wall_us()) is not None
     latest = told.refreshing().latest
     assert latest is not None
     assert (latest.id, told.refreshing().interval_s) == (1, 21_600)

@@ -20,6 +20,16 @@ SLOWED = (7, 8)
 """How fast time passes while ours is ahead: an eighth slower, so an hour is made up for in eight."""
 
 
+def wall_us() -> int:
+    """Microseconds since the epoch by the machine's clock, which somebody may set."""
+    return time.time_ns() // 1000
+
+
+def monotonic_us() -> int:
+    """Microseconds by a clock that nobody sets; only differences mean something."""
+    return time.monotonic_ns() // 1000
+
+
 class Clock:
     """Microseconds since the epoch, strictly for one process."""
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from wellhead.gateway.app import Gateway, GatewayOptions
     from wellhead.gateway.server import GatewayProtocol
     from wellhead.gateway.terms import Terms
-    from wellhead.ledger.writer import Outage, Writer
+    from wellhead.ledger.outage import Outage
+    from wellhead.ledger.writer import Writer
     from wellhead.pricing.book import PriceBook
 
 BOOKS_LOOK_S = 0.5
@@ -110,7 +111,7 @@ async def _gateway(settings: Settings, listener: socket.socket, life: Life, log:
 def _books(
     settings: Settings, engine: "Engine", providers: Directory, prices: "PriceBook", clock: Clock, log: Log
 ) -> "Writer":
-    from wellhead.ledger.clerk import Rules
+    from wellhead.ledger.rules import Rules
     from wellhead.ledger.writer import Writer
 
     rules = Rules(
@@ -214,7 +215,7 @@ async def end_with_books(books: HasThread, life: Life, log: Log, look_s: float =
 
 def outage(settings: Settings) -> "Outage":
     """What a gateway does while the database is not there."""
-    from wellhead.ledger.writer import Outage
+    from wellhead.ledger.outage import Outage
 
     return Outage(
         spool=spool_directory(settings.database),

@@ -9,13 +9,14 @@ from sqlalchemy import Engine
 
 from fakes.books import a_settlement, an_opening, rows_of
 from fakes.commands import Commands
+from wellhead.clock import wall_us
 from wellhead.compose_pricing import price_book
 from wellhead.config.settings import Settings
 from wellhead.database.engine import make_engine
 from wellhead.directory import Directory
-from wellhead.ledger.clerk import Clerk, Rules
+from wellhead.ledger.clerk import Clerk
 from wellhead.ledger.processes import this_process
-from wellhead.ledger.writer import clock_us
+from wellhead.ledger.rules import Rules
 from wellhead.moments import DAY_US
 from wellhead.usage import Usage
 
@@ -32,7 +33,7 @@ def engine(commands: Commands) -> Engine:
     settings = Settings(prices='[{"model": "well-2", "input": 1, "output": 1}]')
     book = price_book(settings, Directory())
     for days, model in ((10, "well-1"), (0, "well-1"), (0, "well-2")):
-        now_us = clock_us() - days * DAY_US
+        now_us = wall_us() - days * DAY_US
         clerk = Clerk(engine, partial(int, now_us), this_process(), Rules(prices=book))
         clerk.sign_on()
         call = an_opening(clerk.next_id(), model=model, started_us=now_us)

@@ -43,9 +43,10 @@ from wellhead.demo import history
 from wellhead.demo.habits import HABITS, Mishap, Turn, a_turn
 from wellhead.demo.requests import request
 from wellhead.demo.run import demo_settings
-from wellhead.ledger.clerk import NO_PRICES, Clerk, Rules
+from wellhead.ledger.clerk import Clerk
 from wellhead.ledger.processes import this_process
 from wellhead.ledger.repricing import BACKFILL, REPRICED, Repricer
+from wellhead.ledger.rules import NO_PRICES, Rules
 from wellhead.meter.catalogue import DIALECTS
 from wellhead.money import usd
 from wellhead.ports import Prices

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from wellhead.call import CallState, Opening, Settlement
+from wellhead.clock import wall_us
 from wellhead.database import calls, rollups
 from wellhead.database.calls import Settled
 from wellhead.database.engine import make_engine
@@ -17,7 +18,6 @@ from wellhead.database.schema import metadata
 from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable, CallerError, Refused
 from wellhead.ledger.rollup import tally
-from wellhead.ledger.writer import clock_us
 from wellhead.policy import admission
 from wellhead.quota import Gauge
 from wellhead.usage import Usage, UsageSource
@@ -36,7 +36,7 @@ class FakeBooks:
         """What an operator committed and nobody here has noticed yet."""
         self.full: Refused | None = None
         """Set it to have every call refused by a limit."""
-        self.now_us = clock_us
+        self.now_us = wall_us
         self.openings: dict[int, Opening] = {}
         """By call id, in the order they were booked."""
         self.settlements: dict[int, Settlement] = {}

@@ -20,8 +20,9 @@ from fakes.prices import CentPerToken
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.database.engine import make_engine
 from wellhead.database.upgrade import upgrade
-from wellhead.ledger.clerk import Clerk, Rules
+from wellhead.ledger.clerk import Clerk
 from wellhead.ledger.processes import this_process
+from wellhead.ledger.rules import Rules
 from wellhead.moments import EPOCH, SECOND_US
 from wellhead.ports import Prices
 from wellhead.usage import NO_USAGE, Usage, UsageSource

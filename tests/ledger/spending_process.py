@@ -12,7 +12,7 @@ from fakes.books import a_settlement, an_opening
 from fakes.prices import CENT, CentPerToken
 from wellhead.database.engine import make_engine
 from wellhead.errors import Refused
-from wellhead.ledger.clerk import Rules
+from wellhead.ledger.rules import Rules
 from wellhead.ledger.writer import Writer
 from wellhead.usage import Usage
 

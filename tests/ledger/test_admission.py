@@ -1,9 +1,6 @@
 """Limits and keys in the transaction that books the calls, against real files."""
 
 import asyncio
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -13,114 +10,18 @@ from msgspec import structs
 from sqlalchemy import Engine, text
 
 from fakes.books import NOON_US, a_settlement, an_opening, books_on_disk, rows_of
+from fakes.desk import BY, ELSEWHERE, EVERYTHING, KINDS, NOTHING_SAID, Desk, a_desk, no_vault, of
 from fakes.prices import CENT, CentPerToken
 from wellhead.call import Attempt, CallState, Opening, Settlement
 from wellhead.database import limit_windows
-from wellhead.database.engine import writing_connection
 from wellhead.database.registry import DatabaseRegistry
-from wellhead.errors import BooksUnavailable, CallerError, Refused
-from wellhead.ledger import clerk as clerk_module
-from wellhead.ledger.clerk import NO_PRICES, PRUNE_US, Clerk, Rules
-from wellhead.ledger.processes import this_process
+from wellhead.errors import BooksUnavailable, Refused
 from wellhead.ledger.writer import Writer
 from wellhead.limit import Action, Limit, Measure, Scope, ScopeKind, Window
 from wellhead.moments import HOUR_US
 from wellhead.money import COST_NANOUSD_MAX
-from wellhead.ports import Prices
-from wellhead.registry import Actor, Issued, NewKey, NewLimit
+from wellhead.registry import NewLimit
 from wellhead.usage import COUNT_MAX, NO_USAGE, Usage, UsageSource
-
-HERE = this_process()
-ELSEWHERE = replace(HERE, host="elsewhere")
-BY = Actor("tests")
-EVERYTHING = Scope(ScopeKind.GLOBAL)
-NOTHING_SAID = a_settlement(usage=Usage(), usage_source=UsageSource.ABSENT, upstream_latency_us=5)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.us = NOON_US
-
-    def now_us(self) -> int:
-        return self.us
-
-
-@dataclass
-class Desk:
-    """A clerk, the registry of its books, and a look into them."""
-
-    engine: Engine
-    clock: Clock
-    registry: DatabaseRegistry
-    clerk: Clerk
-
-    def limit(self, amount: int, measure: Measure = Measure.CALLS, **more: Any) -> Limit:
-        asked = {"window": Window.HOUR, "scope": EVERYTHING, **more}
-        return self.registry.create_limit(BY, NewLimit(measure=measure, amount=amount, **asked))
-
-    def key(self, **more: Any) -> Issued:
-        return self.registry.create_key(BY, NewKey("laptop", **more))
-
-    def call(self, **more: Any) -> Opening:
-        return an_opening(self.clerk.next_id(), started_us=self.clock.us, **more)
-
-    def open(self, *calls: Opening) -> list[str | None]:
-        """What became of each: `None`, or the code of its refusal."""
-        rulings = self.clerk.book(calls, [])
-        return [ruling.code if isinstance(ruling := rulings.get(c.id), CallerError) else None for c in calls]
-
-    def refusal(self, call: Opening) -> Refused:
-        ruling = self.clerk.book([call], [])[call.id]
-        assert isinstance(ruling, Refused)
-        return ruling
-
-    def settle(self, *calls: Opening, end: Settlement | None = None) -> None:
-        end = end or a_settlement()
-        self.clerk.book([], [(call, structs.replace(end, finished_us=self.clock.us)) for call in calls])
-
-    def windows(self, limit: Limit) -> list[tuple[str, int, int, int]]:
-        """Subject, used, held, exceeded of each row."""
-        rows = rows_of(self.engine, "limit_windows")
-        return [
-            (row["subject"], row["used"], row["held"], row["exceeded"])
-            for row in rows
-            if row["limit_id"] == limit.id
-        ]
-
-    def differences(self) -> list[limit_windows.Difference]:
-        with closing(writing_connection(self.engine)) as connection:
-            return limit_windows.differences(connection, self.clerk.refresh().limits, self.clock.us)
-
-    def row(self, call: Opening) -> dict[str, Any]:
-        return next(row for row in rows_of(self.engine, "calls") if row["id"] == call.id)
-
-    def another_clerk(self, **rules: Any) -> Clerk:
-        clerk = Clerk(self.engine, self.clock.now_us, HERE, Rules(**rules))
-        clerk.sign_on()
-        return clerk
-
-
-@pytest.fixture
-def desk(engine: Engine) -> Iterator[Desk]:
-    yield from a_desk(engine)
-
-
-@pytest.fixture
-def priced(engine: Engine) -> Iterator[Desk]:
-    yield from a_desk(engine, CentPerToken())
-
-
-def a_desk(engine: Engine, prices: Prices = NO_PRICES, process: Any = HERE) -> Generator[Desk, None, None]:
-    clock = Clock()
-    clerk = Clerk(engine, clock.now_us, process, Rules(prices=prices))
-    clerk.sign_on()
-    yield Desk(engine, clock, DatabaseRegistry(engine, no_vault, clock.now_us), clerk)
-    clerk.sign_off()
-
-
-def no_vault() -> Any:
-    raise AssertionError("nothing is sealed here")
-
 
 # Counting calls.
 
@@ -492,63 +393,6 @@ async def test_ten_thousand_calls_that_were_cancelled_leave_no_place_taken(engin
     assert {row["state"] for row in rows_of(engine, "calls")} <= {"aborted", "refused"}
 
 
-def test_windows_that_count_no_more_are_cleared_away_but_not_those_that_hold(desk: Desk) -> None:
-    limit = desk.limit(1000, Measure.TOTAL_TOKENS, window=Window.MINUTE)
-    over, under_way = (desk.call(hold_input_tokens=1, hold_output_tokens=1) for _ in range(2))
-    desk.open(over)
-    desk.settle(over)
-    desk.clock.us += 60_000_000
-    desk.open(under_way)
-    desk.clock.us += PRUNE_US
-
-    desk.clerk.tick()
-    assert desk.windows(limit) == [("", 0, 2, 0)]
-    desk.settle(under_way)
-    desk.clock.us += PRUNE_US
-    desk.clerk.tick()
-    assert desk.windows(limit) == []
-
-
-def test_a_neighbour_whose_clock_is_ahead_does_not_clear_away_what_counts_here(desk: Desk) -> None:
-    desk.limit(2, window=Window.MINUTE)
-    desk.clock.us += 59_900_000
-    assert desk.open(desk.call(), desk.call()) == [None, None]
-    ahead = Clerk(desk.engine, lambda: desk.clock.us + 250_000, HERE)
-    ahead.sign_on()
-
-    ahead.tick()
-    assert desk.open(desk.call()) == ["rate_limited"]
-    ahead.sign_off()
-
-
-def test_clearing_away_goes_on_with_every_tick_until_all_was_looked_at(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(clerk_module, "PRUNE_ROWS", 10)
-    monkeypatch.setattr(clerk_module, "PRUNE_STEPS", 2)
-    limit = desk.limit(1, window=Window.MINUTE, scope=Scope(ScopeKind.MODEL))
-    desk.open(*[desk.call(model=f"m{n}") for n in range(50)])
-    desk.clock.us += PRUNE_US
-
-    left = []
-    for _ in range(4):
-        desk.clock.us += 10_000_000
-        desk.clerk.tick()
-        left.append(len(desk.windows(limit)))
-    assert left == [30, 10, 0, 0]
-
-
-def test_subjects_without_a_call_under_way_are_forgotten(desk: Desk) -> None:
-    limit = desk.limit(1, Measure.CONCURRENT_CALLS, window=Window.TOTAL, scope=Scope(ScopeKind.MODEL))
-    calls = [desk.call(model=f"m{n}") for n in range(50)]
-    desk.open(*calls)
-    desk.settle(*calls[1:])
-    desk.clock.us += PRUNE_US
-
-    desk.clerk.tick()
-    assert desk.windows(limit) == [("m0", 0, 1, 0)]
-
-
 # Clocks that do not agree.
 
 
@@ -648,10 +492,6 @@ def test_the_last_use_of_a_key_is_written_down_once_a_second(desk: Desk) -> None
 
 
 # Another provider.
-
-
-def of(provider: str) -> Scope:
-    return Scope(ScopeKind.PROVIDER, provider)
 
 
 def test_a_call_that_moves_is_counted_for_whoever_serves_it(desk: Desk) -> None:
@@ -773,16 +613,6 @@ STEPS = st.lists(
     ),
     max_size=40,
 )
-KINDS: Sequence[Callable[[Desk, int], Limit]] = (
-    lambda desk, n: desk.limit(n),
-    lambda desk, n: desk.limit(n * 20, Measure.TOTAL_TOKENS, window=Window.MINUTE, sliding=True),
-    lambda desk, n: desk.limit(n * 10, Measure.INPUT_TOKENS, window=Window.DAY, zone="America/New_York"),
-    lambda desk, n: desk.limit(n, Measure.CONCURRENT_CALLS, window=Window.TOTAL),
-    lambda desk, n: desk.limit(n * CENT, Measure.COST, window=Window.TOTAL, action=Action.SHADOW),
-    lambda desk, n: desk.limit(n, scope=Scope(ScopeKind.MODEL), window=Window.HOUR, sliding=True),
-    lambda desk, n: desk.limit(n, scope=Scope(ScopeKind.PROVIDER), window=Window.TOTAL),
-    lambda desk, n: desk.limit(n * 20, Measure.OUTPUT_TOKENS, scope=of("p1")),
-)
 
 
 @settings(max_examples=60, deadline=None)
@@ -827,55 +657,3 @@ def test_windows_always_say_what_the_calls_say(steps: list[Step], tmp_path_facto
         assert desk.differences() == []
     desks.close()
     engine.dispose()
-
-
-# Costs.
-
-
-def test_a_call_is_priced_when_it_is_settled_and_its_pricing_is_on_record(priced: Desk) -> None:
-    calls = [priced.call() for _ in range(3)]
-    priced.open(*calls)
-    priced.settle(*calls)
-    priced.settle(*calls)
-
-    row = priced.row(calls[0])
-    (rate,) = rows_of(priced.engine, "rates")
-    assert (row["cost_nanousd"], row["cost_state"], row["rate_id"]) == (200 * CENT, "priced", rate["id"])
-    audits = rows_of(priced.engine, "cost_audits")
-    assert [audit["call_id"] for audit in audits] == [call.id for call in calls]
-    assert {(a["number"], a["reason"], a["cost_nanousd"], a["rate_id"]) for a in audits} == {
-        (0, "settled", 200 * CENT, rate["id"])
-    }
-    (total,) = rows_of(priced.engine, "usage_total")
-    assert (total["priced_calls"], total["cost_nanousd"]) == (3, 600 * CENT)
-
-
-def test_a_call_without_a_price_waits_for_one_and_is_not_taken_to_be_free(priced: Desk) -> None:
-    call = priced.call(model="unpriced")
-    priced.open(call)
-    priced.settle(call)
-
-    row = priced.row(call)
-    assert (row["cost_nanousd"], row["cost_state"], row["rate_id"]) == (None, "pending", None)
-    (audit,) = rows_of(priced.engine, "cost_audits")
-    assert (audit["reason"], audit["cost_nanousd"]) == ("no_price", None)
-
-
-def test_what_the_provider_says_it_cost_counts(priced: Desk) -> None:
-    call = priced.call()
-    priced.open(call)
-    priced.settle(call, end=a_settlement(cost_nanousd=7))
-
-    assert (priced.row(call)["cost_nanousd"], priced.row(call)["cost_state"]) == (7, "priced")
-    (audit,) = rows_of(priced.engine, "cost_audits")
-    assert (audit["reason"], audit["rate_id"]) == ("reported", None)
-
-
-def test_a_refused_call_and_one_without_usage_have_no_pricing(priced: Desk) -> None:
-    priced.limit(1)
-    call = priced.call()
-    priced.open(call, priced.call())
-    priced.settle(call, end=NOTHING_SAID)
-
-    assert priced.row(call)["cost_state"] == "unpriceable"
-    assert rows_of(priced.engine, "cost_audits") == []

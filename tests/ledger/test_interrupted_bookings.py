@@ -9,12 +9,13 @@ from msgspec import structs
 from sqlalchemy import Engine
 
 from fakes.books import a_settlement, rows_of
-from ledger.test_admission import BY, KINDS, NOTHING_SAID, Desk, a_desk
+from fakes.desk import BY, KINDS, NOTHING_SAID, Desk, a_desk
 from wellhead.call import Opening
 from wellhead.database.calls import Settled
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger.check import check
-from wellhead.ledger.clerk import PRUNE_US, Clerk
+from wellhead.ledger.clerk import Clerk
+from wellhead.ledger.pruning import PRUNE_US
 from wellhead.limit import Limit
 
 STEPS = 100
@@ -25,7 +26,7 @@ INSTRUCTIONS = 10
 @contextmanager
 def breaking_off(clerk: Clerk, after: int | None) -> Iterator[None]:
     """The clerk's statements break off after so many instructions; `None`: they do not."""
-    connection = clerk._connection
+    connection = clerk._held._connection
     if after is None or connection is None:
         yield
         return
@@ -34,7 +35,7 @@ def breaking_off(clerk: Clerk, after: int | None) -> Iterator[None]:
     try:
         yield
     finally:
-        if connection is clerk._connection:  # Otherwise it was given up, and is closed.
+        if connection is clerk._held._connection:  # Otherwise it was given up, and is closed.
             connection.set_progress_handler(None, 0)
 
 

@@ -13,13 +13,13 @@ from sqlalchemy import Engine, text
 
 from fakes.books import book_ends, rollups_of, rows_of
 from ledger.spending_process import CALL_NANOUSD
+from wellhead.clock import wall_us
 from wellhead.database.engine import writing_connection
 from wellhead.database.registry import DatabaseRegistry
 from wellhead.ledger.clerk import Clerk
 from wellhead.ledger.processes import is_running, this_process
 from wellhead.ledger.rebuild import rebuild
 from wellhead.ledger.recovery import IDLE_SILENCE_US_MAX, recover
-from wellhead.ledger.writer import clock_us
 from wellhead.limit import Measure, Scope, ScopeKind, Window
 from wellhead.registry import Actor, NewLimit
 from wellhead.vault import Vault
@@ -54,7 +54,7 @@ def test_several_processes_write_one_file_without_errors_or_lost_rows(engine: En
     assert sum(row["calls"] for row in rollups["usage_total"]) == WRITERS * CALLS
     assert sum(row["total_tokens"] for row in rollups["usage_hourly"]) == WRITERS * CALLS * 200
     assert rows_of(engine, "workers") == []
-    rebuild(engine, clock_us())
+    rebuild(engine, wall_us())
     assert rollups_of(engine) == rollups
 
 
@@ -62,7 +62,7 @@ def test_killing_writers_at_random_moments_loses_no_call_whose_opening_returned(
     opened: set[int] = set()
     for _ in range(KILLINGS):
         opened |= written_until_killed(engine, random.randint(1, CALLS_BEFORE_KILLING_MAX))
-        clerk = Clerk(engine, clock_us, this_process())
+        clerk = Clerk(engine, wall_us, this_process())
         clerk.sign_on()
         clerk.sign_off()
 
@@ -72,7 +72,7 @@ def test_killing_writers_at_random_moments_loses_no_call_whose_opening_returned(
     assert rows_of(engine, "workers") == []
     rollups = rollups_of(engine)
     assert sum(row["calls"] for row in rollups["usage_total"]) == len(rows)
-    rebuild(engine, clock_us())
+    rebuild(engine, wall_us())
     assert rollups_of(engine) == rollups
 
 
@@ -82,7 +82,7 @@ def test_a_process_that_is_merely_stopped_keeps_its_calls(engine: Engine) -> Non
     process.stdout.readline()
     process.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, process.pid, os.WSTOPPED)
-    much_later_us = clock_us() + 100 * IDLE_SILENCE_US_MAX
+    much_later_us = wall_us() + 100 * IDLE_SILENCE_US_MAX
 
     with closing(writing_connection(engine)) as connection:
         assert recover(connection, this_process(), much_later_us, is_running, book_ends) == 0
@@ -105,7 +105,7 @@ def written_until_killed(engine: Engine, calls: int) -> set[int]:
 
 
 def test_a_budget_in_dollars_is_never_overdrawn_by_several_processes(engine: Engine) -> None:
-    registry = DatabaseRegistry(engine, no_vault, clock_us)
+    registry = DatabaseRegistry(engine, no_vault, wall_us)
     budget = NewLimit(Measure.COST, Window.MONTH, 10 * CALL_NANOUSD, Scope(ScopeKind.GLOBAL))
     limit = registry.create_limit(Actor("tests"), budget)
     processes = [writing_process(engine, 70, SPENDING) for _ in range(WRITERS)]

@@ -13,15 +13,16 @@ from fakes.books import NOON_US, a_settlement, an_opening, books_on_disk, rollup
 from fakes.prices import CENT
 from ledger.test_many_processes import SPENDING, no_vault, writing_process
 from wellhead.call import CallState, Opening, Settlement
+from wellhead.clock import wall_us
 from wellhead.cost import Costed, CostState, UsedRate
 from wellhead.database import costs, limits
 from wellhead.database.costs import Chosen
 from wellhead.database.registry import DatabaseRegistry
 from wellhead.ledger.check import check
-from wellhead.ledger.clerk import Clerk, Rules
+from wellhead.ledger.clerk import Clerk
 from wellhead.ledger.processes import this_process
 from wellhead.ledger.repricing import BACKFILL, OTHERS, REPRICED, Repricer, Repricing
-from wellhead.ledger.writer import clock_us
+from wellhead.ledger.rules import Rules
 from wellhead.limit import Measure, Scope, ScopeKind, Window
 from wellhead.moments import DAY_US, HOUR_US
 from wellhead.registry import Actor, NewLimit
@@ -398,14 +399,14 @@ def test_everything_agrees_while_other_processes_settle_calls(world: World) -> N
         if all(process.poll() is not None for process in processes):
             # They were quicker than the first round.
             processes.append(writing_process(world.engine, 300, SPENDING))
-        repricer = Repricer(world.engine, prices[rounds % 3], now_us=clock_us, chunk=20)
+        repricer = Repricer(world.engine, prices[rounds % 3], now_us=wall_us, chunk=20)
         updated += repricer.run(ALL, REPRICED).updated
         rounds += 1
     for process in processes:
         process.communicate()
         assert process.returncode == 0
-    Repricer(world.engine, prices[0], now_us=clock_us).run(ALL, REPRICED)
-    assert check(world.engine, clock_us()) == []
+    Repricer(world.engine, prices[0], now_us=wall_us).run(ALL, REPRICED)
+    assert check(world.engine, wall_us()) == []
     rows = rows_of(world.engine, "calls")
     assert {row["cost_nanousd"] for row in rows} == {8 * CENT}
     assert len(rows) == 300 * len(processes)

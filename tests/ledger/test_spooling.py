@@ -17,13 +17,14 @@ from wellhead.call import CallState, Opening
 from wellhead.database import engine as database_engine
 from wellhead.database.workers import Process
 from wellhead.errors import BooksUnavailable
-from wellhead.ledger import writer as module
+from wellhead.ledger import outage
 from wellhead.ledger.check import check
 from wellhead.ledger.clerk import Clerk
+from wellhead.ledger.outage import Outage
 from wellhead.ledger.processes import this_process
 from wellhead.ledger.spool import Spool, found_in, name_of, read
 from wellhead.ledger.spooling import Spooling
-from wellhead.ledger.writer import Outage, Writer
+from wellhead.ledger.writer import Writer
 
 NOW_US = 1_800_000_000_000_000
 
@@ -31,8 +32,8 @@ NOW_US = 1_800_000_000_000_000
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_engine, "BUSY_TIMEOUT_S", 0.02)
-    monkeypatch.setattr(module, "PATIENCE_S", 0.02)
-    monkeypatch.setattr(module, "RETRY_S", 0.02)
+    monkeypatch.setattr(outage, "PATIENCE_S", 0.02)
+    monkeypatch.setattr(outage, "RETRY_S", 0.02)
 
 
 @pytest.fixture

@@ -14,8 +14,10 @@ from sqlalchemy import Engine
 
 from fakes.books import a_settlement, an_opening, rows_of
 from wellhead.call import CallState, Opening
+from wellhead.clock import wall_us
 from wellhead.database import engine as database_engine
 from wellhead.errors import BooksUnavailable
+from wellhead.ledger import bookkeeping, outage, queues
 from wellhead.ledger import writer as module
 from wellhead.ledger.clerk import Clerk
 from wellhead.ledger.processes import this_process
@@ -47,7 +49,7 @@ def said() -> Said:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Locks are waited for as long as a test likes to wait."""
     monkeypatch.setattr(database_engine, "BUSY_TIMEOUT_S", 0.02)
-    monkeypatch.setattr(module, "RETRY_S", 0.02)
+    monkeypatch.setattr(outage, "RETRY_S", 0.02)
 
 
 @pytest.fixture
@@ -146,7 +148,7 @@ async def test_a_full_disk_refuses_calls_until_there_is_room_again(impatient: No
     writer = Writer(engine)
     writer.start()
     await writer.open(opening(writer))
-    connection = writer._clerk._connection
+    connection = writer._clerk._held._connection
     assert connection is not None
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages}")
@@ -235,7 +237,7 @@ async def test_ends_beyond_the_bound_are_counted_and_said(
 async def test_calls_of_a_dead_worker_are_recovered_while_this_one_runs(
     writer: Writer, engine: Engine, said: Said
 ) -> None:
-    dead = Clerk(engine, module.clock_us, dataclasses.replace(this_process(), started_ticks=1))
+    dead = Clerk(engine, wall_us, dataclasses.replace(this_process(), started_ticks=1))
     dead.sign_on()
     dead.book([an_opening(dead.next_id())], [])
     dead.hang_up()
@@ -272,7 +274,7 @@ async def test_closing_twice_is_closing_once_and_never_started_books_close_too(e
 async def test_ends_that_cannot_be_booked_at_closing_are_counted(
     impatient_engine: Engine, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CLOSE_S_MAX", 0.1)
+    monkeypatch.setattr(bookkeeping, "CLOSE_S_MAX", 0.1)
     writer = Writer(impatient_engine, say=said)
     writer.start()
     call = opening(writer)
@@ -318,7 +320,7 @@ async def test_what_is_cancelled_while_it_waits_in_a_long_queue_is_never_left_op
         return book(self, openings, settled)
 
     monkeypatch.setattr(Clerk, "book", slow)
-    monkeypatch.setattr(module, "BATCH_MAX", 4)
+    monkeypatch.setattr(queues, "BATCH_MAX", 4)
     writer = Writer(engine)
     writer.start()
     calls = [opening(writer) for _ in range(40)]

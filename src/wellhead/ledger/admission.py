@@ -11,7 +11,7 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ from wellhead.database import limit_windows
 from wellhead.database.calls import Settled
 from wellhead.directory import Directory
 from wellhead.errors import CallerError, Refused
+from wellhead.ledger.say import Say
 from wellhead.limit import Action, Limit, Measure, Window
 from wellhead.policy import admission, windows
 from wellhead.policy.admission import Shortage
@@ -28,7 +29,6 @@ from wellhead.policy.limits import Limits, Met, Quote, given_back, kept, taken, 
 
 WindowRow = tuple[int, str, int, int, int, int]
 """Limit, subject, bucket; added to used, held, exceeded."""
-Say = Callable[..., object]
 
 
 @dataclass(slots=True)

@@ -1,35 +1,41 @@
-"""The clerk: holds a worker's writing connection and its registration, and books batches.
+"""The clerk: books one worker's batches, a transaction each.
 
-Everything here is synchronous and belongs to one thread.  After any trouble with
-the database the connection is given up; the next use makes a new one.
+Everything here is synchronous and belongs to one thread.  Beside it::
+
+    connection      the one connection it writes with
+    registration    which worker it books for, and that this one lives
+    costing         what the calls cost
+    admission       what the limits say
+    recovery        what dead workers left
+    pruning         what can be cleared away
 """
 
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from msgspec import structs
 from sqlalchemy import Engine
 
-from wellhead.call import CallState, Opening, Settlement
+from wellhead.call import CallState, Opening
 from wellhead.call_id import slot_of
 from wellhead.cost import Costed
-from wellhead.database import attempts, calls, costs, gauges, key_use, limit_windows, rollups, workers
+from wellhead.database import attempts, calls, costs, gauges, key_use, limit_windows, rollups
 from wellhead.database.bulk import Row
 from wellhead.database.calls import Settled
-from wellhead.database.directory import AskVaults, is_current, load_directory, no_vaults
-from wellhead.database.engine import file_of, outages, transaction, wait_for_locks, writing_connection
+from wellhead.database.directory import is_current, load_directory
+from wellhead.database.engine import transaction
 from wellhead.database.rollups import Rollup
-from wellhead.database.workers import Load, Process, Worker
+from wellhead.database.workers import Process, Worker
 from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable, CallerError
-from wellhead.ledger.admission import Admission, Decision, Plan, Say, WindowRow
+from wellhead.ledger.admission import Admission, Decision, Plan, WindowRow
+from wellhead.ledger.connection import HeldConnection
+from wellhead.ledger.costing import Costing
 from wellhead.ledger.fit import fitted_opening, fitted_settlement
 from wellhead.ledger.gauges import Gauges
-from wellhead.ledger.ids import Ids
 from wellhead.ledger.processes import is_running
+from wellhead.ledger.pruning import Pruning
 from wellhead.ledger.recovery import (
     BEAT_US,
     CALLS_PER_TRANSACTION,
@@ -38,24 +44,14 @@ from wellhead.ledger.recovery import (
     interrupt,
     recover,
 )
+from wellhead.ledger.registration import Registration, RegistrationLost
 from wellhead.ledger.rollup import tally
-from wellhead.ports import Prices
+from wellhead.ledger.rules import NO_RULES, Rules
+from wellhead.ledger.say import Say, say_nothing
 from wellhead.quota import Gauge
 
-PRUNE_US = 600_000_000
-"""How often windows that count no more are cleared away..."""
-PRUNE_ROWS = 500
-"""...how many rows are looked at in one transaction..."""
-PRUNE_STEPS = 40
-"""...and how many transactions there are at a time, until all rows were looked at."""
-GUARDED = "guard"
-"""The reason of a cost that nobody believes."""
 KEY_USE_US = 1_000_000
 """A key's last use is written down at most this often."""
-
-
-class _RegistrationLost(Exception):
-    """Somebody took this worker for dead."""
 
 
 class _SomeWereSettled(Exception):
@@ -85,48 +81,6 @@ class _RegistryMoved(Exception):
     """The Directory is not the present one any more."""
 
 
-class NoPrices:
-    """Knows none: what a provider says itself counts, everything else waits for a price."""
-
-    def estimate(self, call: Opening, input_tokens: int, output_tokens: int) -> None:  # noqa: ARG002
-        return None
-
-    def price(self, call: Opening, end: Settlement) -> None:  # noqa: ARG002
-        return None
-
-
-NOBODY = Directory()
-NO_PRICES = NoPrices()
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a clerk goes by beside the registry."""
-
-    directory: Directory = NOBODY
-    """The part of the Directory that comes from the configuration."""
-    vaults: AskVaults = no_vaults
-    """What opens the credentials, asked for with every new Directory."""
-    prices: Prices = NO_PRICES
-    charge_interrupted: bool = False
-    """What a call of a worker that died held stays charged, instead of being released."""
-
-
-NO_RULES = Rules()
-
-
-def _say_nothing(_event: str, /, **_facts: object) -> None: ...
-
-
-@dataclass(slots=True)
-class Waiting:
-    """What whoever hands batches to a clerk knows of those that it could not hand over."""
-
-    queued: int = 0
-    lost: int = 0
-    """Ends of calls that will never be booked."""
-
-
 class Clerk:
     """Books for one worker.
 
@@ -142,38 +96,27 @@ class Clerk:
         now_us: Callable[[], int],
         process: Process,
         rules: Rules = NO_RULES,
-        say: Say = _say_nothing,
+        say: Say = say_nothing,
     ) -> None:
-        self._engine = engine
         self._now_us = now_us
-        self._process = process
         self._rules = rules
         self._say = say
         self._admission = self._admission_of(rules.directory)
-        self._rate_ids: dict[bytes, int] = {}
-        """The numbers of rates in the file that the connection writes to."""
-        self._connection: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
-        """Which file the connection writes to."""
-        self._worker: Worker | None = None
+        self._registration = Registration(process, now_us)
+        self._held = HeldConnection(engine, self._registration.unheard)
+        self._costing = Costing(rules.prices, self._held, now_us, say)
+        self._pruning = Pruning(self._held)
         self._open: dict[int, Opening] = {}  # The calls in flight by their ids, as they were booked.
-        self._beaten_us = 0
-        self._ids: Ids | None = None
-        self._pruned_us = 0
-        self._prune_after: limit_windows.Place | None = None  # None: nothing is being cleared away.
         self._keys_used: dict[int, int] = {}
+        self._gauges_dropped = False
         self.hearing: Hearing | None = None
         """For how long workers elsewhere have been silent; without it the wall clock alone says so."""
         self.gauges = Gauges()
         """What responses told of quotas; the one thing here that the event loop may fill."""
-        self._gauges_dropped = False
-        self.waiting = Waiting()
+        self.waiting = self._registration.waiting
         """Goes into the worker's figures; whoever owns the clerk keeps it."""
-        self._commits = 0
-        self._commit_ns = 0
         self.spared: Callable[[], Collection[int]] = tuple
         """Slots of dead workers whose calls are not to be taken for interrupted yet."""
-        self._patience_s: float | None = None
 
     @property
     def directory(self) -> Directory:
@@ -183,27 +126,19 @@ class Clerk:
     @property
     def worker(self) -> Worker:
         """The present registration."""
-        assert self._worker is not None, "sign_on comes first"
-        return self._worker
+        return self._registration.worker
 
     def next_id(self) -> int:
         """A call id of the present registration; the only thing here that is for another thread."""
-        assert self._ids is not None, "sign_on comes first"
-        return self._ids.next()
+        ids = self._registration.ids
+        assert ids is not None, "sign_on comes first"
+        return ids.next()
 
     def sign_on(self) -> None:
         """Register under a free slot, having released those of the dead."""
         self.recover()
-        now_us = self._now_us()
-        with self._connected() as connection, transaction(connection):
-            taken = {worker.slot for worker in workers.registered(connection)}
-            # Another slot than the one just lost, so that its ids can be told from the new ones.
-            lost = {self._worker.slot} if self._worker else set()
-            worker = workers.register(connection, self._process, now_us, taken | lost)
-            after = calls.latest_id(connection)
-        self._worker, self._beaten_us = worker, now_us
+        self._registration.sign_on(self._held)
         self._open.clear()
-        self._ids = Ids(worker.slot, self._now_us, after)
 
     def book(self, openings: Sequence[Opening], settled: Sequence[Settled]) -> Mapping[int, Exception]:
         """Book a batch in one transaction; why some of the openings were not, by their ids.
@@ -225,18 +160,19 @@ class Clerk:
             ids = {call.id for call, _ in unsent} - opening_now - self._open.keys()
             unsent = [pair for pair in unsent if pair[0].id in ids]
             once = [pair for pair in once if pair[0].id not in ids]
-        costed = self._costed(once)
+        costed, with_cost = self._costing.costed(once), self._costing.with_cost
         exact = False
         while True:
-            own = [opening for opening in openings if slot_of(opening.id) == self.worker.slot]
+            slot = self.worker.slot
+            own = [opening for opening in openings if slot_of(opening.id) == slot]
             ends = [
-                (opening, self._admission.with_kept(opening, self._with_cost(end, costed.get(opening.id))))
+                (opening, self._admission.with_kept(opening, with_cost(end, costed.get(opening.id))))
                 for opening, end in once
             ]
             plan = self._admission.plan(own, self._now_us())
             try:
                 decision = self._book(plan, ends, costed, unsent, exact)
-            except _RegistrationLost:
+            except RegistrationLost:
                 self.sign_on()
             except _SomeWereSettled:
                 exact = True
@@ -274,7 +210,7 @@ class Clerk:
 
     def _move(self, was: Opening, plan: Plan) -> Opening:
         """The call as it is booked now."""
-        with self._connected() as connection, transaction(connection):
+        with self._held.use() as connection, transaction(connection):
             if not is_current(connection, self.directory):
                 raise _RegistryMoved
             limit_windows.add(connection, self._admission.released(was))
@@ -289,7 +225,7 @@ class Clerk:
 
     def refresh(self) -> Directory:
         """The Directory as the registry has it now; reads it anew only when it moved."""
-        with self._connected() as connection:
+        with self._held.use() as connection:
             if not is_current(connection, self.directory):
                 self._adopt(load_directory(connection, self._rules.vaults))
         return self.directory
@@ -298,15 +234,13 @@ class Clerk:
         """What has to be done from time to time; how many calls of dead workers were recovered."""
         recovered = self.recover()
         now_us = self._now_us()
-        if self.gauges or self._silent_us(now_us) >= (BEAT_US if self._open else IDLE_BEAT_US):
+        if self.gauges or self._registration.silent_us(now_us) >= (BEAT_US if self._open else IDLE_BEAT_US):
             self.book((), ())
         if any(one.secret is None for some in self.directory.credentials.values() for one in some):
             # Perhaps the master key that opens them is there by now.
-            with self._connected() as connection:
+            with self._held.use() as connection:
                 self._adopt(load_directory(connection, self._rules.vaults))
-        if self.directory.limits and abs(now_us - self._pruned_us) >= PRUNE_US:
-            self._pruned_us, self._prune_after = now_us, limit_windows.THE_BEGINNING
-        self._prune(now_us)
+        self._pruning.go_on(self.directory.limits, now_us)
         return recovered
 
     def recover(self) -> int:
@@ -314,9 +248,10 @@ class Clerk:
         self.refresh()  # Now, rather than under the lock that everybody waits for.
         # Asked before the look at who is dead: whoever dies in between is found the next time.
         spared = self.spared()
-        with self._connected() as connection:
+        process = self._registration.process
+        with self._held.use() as connection:
             now_us = self._now_us()
-            return recover(connection, self._process, now_us, is_running, self._settle, spared, self.hearing)
+            return recover(connection, process, now_us, is_running, self._settle, spared, self.hearing)
 
     def ruling(self, opening: Opening) -> CallerError | None:
         """Why a call may not go out, as far as that is known without a look at the books."""
@@ -329,7 +264,7 @@ class Clerk:
     def enter(self, openings: Sequence[Opening]) -> None:
         """Book calls as pending that went out before they could be booked, but for those that are there."""
         fitted = [fitted_opening(opening) for opening in openings]
-        with self._connected() as connection, transaction(connection):
+        with self._held.use() as connection, transaction(connection):
             there = calls.known_among(connection, [opening.id for opening in fitted])
             new = [opening for opening in fitted if opening.id not in there]
             calls.insert(connection, calls.pending_rows(self.worker.slot, new))
@@ -346,27 +281,16 @@ class Clerk:
         rollups.add(connection, tally(settled))
         attempts.note(connection, attempts.rows(settled))
 
-    def _prune(self, now_us: int) -> None:
-        """Clear away some of the windows that count no more; the rest comes with the next ticks."""
-        limits = {limit.id: limit for limit in self.directory.limits}
-        for _ in range(PRUNE_STEPS):
-            after = self._prune_after
-            if after is None:
-                return
-            with self._connected() as connection, transaction(connection):
-                after = limit_windows.prune(connection, limits, now_us, after, PRUNE_ROWS)
-            self._prune_after = after
-
     def sign_off(self) -> None:
         """Book what is still open as interrupted, release the slot, and let the connection go."""
         try:
-            with self._connected() as connection:
+            with self._held.use() as connection:
                 while True:
                     with transaction(connection):
                         gauges.keep(connection, self.gauges.all(), self._now_us())
                         count = interrupt(connection, self.worker.slot, self._now_us(), self._settle)
                         if count < CALLS_PER_TRANSACTION:
-                            workers.release(connection, self.worker.slot)
+                            self._registration.release(connection)
                             return
         finally:
             self.hang_up()
@@ -388,14 +312,14 @@ class Clerk:
         ended = {opening.id for opening, _ in settled}
         goes_idle = bool(ended) and not plan.free and not plan.limited and self._open.keys() <= ended
         started_ns = time.monotonic_ns()
-        with self._connected() as connection, transaction(connection):
+        with self._held.use() as connection, transaction(connection):
             if not is_current(connection, self.directory):
                 raise _RegistryMoved
             # Asked under the lock: whoever recovers this worker from here on waits for this batch.
             now_us = self._now_us()
-            beat_is_due = goes_idle or self._silent_us(now_us) >= BEAT_US
-            if beat_is_due and not workers.beat(connection, self.worker, now_us, self._load(goes_idle)):
-                raise _RegistrationLost
+            beat_is_due = goes_idle or self._registration.silent_us(now_us) >= BEAT_US
+            if beat_is_due:
+                self._registration.beat(connection, now_us, 0 if goes_idle else len(self._open))
             if exact:
                 pending = calls.pending_among(connection, [opening.id for opening, _ in earlier])
                 ends = self._ends([pair for pair in earlier if pair[0].id in pending], costed)
@@ -423,10 +347,9 @@ class Clerk:
             key_use.note(connection, used)
             told = self.gauges.due(now_us)
             dropped = gauges.keep(connection, told, now_us)
-        self._commits += 1
-        self._commit_ns += time.monotonic_ns() - started_ns
+        self._registration.committed(time.monotonic_ns() - started_ns)
         if beat_is_due:
-            self._beaten_us = now_us
+            self._registration.heard(now_us)
         self._keys_used.update(used)
         self._wrote_gauges(told, dropped, now_us)
         return decision
@@ -437,49 +360,14 @@ class Clerk:
             self._gauges_dropped = True
             self._say("quota_gauges_full", kept=gauges.GAUGES_MAX)
 
-    def _load(self, goes_idle: bool) -> Load:
-        waiting = self.waiting
-        return Load(
-            calls_open=0 if goes_idle else len(self._open),
-            queued=waiting.queued,
-            commits=self._commits,
-            commit_us=self._commit_ns // 1000,
-            settlements_lost=waiting.lost,
-        )
-
     def _ends(self, settled: Sequence[Settled], costed: Mapping[int, Costed]) -> "_Ends":
-        audits = [
-            costs.audit_row(opening.id, end.finished_us, costed[opening.id], self._rate_ids)
-            for opening, end in settled
-            if opening.id in costed
-        ]
         return _Ends(
             calls.settled_rows(settled),
             self._admission.settled(settled),
             tally(settled),
-            audits,
+            self._costing.audit_rows(settled, costed),
             attempts.rows(settled),
         )
-
-    def _costed(self, settled: Sequence[Settled]) -> dict[int, Costed]:
-        """What calls that ended cost, by their ids; rates that are used for the first time are booked."""
-        found = {call.id: cost for call, end in settled if (cost := self._rules.prices.price(call, end))}
-        used = {rate.digest: rate for cost in found.values() for rate in cost.rates()}
-        new = {digest: rate for digest, rate in used.items() if digest not in self._rate_ids}
-        if new:
-            with self._connected() as connection, transaction(connection):
-                ids = {key: costs.rate_id(connection, rate, self._now_us()) for key, rate in new.items()}
-            self._rate_ids.update(ids)
-        for call_id, cost in found.items():
-            if cost.reason == GUARDED:
-                self._say("cost.guard", call_id=call_id, model=cost.model)
-        return found
-
-    def _with_cost(self, end: Settlement, cost: Costed | None) -> Settlement:
-        if cost is None:
-            return end
-        rate_id = None if cost.rate is None else self._rate_ids[cost.rate.digest]
-        return structs.replace(end, cost_nanousd=cost.nanousd, cost_state=cost.state, rate_id=rate_id)
 
     def _keys_just_used(self, admitted: Iterable[Opening], now_us: int) -> list[tuple[int, int]]:
         keys = {call.key_id for call in admitted if call.key_id is not None}
@@ -494,36 +382,10 @@ class Clerk:
         rules = self._rules
         return Admission(directory, rules.prices.estimate, rules.charge_interrupted, self._say)
 
-    def _silent_us(self, now_us: int) -> int:
-        # A clock that was set back counts as silence too: better one heartbeat too many.
-        return abs(now_us - self._beaten_us)
-
-    @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with outages():
-                if self._connection is None:
-                    self._connection = writing_connection(self._engine)
-                    self.wait_for_locks(self._patience_s)
-                    self._file = file_of(self._engine)
-                elif file_of(self._engine) != self._file:
-                    # SQLite would go on writing to the file that nobody can find any more.
-                    self._beaten_us = 0  # In another file this worker is not registered.
-                    raise FileNotFoundError("its file was taken away")
-                yield self._connection
-        except BooksUnavailable:
-            self.hang_up()
-            raise
-
     def wait_for_locks(self, patience_s: float | None = None) -> None:
         """Wait no longer than that for other processes' locks from here on; `None`: as long as usual."""
-        self._patience_s = patience_s
-        if self._connection is not None:
-            wait_for_locks(self._connection, patience_s)
+        self._held.wait_for_locks(patience_s)
 
     def hang_up(self) -> None:
         """Let the connection go and sign off nothing, like a process that dies."""
-        self._rate_ids.clear()  # The next one may be to another file.
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._held.hang_up()

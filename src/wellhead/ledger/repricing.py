@@ -35,6 +35,7 @@ from wellhead.database.rollups import TABLES, Rollup
 from wellhead.directory import Directory
 from wellhead.ledger.admission import Admission
 from wellhead.ledger.rollup import tally
+from wellhead.ledger.say import say_nothing
 from wellhead.policy import windows
 from wellhead.policy.limits import kept_when_priced
 from wellhead.ports import Prices
@@ -190,13 +191,10 @@ class Repricer:
         """What changes about the limits that calls count for, as far as the windows are still kept."""
         if self._directory is None or not is_current(connection, self._directory):
             self._directory = load_directory(connection)
-        rules = Admission(self._directory, self._prices.estimate, False, _say_nothing)
+        rules = Admission(self._directory, self._prices.estimate, False, say_nothing)
         kept_since = {limit.id: windows.kept_since(limit, now_us) for limit in self._directory.limits}
         rows = _difference(rules.settled(new), rules.settled(old), 3)
         return [(*row,) for row in rows if row[2] >= kept_since[row[0]]]
-
-
-def _say_nothing(_event: str, /, **_facts: object) -> None: ...
 
 
 def _rollup_difference(new: Rollup, old: Rollup) -> Rollup:

@@ -22,6 +22,7 @@ from wellhead.database.workers import Process, Worker
 from wellhead.ledger import spool
 from wellhead.ledger.processes import is_running
 from wellhead.ledger.recovery import interrupted
+from wellhead.ledger.say import Say
 from wellhead.ledger.spool import Record, Spool, SpoolFull
 
 RECORDS_AT_ONCE = 500
@@ -39,12 +40,6 @@ class Books(Protocol):
     def enter(self, openings: Sequence[Opening]) -> None: ...
 
     def book(self, openings: Sequence[Opening], settled: Sequence[Settled]) -> object: ...
-
-
-class Say(Protocol):
-    """Where events go that an operator should see."""
-
-    def __call__(self, event: str, /, **facts: object) -> object: ...
 
 
 class Spooling:

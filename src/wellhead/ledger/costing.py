@@ -1,0 +1,57 @@
+"""What calls cost when they end, with their rates as the books number them."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import structs
+
+from wellhead.call import Settlement
+from wellhead.cost import Costed
+from wellhead.database import costs
+from wellhead.database.bulk import Row
+from wellhead.database.calls import Settled
+from wellhead.database.engine import transaction
+from wellhead.ledger.connection import HeldConnection
+from wellhead.ledger.say import Say
+from wellhead.ports import Prices
+
+GUARDED = "guard"
+"""The reason of a cost that nobody believes."""
+
+
+class Costing:
+    """Prices the ends of a worker's calls; belongs to one thread."""
+
+    def __init__(self, prices: Prices, held: HeldConnection, now_us: Callable[[], int], say: Say) -> None:
+        self._prices = prices
+        self._held = held
+        self._now_us = now_us
+        self._say = say
+
+    def costed(self, settled: Sequence[Settled]) -> dict[int, Costed]:
+        """What calls that ended cost, by their ids; rates that are used for the first time are booked."""
+        found = {call.id: cost for call, end in settled if (cost := self._prices.price(call, end))}
+        used = {rate.digest: rate for cost in found.values() for rate in cost.rates()}
+        new = {digest: rate for digest, rate in used.items() if digest not in self._held.rate_ids}
+        if new:
+            with self._held.use() as connection, transaction(connection):
+                ids = {key: costs.rate_id(connection, rate, self._now_us()) for key, rate in new.items()}
+            self._held.rate_ids.update(ids)
+        for call_id, cost in found.items():
+            if cost.reason == GUARDED:
+                self._say("cost.guard", call_id=call_id, model=cost.model)
+        return found
+
+    def with_cost(self, end: Settlement, cost: Costed | None) -> Settlement:
+        """The end of a call with what it cost, if that is known."""
+        if cost is None:
+            return end
+        rate_id = None if cost.rate is None else self._held.rate_ids[cost.rate.digest]
+        return structs.replace(end, cost_nanousd=cost.nanousd, cost_state=cost.state, rate_id=rate_id)
+
+    def audit_rows(self, settled: Sequence[Settled], costed: Mapping[int, Costed]) -> list[Row]:
+        """How each cost came about, so that it can be computed again."""
+        return [
+            costs.audit_row(opening.id, end.finished_us, costed[opening.id], self._held.rate_ids)
+            for opening, end in settled
+            if opening.id in costed
+        ]
