@@ -1,5 +1,6 @@
 """`wellhead demo` as a user starts it: history, live calls in books of their own, nobody real called."""
 
+import shlex
 import signal
 import sqlite3
 import sys
@@ -86,3 +87,13 @@ def test_it_says_where_to_look_without_the_password() -> None:
     said = where_to_look(settings, urls)
     assert "http://127.0.0.1:1/v1/chat/completions" in said
     assert "http://127.0.0.1:2/_qs/metrics" in said
+    assert "http://127.0.0.1:2/metrics" in said
+    assert "http://127.0.0.1:2/admin/stats" in said
+
+
+def test_what_it_says_to_report_and_to_follow_can_be_pasted(tmp_path: Path) -> None:
+    settings = demo_settings(Settings(database=f"sqlite:///{tmp_path}/some where/wellhead.db"), "http://u")
+    said = where_to_look(settings, {"gateway": "http://g", "control": "http://c"})
+    commands = [shlex.split(line) for line in said.splitlines() if line.startswith("  wellhead ")]
+    assert [command[1] for command in commands] == ["report", "tail"]
+    assert {command[-1] for command in commands} == {f"{tmp_path}/some where/demo.db"}

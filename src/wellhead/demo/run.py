@@ -11,6 +11,7 @@ reach, or be billed by, anybody real.  Nor is a price list fetched.
 """
 
 import asyncio
+import shlex
 import sys
 import threading
 import time
@@ -85,15 +86,20 @@ def demo_settings(settings: Settings, upstream_url: str) -> Settings:
 def where_to_look(settings: Settings, urls: dict[str, str]) -> str:
     """What a person can do now."""
     gateway, control = urls["gateway"], urls["control"]
+    books = settings.database.removeprefix("sqlite:///")
     user = f" -u {settings.control.basic_user}" if settings.control.basic_user else ""
     body = '{"model": "gpt-4o", "messages": [{"role": "user", "content": "How deep is the well?"}]}'
     return f"""
 Wellhead demo: a simulated upstream, live traffic, and {history.DAYS} days of history.
 
   LLM API   {gateway}      point any client here (OpenAI clients: {gateway}/v1); any key will do
-  metrics   {control}/_qs/metrics
-  books     {settings.database.removeprefix("sqlite:///")}      delete it to begin anew
+  metrics   {control}/metrics      Prometheus; as JSON: {control}/_qs/metrics
+  usage     {control}/admin/stats
+  books     {books}      delete it to begin anew
 
+  wellhead report --by day --by model --since 7d --database {shlex.quote(books)}
+  wellhead tail --database {shlex.quote(books)}
+  curl{user} {control}/admin/stats
   curl{user} {control}/_qs/metrics
   curl{user} '{control}/_qs/metrics?model=claude-sonnet-5&from={time.strftime("%Y-%m-%d", time.gmtime())}'
   curl {gateway}/v1/chat/completions -H 'content-type: application/json' -d '{body}'
