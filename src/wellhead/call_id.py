@@ -17,11 +17,6 @@ def slot_of(call_id: int) -> int:
     return call_id >> SEQUENCE_BITS & SLOT_MASK
 
 
-def started_ms_of(call_id: int) -> int:
-    """The millisecond (since the epoch) inside an id."""
-    return (call_id >> MS_SHIFT) + EPOCH_MS
-
-
 def first_of(ms: int) -> int:
     """No id of that millisecond (since the epoch), or of a later one, is lower."""
     return max(ms - EPOCH_MS, 0) << MS_SHIFT

@@ -78,7 +78,6 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 class Asked(msgspec.Struct, frozen=True, gc=False):
     """What the meter says about one request body."""
 
-    is_json: bool = False
     model: str | None = None
     streamed: bool | None = None
     """What the body said; `None` where it did not say (Ollama streams by default)."""

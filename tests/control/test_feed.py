@@ -11,6 +11,7 @@ import pytest
 
 from fakes.books import NOON_US
 from fakes.control import silent_log
+from fakes.feeds import is_looking
 from wellhead.control import feed as feeds
 from wellhead.control.feed import Feed, Listener
 from wellhead.errors import BooksUnavailable
@@ -143,7 +144,7 @@ async def test_all_listeners_share_one_look_and_nobody_looks_when_nobody_listens
         books.open(1)
         assert await take(one) == await take(other)
         assert books.looks - before <= 2
-    assert not feed.is_looking
+    assert not is_looking(feed)
     looks = books.looks
     await asyncio.sleep(0.05)
     assert books.looks == looks
@@ -296,7 +297,7 @@ async def test_books_that_are_gone_from_the_start_are_an_error(books: Books) -> 
     with pytest.raises(BooksUnavailable):
         async with listening(feed):
             pass
-    assert not feed.is_looking
+    assert not is_looking(feed)
     books.failure = None
     async with listening(feed) as listener:
         books.open(1)
@@ -312,7 +313,7 @@ async def test_at_the_end_everybody_is_let_go(books: Books) -> None:
         assert await taking is None
     async with listening(feed) as listener:
         assert await listener.take(60) is None
-    assert not feed.is_looking
+    assert not is_looking(feed)
 
 
 async def test_a_call_that_ended_late_by_its_own_clock_is_not_told_twice(books: Books) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from fakes.control import a_client, an_app, assert_one_shape
+from fakes.feeds import is_looking
 from fakes.reports import FakeReports
 from fakes.served import Served
 from wellhead.control import live
@@ -79,9 +80,9 @@ def test_nobody_looks_at_the_books_once_the_last_listener_has_left() -> None:
     with Served(app) as served:
         asked = served.ask("GET /admin/live")
         asked.read_until(b"retry: ")
-        assert app.state.feed.is_looking
+        assert is_looking(app.state.feed)
         asked.leave()
-        while app.state.feed.is_looking:
+        while is_looking(app.state.feed):
             pass
 
 

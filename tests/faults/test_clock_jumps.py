@@ -10,8 +10,8 @@ from msgspec import structs
 from sqlalchemy import Engine
 
 from fakes.books import a_settlement, an_opening, books_on_disk, rows_of
+from fakes.ids import started_ms_of
 from wellhead.call import CallState, Opening
-from wellhead.call_id import started_ms_of
 from wellhead.clock import LOOK_US, TOLERANCE_US, Clock
 from wellhead.database.registry import DatabaseRegistry
 from wellhead.errors import CallerError

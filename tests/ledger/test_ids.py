@@ -3,7 +3,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellhead.call_id import EPOCH_MS, slot_of, started_ms_of
+from fakes.ids import started_ms_of
+from wellhead.call_id import EPOCH_MS, slot_of
 from wellhead.ledger.ids import Ids
 
 NOW_MS = 1_740_830_400_123

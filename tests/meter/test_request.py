@@ -26,13 +26,9 @@ def test_what_is_no_json_object_asks_for_nothing(body: bytes) -> None:
     assert read_request(body, None) == NOTHING_ASKED
 
 
-def test_an_empty_object_is_json_all_the_same() -> None:
-    assert read_request(b" {} ", CHAT) == Asked(is_json=True)
-
-
 def test_model_stream_and_messages() -> None:
     found = asked(model="gpt-5.6", stream=True, stream_options={"include_usage": True}, messages=[{}, {}, {}])
-    assert found == Asked(is_json=True, model="gpt-5.6", streamed=True, include_usage=True, message_count=3)
+    assert found == Asked(model="gpt-5.6", streamed=True, include_usage=True, message_count=3)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +132,7 @@ def test_messages_are_counted_where_the_dialect_has_them(
 def test_messages_are_counted_beside_other_lists_of_odd_form(other: Any, length: int) -> None:
     """A small body is decoded whole, a longer one in part; both say the same."""
     found = asked(model="m", messages=[{}, {}], input=other, contents=other, prompt="x" * length)
-    assert found == Asked(is_json=True, model="m", message_count=2)
+    assert found == Asked(model="m", message_count=2)
 
 
 OLD_ID = "user_1f2e_account_0a1b_session_6b8f0c3e-2f7c-4f8e-9d2a-1d0f6f0a9b11"
@@ -174,12 +170,12 @@ def test_provider_counts_only_as_text() -> None:
 def test_nested_names_escapes_and_duplicates_do_not_mislead() -> None:
     body = rb"""{"messages":[{"model":"wrong","stream":true,"content":"\"model\":\"no\",\"max_tokens\":1}]"}],
         "mo\u0064el":"first","tools":[{"model":"wrong"}],"model":"last","max_tokens":3}"""
-    assert read_request(body, CHAT) == Asked(is_json=True, model="last", max_output_tokens=3, message_count=1)
+    assert read_request(body, CHAT) == Asked(model="last", max_output_tokens=3, message_count=1)
 
 
 def test_a_part_that_cannot_be_read_spoils_nothing_else() -> None:
     found = read_request(b'{"model":"m","user":"\xff","max_tokens":1e999,"messages":[{"c":"\xff"}]}', CHAT)
-    assert found == Asked(is_json=True, model="m", message_count=1)
+    assert found == Asked(model="m", message_count=1)
 
 
 def test_a_flood_of_tiny_messages_costs_little_memory() -> None:
@@ -188,7 +184,7 @@ def test_a_flood_of_tiny_messages_costs_little_memory() -> None:
     found = read_request(body, CHAT)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert found == Asked(is_json=True, model="m")
+    assert found == Asked(model="m")
     assert peak < 1024 * 1024
 
 
@@ -229,7 +225,6 @@ values = st.recursive(
 @given(st.dictionaries(st.sampled_from(NAMES), values))
 def test_arbitrary_objects_are_read(body: dict[str, Any]) -> None:
     found = read_request(json.dumps(body).encode(), CHAT)
-    assert found.is_json
     assert (
         found.model == (body.get("model") if isinstance(body.get("model"), str) else None)
         or not body["model"]
@@ -276,11 +271,11 @@ def test_long_texts_are_left_out_without_a_trace(texts: list[str], ascii_only: b
     body = json.dumps(said | named if last else named | said, ensure_ascii=ascii_only).encode()
 
     assert read_request(body, CHAT) == Asked(
-        is_json=True, model="m", streamed=True, max_output_tokens=7, user="u", message_count=len(texts)
+        model="m", streamed=True, max_output_tokens=7, user="u", message_count=len(texts)
     )
     assert read_request(body[:-1], CHAT) == Asked()
 
 
 def test_a_name_that_is_a_long_text_is_no_name() -> None:
     body = json.dumps({"model": "m" * LONG_MIN, "user": "u", "messages": []}).encode()
-    assert read_request(body, CHAT) == Asked(is_json=True, user="u", message_count=0)
+    assert read_request(body, CHAT) == Asked(user="u", message_count=0)

@@ -134,10 +134,6 @@ class Feed:
         """Where who has taken everything is to go on from."""
         return self._last
 
-    @property
-    def is_looking(self) -> bool:
-        return self._looking is not None
-
     @asynccontextmanager
     async def listening(self, wanted: CallFilter, after: int | None) -> AsyncIterator[Listener]:
         """Follow the calls from now on, or from after an event on; raises `BooksUnavailable`."""

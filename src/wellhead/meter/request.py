@@ -78,7 +78,7 @@ _STREAMED = {True: True, "true": True, False: False, "false": False}
 
 
 def read_request(body: bytes, dialect: Dialect | None) -> Asked:
-    """Read a request body; never raises.  `Asked(is_json=False)` for what is no JSON object."""
+    """Read a request body; never raises.  What is no JSON object asks for nothing."""
     try:
         asked = _members_of(body)
     except UNREADABLE:
@@ -86,7 +86,6 @@ def read_request(body: bytes, dialect: Dialect | None) -> Asked:
     user_id = _text(asked, _USER_ID)
     user_session = _session(user_id)
     return Asked(
-        is_json=True,
         model=_text(asked, _MODEL),
         streamed=_STREAMED.get(_scalar(asked.get("stream"))),
         include_usage=True in _INCLUDE_USAGE(asked),
