@@ -34,8 +34,8 @@ class Told:
 
 
 @contextmanager
-def told() -> Iterator[Told]:
-    api = Told()
+def told(told_by: Told | None = None) -> Iterator[Told]:
+    api = told_by or Told()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -144,3 +144,74 @@ def test_a_view_is_held_against_the_rows_before_and_after(monkeypatch: pytest.Mo
     monkeypatch.setattr(api_views, "views", lambda *_: iter(shown))
     found = api_views.disagreements(Api("http://127.0.0.1:9", {}), lambda: next(counted))
     assert [(one.table, one.kept, one.counted) for one in found] == [("GET /4", 4, 5), ("GET /8", 8, 7)]
+
+
+def day_of(date_: str, requests: int) -> dict[str, Any]:
+    row = {"request_count": requests, "total_tokens": 3, "cost_usd": 0.5}
+    return {"date": date_, "requests": requests, "total_tokens": 3, "cost_usd": 0.5, "breakdown": [row]}
+
+
+class Going(Told):
+    """Calls end while it is asked: today's are one more each time, and so are those of its range."""
+
+    def __init__(self, ahead: int = 0, dates: tuple[str, ...] = ("2026-03-01",)) -> None:
+        super().__init__()
+        self.calls = 10
+        self.ahead = ahead
+        """What today shows too much."""
+        self.dates = list(dates)
+        """What day it is, each time."""
+
+    def answer(self, path: str, query: dict[str, str]) -> tuple[int, Any]:
+        self.calls += 1
+        if path == "/admin/usage/today":
+            return 200, day_of(
+                self.dates.pop(0) if self.dates[1:] else self.dates[0], self.calls + self.ahead
+            )
+        assert (path, query["from"]) == ("/admin/usage/range", query["to"])
+        return 200, [day_of(query["from"], self.calls)]
+
+
+@pytest.mark.parametrize(("ahead", "found"), [(0, 0), (1, 0), (2, 2), (-1, 0), (-2, 2)])
+def test_today_is_held_against_the_range_of_that_day_before_and_after(ahead: int, found: int) -> None:
+    with told(Going(ahead)) as api:
+        shown = list(api_views._of_today(Api(api.url, {})))
+    assert [one.name for one in shown] == ["GET /admin/usage/today", "GET /admin/usage/today by model"]
+    outside = [
+        one.name
+        for one in shown
+        if one.least and one.most and not one.least["calls"] <= one.figures["calls"] <= one.most["calls"]
+    ]
+    assert len(outside) == found
+    assert {one.figures["cost_nanousd"] for one in shown} == {500_000_000}
+
+
+def test_today_is_passed_over_when_it_is_over() -> None:
+    with told(Going(dates=("2026-03-01", "2026-03-02"))) as api:
+        assert list(api_views._of_today(Api(api.url, {}))) == []
+
+
+def test_days_are_asked_for_one_by_one_where_there_were_calls() -> None:
+    with told() as api:
+        api.answers = {
+            "/admin/usage/range": (200, [day_of("2026-03-05", 2), day_of("2026-03-01", 1)]),
+            "/admin/usage/models": (200, [{**dict.fromkeys(api_views.FULL.values(), 1), "cost_usd": 0.5}]),
+            "/admin/usage/providers": (200, [{"request_count": 1, "total_tokens": 2, "cost_usd": None}]),
+            "/admin/usage/accounts": (200, []),
+        }
+        shown = list(api_views._of_days(Api(api.url, {}), [(date(2026, 3, 1), date(2026, 3, 9))]))
+    assert [(one.name, one.figures["calls"]) for one in shown] == [
+        ("GET /admin/usage/models by day", 2),
+        ("GET /admin/usage/providers by day", 2),
+        ("GET /admin/usage/accounts by day", 0),
+    ]
+    assert {query["day"] for path, query, _ in api.asked if "day" in query} == {"2026-03-05", "2026-03-01"}
+
+
+def test_a_view_may_be_held_against_something_else_than_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    from wellhead.database.sums import Sums
+
+    shown = [View("GET /a", {"calls": n}, {"calls": 2}, {"calls": 3}) for n in (1, 2, 3, 4)]
+    monkeypatch.setattr(api_views, "views", lambda *_: iter(shown))
+    found = api_views.disagreements(Api("http://127.0.0.1:9", {}), lambda: Sums({"calls": 99}, 1, 2))
+    assert [(one.kept, one.counted) for one in found] == [(1, 2), (4, 3)]

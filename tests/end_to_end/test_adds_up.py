@@ -222,7 +222,7 @@ def test_what_disagrees_is_told_a_line_for_each(place: Place, tmp_path: Path) ->
     views = {one["table"] for one in found}
     for view in ("GET /admin/stats", "GET /_qs/metrics totals", "GET /metrics (JSON) total"):
         assert view in views
-    for part in ("/admin/usage/range", "/admin/usage/report", "/admin/usage/trend", "(Prometheus)"):
+    for part in ("/admin/usage/range", "/admin/usage/report", "/admin/usage/trend", "(Prometheus)", "by day"):
         assert any(part in view for view in views)
     assert all(one["kept"] > one["counted"] for one in found)
     assert {one["kept"] - one["counted"] for one in found if one["figure"] == "calls"} == {1}

@@ -4,6 +4,8 @@
 
     /admin/stats   /_qs/metrics   /metrics (JSON)     all of time
     /admin/usage/range, models, accounts, trend       year by year
+    /admin/usage/models, providers, accounts          day by day
+    /admin/usage/today                                beside the range of that day
     /admin/usage/report by ... in the zone of ...
     /metrics (Prometheus)                             counters since the books were opened
 
@@ -54,6 +56,18 @@ REPORTED = (
     *("calls", "metered_calls", "priced_calls", "input_tokens", "output_tokens", "total_tokens"),
     *("cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
 )
+DAYS, TODAY = "/admin/usage/range", "/admin/usage/today"
+OF_DAY = {"calls": "requests", "total_tokens": "total_tokens", "cost_nanousd": "cost_usd"}
+BRIEF = {"calls": "request_count", "total_tokens": "total_tokens", "cost_nanousd": "cost_usd"}
+FULL = {
+    **BRIEF,
+    "input_tokens": "prompt_tokens",
+    "output_tokens": "completion_tokens",
+    "cache_read_tokens": "cache_read_tokens",
+    "cache_write_tokens": "cache_creation_tokens",
+}
+OF_ACCOUNT = {**FULL, "reasoning_tokens": "reasoning_tokens"}
+"""Our names of figures, and theirs."""
 Figures = dict[str, int]
 Range = tuple[date, date]
 """From a day to a day, which is included."""
@@ -73,6 +87,10 @@ class View:
 
     name: str
     figures: Figures
+    least: Figures | None = None
+    """What it is held against instead of the rows: no less than this..."""
+    most: Figures | None = None
+    """...and no more than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +186,8 @@ def disagreements(of: Api, counted: Callable[[], "Sums"]) -> list[Disagreement]:
     found = []
     for view in shown:
         for figure, value in view.figures.items():
-            least, most = before.figures[figure], after.figures[figure]
+            least = (before.figures if view.least is None else view.least)[figure]
+            most = (after.figures if view.most is None else view.most)[figure]
             if not least <= value <= most:
                 found.append(Disagreement(view.name, {}, figure, value, least if value < least else most))
     return found
@@ -183,6 +202,8 @@ def views(of: Api, first_us: int | None, last_us: int | None) -> Iterator[View]:
             _ranges(at(first_us).date() - timedelta(days=1), at(last_us).date() + timedelta(days=1))
         )
         yield from _of_ranges(of, ranges)
+        yield from _of_days(of, ranges)
+    yield from _of_today(of)
     yield from _of_prometheus(of.get("/metrics", TEXT).decode())
 
 
@@ -229,21 +250,12 @@ def _of_all_time(of: Api) -> Iterator[View]:
 
 def _of_ranges(of: Api, ranges: Iterable[Range]) -> Iterator[View]:
     ranges = list(ranges)
-    brief = {"calls": "request_count", "total_tokens": "total_tokens", "cost_nanousd": "cost_usd"}
-    full = {
-        **brief,
-        "input_tokens": "prompt_tokens",
-        "output_tokens": "completion_tokens",
-        "cache_read_tokens": "cache_read_tokens",
-        "cache_write_tokens": "cache_creation_tokens",
-    }
-    days = {"calls": "requests", "total_tokens": "total_tokens", "cost_nanousd": "cost_usd"}
     trend = {"calls": "requests", "total_tokens": "tokens", "cost_nanousd": "cost_usd"}
     for path, names, within in (
-        ("/admin/usage/range", days, None),
-        ("/admin/usage/models", full, None),
-        ("/admin/usage/accounts/range", {**full, "reasoning_tokens": "reasoning_tokens"}, None),
-        ("/admin/usage/accounts/summary", brief, None),
+        ("/admin/usage/range", OF_DAY, None),
+        ("/admin/usage/models", FULL, None),
+        ("/admin/usage/accounts/range", OF_ACCOUNT, None),
+        ("/admin/usage/accounts/summary", BRIEF, None),
         ("/admin/usage/trend", trend, "buckets"),
     ):
         yield View(f"GET {path}", _over(of, path, ranges, names, within, {}))
@@ -262,19 +274,55 @@ def _over(
     parameters: Mapping[str, str],
 ) -> Figures:
     """The same figures of several ranges, added up."""
-    sums = dict.fromkeys(names, 0)
+    answers = _answers(of, path, ranges, parameters)
+    return _together(names, (one if within is None else one[within] for one in answers))
+
+
+def _answers(of: Api, path: str, ranges: Iterable[Range], parameters: Mapping[str, str]) -> Iterator[Any]:
+    """What is said of ranges, in as many parts as it takes."""
     left = list(ranges)[::-1]
     while left:
         first, last = left.pop()
         try:
-            answer = of.json(path, **{**parameters, "from": str(first), "to": str(last)})
+            yield of.json(path, **{**parameters, "from": str(first), "to": str(last)})
         except _TooLarge:
             if first == last:
                 raise ApiTrouble(f"GET {path}: it has no answer that is short enough for {first}") from None
             middle = first + (last - first) // 2
             left += [(middle + timedelta(days=1), last), (first, middle)]
-            continue
-        for name, more in _added(answer if within is None else answer[within], **names).items():
+
+
+def _of_days(of: Api, ranges: Iterable[Range]) -> Iterator[View]:
+    """What is said of single days, of all together; days without calls are not asked for."""
+    days = [one["date"] for answer in _answers(of, DAYS, ranges, {}) for one in answer]
+    for path, names in (
+        ("/admin/usage/models", FULL),
+        ("/admin/usage/providers", BRIEF),
+        ("/admin/usage/accounts", OF_ACCOUNT),
+    ):
+        yield View(f"GET {path} by day", _together(names, (of.json(path, day=day) for day in days)))
+
+
+def _of_today(of: Api) -> Iterator[View]:
+    """The day that it is, between two looks at the same day in a range."""
+    day = of.json(TODAY)["date"]
+    before = _of_day(of, day)
+    shown = of.json(TODAY)
+    after = _of_day(of, day)
+    if shown["date"] != day:  # Midnight is over; what is today now was looked at as a range already.
+        return
+    yield View(f"GET {TODAY}", _added([shown], **OF_DAY), before, after)
+    yield View(f"GET {TODAY} by model", _added(shown["breakdown"], **BRIEF), before, after)
+
+
+def _of_day(of: Api, day: str) -> Figures:
+    return _added(of.json(DAYS, **{"from": day, "to": day}), **OF_DAY)
+
+
+def _together(names: Mapping[str, str], answers: Iterable[Iterable[Mapping[str, Any]]]) -> Figures:
+    sums = dict.fromkeys(names, 0)
+    for answer in answers:
+        for name, more in _added(answer, **names).items():
             sums[name] += more
     return sums
 
