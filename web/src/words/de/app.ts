@@ -78,7 +78,22 @@ export const app: Words["app"] = {
     broken:
       "Auf dieser Seite ist etwas kaputtgegangen. Laden Sie sie neu; bleibt es so, sagen Sie uns, was Sie getan haben.",
   },
-  filters: { label: "Filter", clear: "Filter aufheben", remove: (name) => `Filter ${name} aufheben` },
+  filters: {
+    label: "Filter",
+    clear: "Alle Filter aufheben",
+    remove: (name) => `Filter ${name} aufheben`,
+    add: "Filter hinzufügen",
+    by: "Filtern nach",
+    value: "Wert",
+    choose: "auswählen …",
+    nothing: "In diesem Zeitraum gibt es keine Aufrufe zur Auswahl.",
+  },
+  names: {
+    noProject: "ohne Projekt",
+    noKey: "ohne Schlüssel",
+    streamed: "gestreamt",
+    notStreamed: "nicht gestreamt",
+  },
   dimensions: {
     provider: "Anbieter",
     model: "Modell",

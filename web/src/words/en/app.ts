@@ -80,7 +80,13 @@ export const app = {
     label: "Filters",
     clear: "Clear filters",
     remove: (name: string) => `Remove the filter ${name}`,
+    add: "Add a filter",
+    by: "Filter by",
+    value: "Value",
+    choose: "choose…",
+    nothing: "No calls in this range to choose from.",
   },
+  names: { noProject: "no project", noKey: "no key", streamed: "streamed", notStreamed: "not streamed" },
   dimensions: {
     provider: "provider",
     model: "model",
