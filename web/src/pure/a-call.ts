@@ -1,0 +1,58 @@
+/** A call to test with: completed, unless told otherwise. */
+
+import type { Call } from "./calls";
+
+export function aCall(facts: Partial<Call> = {}): Call {
+  return {
+    id: "912009126987431936",
+    request_id: "912009126987431936",
+    provider: "openai",
+    model: "gpt-5",
+    actual_model: null,
+    actual_provider: null,
+    proxy_api_key_id: null,
+    tool: "codex",
+    client_id: "laptop",
+    agent: null,
+    source: "proxy",
+    msg_id: null,
+    path: "/v1/responses",
+    streamed: 1,
+    status: 200,
+    prompt_tokens: 0,
+    completion_tokens: 0,
+    cache_creation_tokens: 0,
+    cache_read_tokens: 0,
+    reasoning_tokens: 0,
+    total_tokens: 0,
+    cost_usd: 0,
+    cost_status: "unsupported",
+    lifecycle_status: "completed",
+    incomplete: 0,
+    error_code: null,
+    error_message: null,
+    latency_ms: 65,
+    started_at: "2026-11-21T15:58:40.184Z",
+    finished_at: "2026-11-21T15:58:40.249Z",
+    finalized_at: "2026-11-21T15:58:40.249Z",
+    meta_json: "{}",
+    user_agent: null,
+    source_ip: null,
+    cliproxy_account: null,
+    cliproxy_auth_index: null,
+    cliproxy_source: null,
+    correlated_at: null,
+    ...facts,
+  };
+}
+
+/** One that is under way. */
+export function anOpenCall(facts: Partial<Call> = {}): Call {
+  return aCall({
+    lifecycle_status: "pending",
+    cost_status: "unresolved",
+    status: null,
+    latency_ms: null,
+    ...facts,
+  });
+}
