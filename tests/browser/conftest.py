@@ -1,0 +1,60 @@
+"""The dashboard as people see it: the real program over the demo's books, and a real browser."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from fakes.browser import Tab, a_tab, launch
+from fakes.program import Wellhead
+from fakes.simulated import simulated_process
+from wellhead.database.upgrade import upgrade
+from wellhead.demo import history
+
+CALLS = 3000
+
+
+@dataclass(frozen=True)
+class Running:
+    """The program, and its simulated upstream."""
+
+    wellhead: Wellhead
+    upstream: str
+
+    @property
+    def control(self) -> str:
+        return self.wellhead.control_url
+
+    @property
+    def gateway(self) -> str:
+        return self.wellhead.gateway_url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = launch(playwright)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Thirty days of the demo's calls up to now; whoever is on this machine is an admin."""
+    directory: Path = tmp_path_factory.mktemp("dashboard")
+    url = f"sqlite:///{directory / 'books.db'}"
+    upgrade(url)
+    history.write(url, time.time_ns() // 1000, count=CALLS)
+    with simulated_process() as upstream:
+        wellhead = Wellhead(upstream=upstream.url, directory=directory)
+        with wellhead:
+            yield Running(wellhead, upstream.url)
+
+
+@pytest.fixture
+def tab(browser: Browser, running: Running) -> Iterator[Tab]:
+    with a_tab(browser, running.control) as opened:
+        yield opened
