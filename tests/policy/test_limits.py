@@ -328,6 +328,55 @@ def test_without_a_price_no_money_is_kept() -> None:
     assert kept(admitted(), unreported(), no_quote, False) == (1000, 200, None)
 
 
+def quote_with_fee(_call: Opening, input_tokens: int, output_tokens: int) -> int:
+    """A fee for every call, beside its tokens."""
+    return 5000 + 3 * input_tokens + 15 * output_tokens
+
+
+@pytest.mark.parametrize(
+    ("end", "stays"),
+    [
+        # Nothing is booked of it, so the fee is kept with the rest.
+        (unreported(), 5000 + 3 * 1000 + 15 * 200),
+        # What was said has its price, and the fee is in there.
+        (
+            unreported(
+                usage=Usage(input_tokens=120, output_tokens=1),
+                usage_source=UsageSource.REPORTED,
+                incomplete=True,
+                cost_nanousd=5375,
+            ),
+            15 * 199,
+        ),
+        # All that it may have used was said: nothing is left to keep.
+        (
+            unreported(
+                usage=Usage(input_tokens=120, output_tokens=300),
+                usage_source=UsageSource.REPORTED,
+                incomplete=True,
+                cost_nanousd=9860,
+            ),
+            None,
+        ),
+        # It has no price yet: all of it is kept, with one fee.
+        (
+            unreported(usage=Usage(input_tokens=120), usage_source=UsageSource.REPORTED, incomplete=True),
+            5000 + 3 * 120 + 15 * 200,
+        ),
+    ],
+)
+def test_a_fee_for_each_call_counts_once(end: Settlement, stays: int | None) -> None:
+    call = admitted(streamed=True, hold_nanousd=20_000)
+    found = kept(call, end, quote_with_fee, charge_interrupted=False)[2]
+    assert found == stays
+    assert (end.cost_nanousd or 0) + (found or 0) <= quote_with_fee(call, 1000, 400)
+
+
+def test_a_fee_that_was_booked_with_the_price_is_not_kept_beside_it() -> None:
+    end = replace(unreported(), hold_output_tokens=199, hold_nanousd=7985, cost_nanousd=5375)
+    assert kept_when_priced(admitted(), end, quote_with_fee) == 15 * 199
+
+
 # Any call, any end.
 
 counts = st.integers(0, 10**6)

@@ -172,10 +172,12 @@ def kept(
     output_tokens = max(min(held_output, written) - known_output, 0)
     nanousd = None
     if call.hold_nanousd is not None:
-        unpriced = input_tokens, output_tokens
         if end.cost_nanousd is None:  # What is known has no price yet either.
             unpriced = input_tokens + (known_input or 0), output_tokens + known_output
-        nanousd = min(call.hold_nanousd, priced(quote, call, *unpriced) or 0)
+            nanousd = priced(quote, call, *unpriced) or 0
+        else:
+            nanousd = _beside_its_price(quote, call, input_tokens, output_tokens)
+        nanousd = min(call.hold_nanousd, nanousd)
     return input_tokens or None, output_tokens or None, nanousd or None
 
 
@@ -187,7 +189,13 @@ def kept_when_priced(call: Opening, end: Settlement, quote: Quote) -> int | None
     unknown = end.hold_input_tokens or 0, end.hold_output_tokens or 0
     if end.hold_nanousd is None or unknown == (0, 0):
         return None
-    return priced(quote, call, *unknown) or None
+    return _beside_its_price(quote, call, *unknown) or None
+
+
+def _beside_its_price(quote: Quote, call: Opening, input_tokens: int, output_tokens: int) -> int:
+    """What further tokens of a call cost that has a price: what is paid for the call itself is in there."""
+    whole, fee = priced(quote, call, input_tokens, output_tokens), priced(quote, call, 0, 0)
+    return max((whole or 0) - (fee or 0), 0)
 
 
 def _may_have_used_more(end: Settlement) -> bool:
