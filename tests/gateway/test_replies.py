@@ -28,8 +28,7 @@ from wellhead.errors import (
 from wellhead.gateway.client import too_large
 from wellhead.gateway.door import Caller, Door
 from wellhead.gateway.replies import INTEGER_MAX, error_body, error_headers, from_upstream, is_short_circuit
-from wellhead.gateway.server import too_slow
-from wellhead.gateway.terms import overloaded
+from wellhead.gateway.terms import overloaded, too_slow
 from wellhead.limit import Limit, Measure, Window
 from wellhead.money import NANOUSD_PER_USD
 from wellhead.policy.admission import Shortage, forbidden, refusal, unauthorized

@@ -22,10 +22,10 @@ from wellhead.gateway.booking import CLIENT_LEFT, COMPLETED, SHUTDOWN, End
 from wellhead.gateway.client import Client, Patience, Receive, Scope, Send, Upload
 from wellhead.gateway.credentials import Credentials
 from wellhead.gateway.door import Door
+from wellhead.gateway.exchange import ClientLeft, ResponseBroken
 from wellhead.gateway.means import Log, Means
 from wellhead.gateway.plan import Places, plan_of
 from wellhead.gateway.relay import CALL_HEADER, Relay
-from wellhead.gateway.server import ClientLeft, ResponseBroken
 from wellhead.policy import forwarded, quota_headers, routing
 from wellhead.policy.attribution import Attribution, Rule
 from wellhead.policy.retry import Retries

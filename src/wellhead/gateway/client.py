@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wellhead.errors import CallerError
-from wellhead.gateway.server import ClientLeft, Exchange
+from wellhead.gateway.exchange import ClientLeft, Exchange
 from wellhead.ports import Headers
 
 Scope = dict[str, Any]

@@ -20,8 +20,8 @@ from typing import Any, Protocol
 
 from wellhead.gateway import replies
 from wellhead.gateway.client import Client, Receive, Scope, Send
+from wellhead.gateway.exchange import ClientLeft
 from wellhead.gateway.readiness import Readiness
-from wellhead.gateway.server import ClientLeft
 from wellhead.gateway.terms import Terms, overloaded
 from wellhead.policy import routing
 

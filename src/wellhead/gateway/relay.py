@@ -18,10 +18,10 @@ from wellhead.directory import OnDisconnect, Provider
 from wellhead.errors import UpstreamError, UpstreamTimeout, Wait
 from wellhead.gateway.attempts import Attempts
 from wellhead.gateway.client import Client
+from wellhead.gateway.exchange import ClientLeft
 from wellhead.gateway.headers import end_to_end
 from wellhead.gateway.hiding import Hiding
 from wellhead.gateway.means import Log
-from wellhead.gateway.server import ClientLeft
 from wellhead.meter.dialect import Dialect
 from wellhead.meter.meter import Meter
 from wellhead.ports import Headers, UpstreamResponse

@@ -96,6 +96,11 @@ class Terms:
         return most <= self.open_calls()
 
 
+def too_slow(what: str, timeout_s: float) -> CallerError:
+    """408: the client took too long; its SDK as a rule tries again."""
+    return CallerError("request_timeout", 408, f"{what} did not come within {timeout_s:g} s")
+
+
 def overloaded() -> CallerError:
     """503: as many calls are under way as `gateway.max_concurrent_calls` allows."""
     told = "As many calls are under way as may be; try again shortly"
