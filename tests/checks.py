@@ -11,12 +11,17 @@ import time
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+NODE = ("python", "tools/node.py")
 
 CHECKS = (
     ("format", ("ruff", "format", "--check", "--quiet", ".")),
     ("lint", ("ruff", "check", "--quiet", ".")),
     ("types", ("mypy",)),
     ("layers", ("lint-imports", "--no-cache")),
+    ("pages: format", (*NODE, "prettier", "--check", "--log-level", "warn", ".")),
+    ("pages: lint", (*NODE, "eslint", "--max-warnings", "0", ".")),
+    ("pages: types", (*NODE, "tsc", "--noEmit")),
+    ("pages: tests", (*NODE, "vitest", "run", "--reporter", "dot")),
     ("tests", ("pytest", "-m", "not soak", "-n", "2", "--dist", "loadfile")),
 )
 
@@ -28,7 +33,7 @@ def main() -> int:
         print(f"== {name}: {' '.join(command)}", flush=True)
         started = time.monotonic()
         code = subprocess.run([str(BIN / command[0]), *command[1:]], check=False).returncode
-        lines.append(f"  {name:<8} {'ok' if code == 0 else 'FAILED':<7} {time.monotonic() - started:6.1f} s")
+        lines.append(f"  {name:<14} {'ok' if code == 0 else 'FAILED':<7} {time.monotonic() - started:6.1f} s")
         if code != 0:
             failed.append(name)
     print("\n".join(["", "summary", *lines]))
