@@ -7,7 +7,9 @@ from typing import Any
 from fakes.books import an_opening
 from fakes.loaded import loaded_by
 from wellhead.compose_control import beside_the_books, control_options, session_secret
-from wellhead.config.settings import ControlSettings, GatewaySettings, LimitSettings, Settings
+from wellhead.config.control_settings import ControlSettings
+from wellhead.config.gateway_settings import GatewaySettings
+from wellhead.config.settings import LimitSettings, Settings
 from wellhead.config.values import Address
 from wellhead.figures import SpoolFigure
 from wellhead.ledger.processes import this_process

@@ -15,7 +15,8 @@ from structlog.testing import LogCapture
 
 from fakes.program import Wellhead, command
 from fakes.simulated import Simulated, simulated_process
-from wellhead.config.settings import ControlSettings, Settings
+from wellhead.config.control_settings import ControlSettings
+from wellhead.config.settings import Settings
 from wellhead.config.values import Address
 from wellhead.serve import sockets
 from wellhead.serve.supervisor import Supervisor

@@ -25,7 +25,7 @@ from urllib.parse import urlencode, urlsplit
 
 import typer
 
-from wellhead.config.settings import ControlSettings
+from wellhead.config.control_settings import ControlSettings
 from wellhead.errors import WellheadError
 from wellhead.ledger.check import Disagreement
 from wellhead.moments import at
