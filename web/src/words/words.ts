@@ -6,8 +6,10 @@
  */
 
 import { app } from "./en/app";
+import { overview } from "./en/overview";
+import { spend } from "./en/spend";
 
-export const en = { app };
+export const en = { app, overview, spend };
 export type Words = typeof en;
 
 export const LANGUAGES = ["en", "de"] as const;
