@@ -1,12 +1,12 @@
 """The clock: moments that never go backwards, near the wall clock's.
 
-Call ids are ordered by time and latencies are differences of moments, so a wall
-clock that somebody sets must not reach them::
+Call ids are ordered by time, so a wall clock that somebody sets must not reach them::
 
     wall clock set forward   adopted at the next look: time only ever grows
     wall clock set back      ours runs slower until the wall clock has caught up
 
-In between, the monotonic clock advances it.
+In between, the monotonic clock advances it.  How long something took is told by the
+monotonic clock alone (`from_here`), for in either case ours is no measure.
 """
 
 import time
@@ -28,6 +28,12 @@ def wall_us() -> int:
 def monotonic_us() -> int:
     """Microseconds by a clock that nobody sets; only differences mean something."""
     return time.monotonic_ns() // 1000
+
+
+def from_here(now_us: Callable[[], int]) -> Callable[[], int]:
+    """Moments that follow on this one as time passes, whatever happens to the wall clock meanwhile."""
+    ahead_us = now_us() - monotonic_us()
+    return lambda: monotonic_us() + ahead_us
 
 
 class Clock:

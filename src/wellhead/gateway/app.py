@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from wellhead.call import CallState, Opening
+from wellhead.clock import from_here
 from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable, BreakerOpen, CallerError, UpstreamError, UpstreamTimeout
 from wellhead.gateway import booking, replies, vocabulary
@@ -134,14 +135,15 @@ class Gateway:
 
     async def _serve(self, client: Client, call_id: int) -> None:
         place: Place | None = None
-        started_us = self._now_us()
+        now_us = from_here(self._now_us)
+        started_us = now_us()
         try:
             place = self._places.of(client)
             caller = await self._door.identify(client)
             body = await client.body(self._options.max_request_body)
             plan = plan_of(self._directory, client, place, caller, body)
             self._door.guard_credential(client, caller, plan.provider)
-            attempts = Attempts(self._means, client, plan, call_id)
+            attempts = Attempts(self._means, client, plan, call_id, now_us)
             try:
                 await self._send(client, attempts, call_id, started_us, body)
             finally:
@@ -179,12 +181,12 @@ class Gateway:
             self._log.debug(
                 "gateway.forwarded", request_id=call_id, provider=plan.provider.id, path=client.path
             )
-            await self._relay(Relay(client, attempts, call_id, self._now_us, self._log), client)
+            await self._relay(Relay(client, attempts, call_id, self._log), client)
             return
         who = self._attribution.who(client.fields, plan.asked, plan.caller.name)
         if refused is not None:
             opened = booking.opening(call_id, started_us, client, plan, (0, 0), who)
-            self._books.settle(opened, booking.refusal(opened, self._now_us(), refused))
+            self._books.settle(opened, booking.refusal(opened, attempts.now_us(), refused))
             raise refused
         ceiling = self._options.output_tokens_ceiling
         expected = booking.expected_tokens(client, plan, ceiling, self._options.max_request_body)
@@ -194,7 +196,7 @@ class Gateway:
         opened = booking.opening(call_id, started_us, client, plan, expected, who)
         attempts.opened = opened
         attempts.reopened = lambda was, by: booking.reopened(was, client, by, ceiling)
-        relay = Relay(client, attempts, call_id, self._now_us, self._log)
+        relay = Relay(client, attempts, call_id, self._log)
         await self._open(opened, relay, client)
         await self._relay(relay, client)
 
@@ -264,7 +266,7 @@ class Gateway:
             self._books.note_quotas(relay.provider.id, gauges)
 
     def _settle(self, opened: Opening, relay: Relay, client: Client, end: End) -> None:
-        settled = booking.settlement(opened, relay, client, end)
+        settled = booking.settlement(opened, relay, client, end, self._now_us())
         self._books.settle(opened, settled)
         event = "lifecycle.aborted" if settled.state is CallState.ABORTED else "lifecycle.finalized"
         self._log.debug(event, request_id=opened.id, state=settled.state, status=settled.status_code)

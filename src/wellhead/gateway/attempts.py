@@ -59,8 +59,12 @@ class Attempts:
     """One attempt is over, and the next one, if there is one, has not begun."""
     _is_stopped = False
 
-    def __init__(self, means: Means, client: Client, plan: Plan, call_id: int) -> None:
+    def __init__(
+        self, means: Means, client: Client, plan: Plan, call_id: int, now_us: Callable[[], int]
+    ) -> None:
         self._means = means
+        self.now_us = now_us
+        """The moments of this call, which tell how long each step took."""
         self.patience = means.patience
         self._client = client
         self._call_id = call_id
@@ -101,7 +105,7 @@ class Attempts:
         while True:
             way = self._way
             self.count += 1
-            self._began_us = means.now_us()
+            self._began_us = self.now_us()
             try:
                 response = await means.upstream.send(way.plan.request(self._client, way.credential))
             except UpstreamError as caught:
@@ -109,7 +113,7 @@ class Attempts:
                 self.head_us = self.status = None
                 self._was_sent = caught.was_sent
             else:
-                self.head_us = means.now_us()
+                self.head_us = self.now_us()
                 self.status = status = response.status
                 if status < 400:
                     return response

@@ -138,9 +138,8 @@ def _dialect(plan: Plan) -> str:
     return plan.dialect.name
 
 
-def settlement(opened: Opening, relay: Relay, client: Client, end: End) -> Settlement:
-    """The call as it is known at its end."""
-    finished_us = relay.now_us()
+def settlement(opened: Opening, relay: Relay, client: Client, end: End, now_us: int) -> Settlement:
+    """The call as it is known at its end, which is now; how long it took is the relay's to say."""
     meter, attempts = relay.meter, relay.attempts
     reading = meter.finish() if meter is not None else NO_READING
     state, code, message = end.state, end.error_code, end.error_message
@@ -160,7 +159,7 @@ def settlement(opened: Opening, relay: Relay, client: Client, end: End) -> Settl
     started_us = opened.started_us
     return Settlement(
         state=state,
-        finished_us=finished_us,
+        finished_us=now_us,
         status_code=status,
         error_code=code,
         error_message=message or None,
@@ -174,7 +173,7 @@ def settlement(opened: Opening, relay: Relay, client: Client, end: End) -> Settl
         usage_source=reading.usage_source,
         usage_extra=reading.usage_extra,
         cost_nanousd=reading.cost_nanousd,
-        latency_us=finished_us - started_us,
+        latency_us=relay.now_us() - started_us,
         upstream_latency_us=None if attempts.head_us is None else attempts.head_us - started_us,
         ttft_us=None if relay.first_byte_us is None else relay.first_byte_us - started_us,
         request_bytes=client.body_bytes,

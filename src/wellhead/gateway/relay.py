@@ -32,9 +32,7 @@ CALL_HEADER = b"x-wellhead-call"
 class Relay:
     """One response, from the upstream to the client."""
 
-    def __init__(
-        self, client: Client, attempts: Attempts, call_id: int, now_us: Callable[[], int], log: Log
-    ) -> None:
+    def __init__(self, client: Client, attempts: Attempts, call_id: int, log: Log) -> None:
         self.attempts = attempts
         self.provider = attempts.plan.provider
         """The one whose response it is."""
@@ -49,8 +47,8 @@ class Relay:
         """The client left when it had the response's end marker, as some do at once."""
         self._client = client
         self._call_header = (CALL_HEADER, b"%d" % call_id)
-        self.now_us = now_us
-        self._started_us = now_us()
+        self.now_us = attempts.now_us
+        self._started_us = attempts.now_us()
         self._log = log
         self._call_id = call_id
         self._task = asyncio.current_task()
