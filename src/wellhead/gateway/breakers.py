@@ -12,20 +12,20 @@ written down, and only whoever would send the one probe waits for that, for
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from wellhead.breaker import Outcome, Shared, State
+from wellhead.clock import monotonic_us
 from wellhead.errors import BooksUnavailable
+from wellhead.gateway.known_breaker import Known, carry, ticket_of
 from wellhead.logs import Log
 from wellhead.moments import DAY_US, SECOND_US
 from wellhead.policy import breaker as machine
 from wellhead.policy import shared_breaker as sharing
-from wellhead.policy.breaker import Breaker, Phase, Rules, Ticket
+from wellhead.policy.breaker import Breaker, Phase, Rules
 from wellhead.ports import SharedBreakers
 
 LOOK_S = 0.5
@@ -56,65 +56,6 @@ READ, WRITE = "read", "write"
 T = TypeVar("T")
 
 
-def monotonic_us() -> int:
-    return time.monotonic_ns() // 1000
-
-
-class _Known:
-    """One breaker that is not simply closed, or was not a moment ago."""
-
-    __slots__ = (
-        "breaker",
-        "has_probe",
-        "is_probe_free",
-        "rejected",
-        "rejected_said_us",
-        "said_opening",
-        "saying",
-        "shared",
-        "subject",
-        "wanted_us",
-        "wants_probe",
-    )
-
-    def __init__(self, subject: str) -> None:
-        self.subject = subject
-        self.breaker = Breaker()
-        self.shared = Shared(subject)
-        """As it is in the books, as far as is known."""
-        self.said_opening = 0
-        """The last opening of `breaker` that the others know of."""
-        self.saying: asyncio.Task[None] | None = None
-        """Makes what is shared like `breaker`."""
-        self.wants_probe = False
-        """This worker asks to send the probe, since..."""
-        self.wanted_us = 0
-        self.has_probe = False
-        """The probe of PROBING is this worker's..."""
-        self.is_probe_free = False
-        """...and no call is it yet."""
-        self.rejected = 0
-        """Calls, since it was last said."""
-        self.rejected_said_us: int | None = None
-
-    def is_in(self, phase: Phase) -> bool:
-        return self.breaker.phase is phase
-
-    @property
-    def is_healthy(self) -> bool:
-        """There is nothing to know about it."""
-        return (
-            self.is_in(Phase.CLOSED)
-            and self.breaker.failures == 0
-            and self.shared.state is State.CLOSED
-            and self.saying is None
-        )
-
-
-_PROBES: ContextVar[dict[_Known, Ticket]] = ContextVar("wellhead_probes")
-"""Which probes the present call is.  A call enters and leaves in one task (or in tasks that it started)."""
-
-
 class BreakerBoard:
     """Implements `wellhead.ports.Breakers`; everything but `shared` happens in the event loop."""
 
@@ -137,7 +78,7 @@ class BreakerBoard:
         self._ticks_us = ticks_us
         self._log = log
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="wellhead-breakers")
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, Known] = {}
         self._touched: set[str] = set()
         self._failures: dict[str, int] = {}
         """Of closed ones, as they changed since the others were told."""
@@ -169,7 +110,7 @@ class BreakerBoard:
             await self._ask_for_probe(known)
         if known.is_probe_free and known.is_in(Phase.PROBING):
             known.is_probe_free = False
-            _carry(known)
+            carry(known)
             return None
         # Another worker's probe may have closed it meanwhile.
         return None if known.is_in(Phase.CLOSED) else self._reject(known)
@@ -179,10 +120,10 @@ class BreakerBoard:
         if known is None:
             if outcome is not Outcome.FAILURE or len(self._known) >= SUBJECTS_MAX:
                 return
-            known = self._known[subject] = _Known(subject)
+            known = self._known[subject] = Known(subject)
         now_us = self._ticks_us()
         before = known.breaker
-        ticket = _PROBES.get({}).pop(known, None)
+        ticket = ticket_of(known)
         known.breaker = machine.ended(before, outcome, ticket, self._rules, now_us)
         if known.breaker is not before:
             self._say_change(known, before)
@@ -190,12 +131,12 @@ class BreakerBoard:
 
     # One breaker.
 
-    def _pass_time(self, known: _Known) -> None:
+    def _pass_time(self, known: Known) -> None:
         known.breaker = machine.at(known.breaker, self._ticks_us())
         if known.breaker.phase is not Phase.PROBING:
             known.has_probe = known.is_probe_free = False
 
-    async def _ask_for_probe(self, known: _Known) -> None:
+    async def _ask_for_probe(self, known: Known) -> None:
         """Have the probe be this worker's, if it may be; waits a short while at most."""
         now_us = self._ticks_us()
         if known.wants_probe:
@@ -208,14 +149,14 @@ class BreakerBoard:
         known.wants_probe, known.wanted_us = True, now_us
         await asyncio.wait({self._say(known)}, timeout=CLAIM_S_MAX)
 
-    def _take_probe(self, known: _Known) -> None:
+    def _take_probe(self, known: Known) -> None:
         known.wants_probe = False
         before = known.breaker
         known.breaker = machine.taken(before, self._rules, self._ticks_us())
         if known.breaker.probe != before.probe:
             known.has_probe = known.is_probe_free = True
 
-    def _settle(self, known: _Known) -> None:
+    def _settle(self, known: Known) -> None:
         """After a change: tell the others, or have nothing left to know."""
         if known.breaker.phase is not Phase.PROBING:
             known.has_probe = known.is_probe_free = False
@@ -224,7 +165,7 @@ class BreakerBoard:
         elif self._news(known) is not None and not self._faults:
             self._say(known)
 
-    def _reject(self, known: _Known) -> int:
+    def _reject(self, known: Known) -> int:
         now_us = self._ticks_us()
         wait_s = machine.wait_s(known.breaker, now_us)
         known.rejected += 1
@@ -239,7 +180,7 @@ class BreakerBoard:
             known.rejected, known.rejected_said_us = 0, now_us
         return wait_s
 
-    def _say_change(self, known: _Known, before: Breaker) -> None:
+    def _say_change(self, known: Known, before: Breaker) -> None:
         now = known.breaker
         if now.phase is Phase.CLOSED:
             self._failures[known.subject] = now.failures
@@ -255,7 +196,7 @@ class BreakerBoard:
 
     # What is shared.
 
-    def _news(self, known: _Known) -> Shared | None:
+    def _news(self, known: Known) -> Shared | None:
         return sharing.news(
             known.breaker,
             known.shared,
@@ -267,12 +208,12 @@ class BreakerBoard:
             wall_us=self._wall_us(),
         )
 
-    def _say(self, known: _Known) -> asyncio.Task[None]:
+    def _say(self, known: Known) -> asyncio.Task[None]:
         if known.saying is None:
             known.saying = asyncio.get_running_loop().create_task(self._put_news(known))
         return known.saying
 
-    async def _put_news(self, known: _Known) -> None:
+    async def _put_news(self, known: Known) -> None:
         """Have what is shared be like the breaker, or the breaker like what is shared."""
         try:
             for _ in range(TRIES_MAX):
@@ -301,7 +242,7 @@ class BreakerBoard:
             if known.is_healthy:
                 self._known.pop(known.subject, None)
 
-    def _adopt(self, known: _Known, before: Shared, found: Shared) -> None:
+    def _adopt(self, known: Known, before: Shared, found: Shared) -> None:
         now_us = self._ticks_us()
         since_us = None if self._looked_us is None else now_us - self._looked_us
         age_us = sharing.age_us(found, self._wall_us(), since_us)
@@ -319,7 +260,7 @@ class BreakerBoard:
             if known is None:
                 if found.state is State.CLOSED or len(self._known) >= SUBJECTS_MAX:
                     continue
-                known = self._known[found.subject] = _Known(found.subject)
+                known = self._known[found.subject] = Known(found.subject)
             # What is being put comes back with what is there by then.
             if known.saying is None and found.version != known.shared.version:
                 self._adopt(known, known.shared, found)
@@ -427,12 +368,3 @@ class BreakerBoard:
 
     def _in_thread(self, work: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
         return asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
-
-
-def _carry(known: _Known) -> None:
-    """The present call is the probe."""
-    probes = _PROBES.get(None)
-    if probes is None:
-        probes = {}
-        _PROBES.set(probes)
-    probes[known] = machine.ticket(known.breaker)
