@@ -8,6 +8,9 @@ import { moment, type Range, rangeOf } from "@/pure/range";
 import { usePreferences } from "./preferences";
 import { rangeName, type Search, SHARED } from "./search";
 
+/** A timer may be a little early; this is past the beginning of an interval. */
+const LATE_MS = 5;
+
 export const LOCAL_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
 /** The search of the URL, and a way to change some of it: `undefined` takes a parameter away. */
@@ -60,12 +63,17 @@ export function useView(): View {
   );
 }
 
-/** The time, every so many milliseconds. */
+/** The time, every so many milliseconds; for all parts of a page at once, so that they ask the same. */
 export function useNow(everyMs: number): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), everyMs);
-    return () => clearInterval(timer);
+    const next = () => setTimeout(tick, everyMs - (Date.now() % everyMs) + LATE_MS);
+    const tick = () => {
+      setNow(Date.now());
+      timer = next();
+    };
+    let timer = next();
+    return () => clearTimeout(timer);
   }, [everyMs]);
   return now;
 }
