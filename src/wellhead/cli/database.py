@@ -22,6 +22,7 @@ SPOOL = {
     "last_call_at": "last call",
     "path": "file",
 }
+NAMES = {"kind": "kind", "provider": "provider", "name": "name"}
 DIFFERENCES = {"table": "table", "where": "row", "figure": "figure", "kept": "kept", "counted": "calls say"}
 
 
@@ -197,6 +198,58 @@ def prune(
     else:
         did = "Would remove" if dry_run else "Removed"
         print(f"{did} {found.calls} calls that ended before {to_the_second(found.before_us)}")
+
+
+@commands.command()
+def retire_names(
+    unseen: Annotated[
+        str, typer.Option("--unseen", metavar="AGE", help="For how long there were no calls, such as 90d.")
+    ],
+    config: Config = None,
+    database: Database = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say who would retire.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Make room in monitoring: models, tools and projects without calls for so long share one name.
+
+    Of each, 100 have a name of their own in Prometheus' metrics. Whole days (UTC) count. What retired goes on
+    under the shared name, so no counter goes down; it never gets its own name back.
+
+    Example: wellhead db retire-names --unseen 90d --dry-run
+    """
+    from wellhead.cli import printing
+    from wellhead.cli.asking import duration_s
+    from wellhead.database import metric_names
+    from wellhead.database.engine import make_engine, outages
+    from wellhead.database.upgrade import upgrade
+    from wellhead.moments import DAY_US, at
+
+    settings = configured(config, database=database).settings
+    now_us = time.time_ns() // 1000
+    since_day = (now_us - round(duration_s(unseen, "--unseen") * 1_000_000)) // DAY_US
+    upgrade(settings.database, settings.database_backups)
+    engine = make_engine(settings.database)
+    shared: str | None = None
+    try:
+        with outages(), engine.connect() as connection:
+            found = metric_names.unseen(connection, since_day)
+        if found and not dry_run:
+            if not yes:
+                confirmed(
+                    f"Have {len(found)} names without calls since {at(since_day * DAY_US).date()} retire?"
+                )
+            with outages():
+                found, shared = metric_names.retire(engine, since_day, at(now_us).date().isoformat())
+    finally:
+        engine.dispose()
+    shown = [{"kind": one.kind, "provider": one.provider or None, "name": one.name} for one in found]
+    if as_json:
+        printing.as_json({"retired_as": shared, "names": shown})
+    else:
+        printing.table(shown, NAMES, "Nobody was unseen for so long.")
+        if shared is not None:
+            print(f"They go on as {shared}.")
 
 
 @commands.command()

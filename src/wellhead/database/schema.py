@@ -364,10 +364,11 @@ metric_names = Table(
     Column("provider", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("is_named", Boolean, nullable=False),
+    Column("retired_as", Text),
     PrimaryKeyConstraint("kind", "provider", "name"),
     sqlite_with_rowid=False,
 )
-"""Who has a series of its own in monitoring, and who came too late for one."""
+"""Who has a series of its own in monitoring, who shares one since it retired, and who came too late."""
 
 registry = Table(
     "registry",

@@ -30,6 +30,7 @@ def upgrade() -> None:
         "metric_names",
         *(_required(name, sa.Text()) for name in ("kind", "provider", "name")),
         _required("is_named", sa.Boolean()),
+        sa.Column("retired_as", sa.Text()),
         sa.PrimaryKeyConstraint("kind", "provider", "name"),
         sqlite_with_rowid=False,
     )
