@@ -5,11 +5,15 @@
  * it lacks does not compile.  Texts with something to fill in are functions.
  */
 
+import { accounts } from "./en/accounts";
 import { app } from "./en/app";
+import { prices } from "./en/prices";
+import { calls } from "./en/calls";
+import { live } from "./en/live";
 import { overview } from "./en/overview";
 import { spend } from "./en/spend";
 
-export const en = { app, overview, spend };
+export const en = { app, calls, live, overview, spend, accounts, prices };
 export type Words = typeof en;
 
 export const LANGUAGES = ["en", "de"] as const;

@@ -1,6 +1,10 @@
 import type { Words } from "../words";
+import { accounts } from "./accounts";
 import { app } from "./app";
+import { prices } from "./prices";
+import { calls } from "./calls";
+import { live } from "./live";
 import { overview } from "./overview";
 import { spend } from "./spend";
 
-export const de: Words = { app, overview, spend };
+export const de: Words = { app, calls, live, overview, spend, accounts, prices };
