@@ -6,7 +6,6 @@ the end, so that nobody takes half an export for a whole one.
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ from wellhead.call import CallState
 from wellhead.cli import printing, ranges
 from wellhead.cli.options import Config, Database, configured
 from wellhead.cli.reading import reading
+from wellhead.clock import wall_us
 from wellhead.errors import WellheadError
 from wellhead.exporting.formats import Format, writing
 from wellhead.report import UNKNOWN, CallFilter
@@ -78,7 +78,7 @@ def export(
     from wellhead.database import call_export
 
     form = form or _form_of(output)
-    range_us = ranges.range_us(since, until, 0, ranges.zone(tz), time.time_ns() // 1000)
+    range_us = ranges.range_us(since, until, 0, ranges.zone(tz), wall_us())
     states = () if outcome is None else (outcome.value,)
     wanted = CallFilter(tool, client, provider, model, states, status_min, status_max)
     if output == STDOUT and not form.is_text and sys.stdout.isatty():

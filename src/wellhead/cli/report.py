@@ -11,7 +11,6 @@ are shown.
 
 import shutil
 import sys
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 from enum import StrEnum
@@ -25,6 +24,7 @@ from wellhead.cli.options import Config, Database, Json, configured
 from wellhead.cli.reading import reading
 from wellhead.cli.report_lines import Report, average_us, total_of
 from wellhead.cli.wanted import NAMED, UNKNOWN, names, wanted
+from wellhead.clock import wall_us
 from wellhead.intervals import Interval, edges_us
 from wellhead.moments import DAY_US
 from wellhead.report import Dimension, Line, Measure, Question
@@ -128,7 +128,7 @@ def report(
         Dimension.OUTCOME: outcome,
     }
     settings = configured(config, database=database).settings
-    now_us = time.time_ns() // 1000
+    now_us = wall_us()
     since_us, until_us = ranges.range_us(since, until, DAYS[interval], zone, now_us)
     with reading(settings.database) as engine:
         where = {one: wanted(engine, one, value) for one, value in sent.items() if value is not None}

@@ -21,6 +21,7 @@ import typer
 
 from wellhead.cli import cells
 from wellhead.cli.options import Config, Database, configured
+from wellhead.clock import wall_us
 from wellhead.errors import WellheadError
 from wellhead.moments import DAY_US
 
@@ -94,7 +95,7 @@ def _looked_up(
     url = configured(config, database=database).settings.database
     path = Path(url.removeprefix("sqlite:///")).expanduser()
     zone = ranges.zone(tz)
-    now_us = time.time_ns() // 1000
+    now_us = wall_us()
     today = day_of(now_us, zone)
     range_us = midnight_us(today, zone), midnight_us(today + timedelta(days=1), zone)
     return glance(path, *range_us, session, now_us - SESSION_DAYS * DAY_US)

@@ -8,13 +8,13 @@ source puts right is none.
 import json
 import os
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from wellhead.clock import wall_us
 from wellhead.config import providers, together, values
 from wellhead.config.aliases import ALIASES, Given, Where, translate
 from wellhead.config.settings import (
@@ -285,7 +285,7 @@ class _Loading:
             name, path = "PROVIDERS_JSON", None
         problems = [n.fields for n in self.notices if n.event == INVALID_ENTRY]
         said = tuple(f"{one['path']}: {one['issues']}" for one in problems)
-        return ProvidersSource(name, path, time.time_ns() // 1000, said)
+        return ProvidersSource(name, path, wall_us(), said)
 
     def warn(self, messages: list[str]) -> None:
         self.notices += [Notice("config.warning", {"message": message}) for message in messages]

@@ -92,3 +92,4 @@ Id = Annotated[int, Path(alias="id", ge=1, le=ID_MAX, description="Its number.")
 Uuid = Annotated[str, Path(alias="id", max_length=64, description="The project's id, a UUID.")]
 After = Annotated[int, Query(ge=0, le=ID_MAX, description="Entries after this one: the last page's `next`.")]
 Count = Annotated[int, Query(alias="limit", ge=1, le=PAGE_MAX, description="Entries at most.")]
+Next = Annotated[int | None, Field(description="`after` of the next page; `null`: this is the last one.")]

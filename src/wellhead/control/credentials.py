@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from wellhead import shown
 from wellhead.access import Credential
 from wellhead.control.answers import failing
-from wellhead.control.bodies import After, Body, Count, Id, Name, Secret, example
+from wellhead.control.bodies import After, Body, Count, Id, Name, Next, Secret, example
 from wellhead.control.parameters import only
 from wellhead.control.roles import ADMIN, By
 from wellhead.registry import Registry
@@ -63,7 +63,7 @@ class Credentials(BaseModel):
     model_config = example(credentials=[EXAMPLE_CREDENTIAL], next=None)
 
     credentials: list[CredentialShown]
-    next: int | None = Field(description="`after` of the next page; `null`: this is the last one.")
+    next: Next
 
 
 def add_to(routes: APIRouter, registry: Registry) -> None:

@@ -22,6 +22,7 @@ from wellhead.control.bodies import (
     Id,
     Moment,
     Name,
+    Next,
     example,
     patterns,
 )
@@ -149,7 +150,7 @@ class Keys(BaseModel):
     model_config = example(keys=[EXAMPLE_KEY], next=None)
 
     keys: list[KeyShown]
-    next: int | None = Field(description="`after` of the next page; `null`: this is the last one.")
+    next: Next
 
 
 def add_to(routes: APIRouter, registry: Registry, now_us: Callable[[], int]) -> None:

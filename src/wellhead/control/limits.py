@@ -20,6 +20,7 @@ from wellhead.control.bodies import (
     KindSent,
     MeasureSent,
     Name,
+    Next,
     WindowSent,
     example,
 )
@@ -163,7 +164,7 @@ class Limits(BaseModel):
     model_config = example(limits=[EXAMPLE_LIMIT], next=None)
 
     limits: list[LimitShown]
-    next: int | None = Field(description="`after` of the next page; `null`: this is the last one.")
+    next: Next
 
 
 def add_to(routes: APIRouter, registry: Registry) -> None:

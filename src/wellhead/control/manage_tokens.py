@@ -22,6 +22,7 @@ from wellhead.control.bodies import (
     Id,
     Minutes,
     Name,
+    Next,
     Secret,
     example,
 )
@@ -127,7 +128,7 @@ class Tokens(BaseModel):
     model_config = example(tokens=[EXAMPLE_TOKEN], next=None)
 
     tokens: list[Token]
-    next: int | None = Field(description="`after` of the next page; `null`: this is the last one.")
+    next: Next
 
 
 def add_to(routes: APIRouter, registry: Registry, options: ControlOptions, now_us: Callable[[], int]) -> None:

@@ -13,7 +13,7 @@ from wellhead import shown
 from wellhead.access import Project
 from wellhead.control import project_secret
 from wellhead.control.answers import failing
-from wellhead.control.bodies import After, Body, Count, Name, Secret, Uuid, example
+from wellhead.control.bodies import After, Body, Count, Name, Next, Secret, Uuid, example
 from wellhead.control.parameters import only
 from wellhead.control.roles import ADMIN, VIEWER, By
 from wellhead.errors import Conflict
@@ -74,7 +74,7 @@ class Projects(BaseModel):
     model_config = example(projects=[EXAMPLE_PROJECT], next=None)
 
     projects: list[ProjectShown]
-    next: int | None = Field(description="`after` of the next page; `null`: this is the last one.")
+    next: Next
 
 
 def add_to(routes: APIRouter, registry: Registry) -> None:

@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from wellhead import compose, compose_pricing, logs
+from wellhead.clock import wall_us
 from wellhead.config import providers
 from wellhead.config.settings import Settings
 from wellhead.demo import history, upstream
@@ -44,7 +45,7 @@ def main(settings: Settings, *, calls_per_s: float = CALLS_PER_S, calls_before: 
         compose.run_upgrade(settings, log)
         started_s = time.monotonic()
         prices = compose_pricing.price_book(settings, compose.directory(settings))
-        written = history.write(settings.database, time.time_ns() // 1000, count=calls_before, prices=prices)
+        written = history.write(settings.database, wall_us(), count=calls_before, prices=prices)
         log.info("demo.history", calls=written, elapsed_ms=round((time.monotonic() - started_s) * 1000))
         serving = upstream.server(upstream.SimulatedUpstream())
         traffic = Traffic(supervisor.urls["gateway"], calls_per_s=calls_per_s)

@@ -28,7 +28,7 @@ def is_running(process: Process) -> bool | None:
     if sys.platform == "win32":  # Asking with signal 0 would end the process there.
         return None
     if sys.platform != "linux":
-        return _answers(process.pid)
+        return is_there(process.pid)
     ticks = _started_ticks(process.pid)
     return ticks is not None and ticks == process.started_ticks
 
@@ -58,7 +58,8 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _answers(pid: int) -> bool:
+def is_there(pid: int) -> bool:
+    """Whether a process of this host has that number, whichever it is."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

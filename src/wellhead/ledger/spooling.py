@@ -20,7 +20,7 @@ from wellhead.call import Opening
 from wellhead.database.calls import Settled
 from wellhead.database.workers import Process, Worker
 from wellhead.ledger import spool
-from wellhead.ledger.processes import is_running
+from wellhead.ledger.processes import is_running, is_there
 from wellhead.ledger.recovery import interrupted
 from wellhead.ledger.say import Say
 from wellhead.ledger.spool import Record, Spool, SpoolFull
@@ -111,7 +111,7 @@ class Spooling:
             return False
         if found.taken_by is not None and found.taken_by != os.getpid():
             # Whoever took it over may be at it; a number that is somebody else's by now makes it wait.
-            return not _is_alive(found.taken_by)
+            return not is_there(found.taken_by)
         return found.taken_by is not None or is_running(found.process) is False
 
     def _put_aside(self, path: Path, bytes_unread: int) -> None:
@@ -144,13 +144,3 @@ def _ended(records: Sequence[Record], now_us: int) -> list[Record]:
         if end is None and opening.id not in over
     ]
     return [*records, *lost]
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
