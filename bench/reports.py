@@ -55,6 +55,13 @@ FILTERS = {
     "completed": CallFilter(states=("completed",)),
     "status_500": CallFilter(status_min=500),
     "status_429": CallFilter(status_min=429, status_max=429),
+    "project": CallFilter(project="00000000-0000-4000-8000-000000000003"),
+    "key": CallFilter(key=7),
+    "account": CallFilter(account="team-a@example.org"),
+    "agent": CallFilter(agent="review"),
+    "nobodys_session": CallFilter(session="nobody"),
+    "nobodys_session_failed": CallFilter(session="nobody", states=("failed",)),
+    "status_204": CallFilter(status_min=204, status_max=204),
     "several": CallFilter(tool="codex", client="client-01", model="gpt-5", states=("failed",)),
 }
 PAGE = 50

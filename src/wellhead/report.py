@@ -22,7 +22,10 @@ Key = str | int | None
 """What stands in a dimension: text, a number for `streamed` and `key`; `None` when nobody said."""
 
 CallRow = Mapping[str, Any]
-"""A call by the columns of `calls` (the fields of `Opening` and `Settlement`), hashes left out."""
+"""A call by the columns of `calls` (the fields of `Opening` and `Settlement`), hashes left out.
+
+Also `project`, the UUID of its project, or the number of one that is gone.
+"""
 
 
 UNKNOWN = "unknown"
@@ -121,6 +124,9 @@ class Histogram:
     ttft: Mapping[int, int] = field(default_factory=dict)
 
 
+_TEXTS = ("tool", "client", "provider", "model", "account", "session", "agent", "project")
+
+
 @dataclass(frozen=True, slots=True)
 class CallFilter:
     """Which calls a listing shows; `None` shows all."""
@@ -133,6 +139,13 @@ class CallFilter:
     """Any of these; empty: all of them, pending ones too."""
     status_min: int | None = None
     status_max: int | None = None
+    account: str | None = None
+    session: str | None = None
+    agent: str | None = None
+    project: str | None = None
+    """By its UUID."""
+    key: int | None = None
+    """By its number; 0: calls without one."""
 
     @property
     def is_everything(self) -> bool:
@@ -140,16 +153,30 @@ class CallFilter:
 
     def matches(self, call: CallRow) -> bool:
         """Whether a listing would show this call."""
-        for name in ("tool", "client", "provider", "model"):
-            wanted, said = getattr(self, name), call[name] or ""
+        for name in _TEXTS:
+            wanted = getattr(self, name)
+            said = "" if wanted is None else call[name] or ""
             if wanted is not None and (said not in ("", UNKNOWN) if wanted == UNKNOWN else said != wanted):
                 return False
+        if self.key is not None and self.key != (call["key_id"] or 0):
+            return False
         status = call["status_code"]
         if self.status_min is not None and (status is None or status < self.status_min):
             return False
         if self.status_max is not None and (status is None or status > self.status_max):
             return False
         return not self.states or call["state"] in self.states
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    """Some calls, the newest first."""
+
+    rows: Sequence[CallRow]
+    before: int | None = None
+    """Where the next page goes on; `None`: there is none.  Until then it was looked at all of them."""
+    offset: int = 0
+    """How many are to be left out there still."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from fakes.books import a_settlement, an_opening, book_ends, books_on_disk
 from fakes.control import a_client, an_app, assert_one_shape
 from fakes.prices import A_CENT
+from fakes.reports import FakeReports
 from wellhead import shown
 from wellhead.call import Attempt, CallState
 from wellhead.control import call_logs, completion_requests, metrics, usage
@@ -23,6 +24,7 @@ from wellhead.database import attempts, calls, costs
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
 from wellhead.moments import HOUR_US, SECOND_US
+from wellhead.report import CallPage
 from wellhead.usage import NO_USAGE, Usage, UsageSource
 
 MIDNIGHT_US = 1_740_787_200_000_000
@@ -309,10 +311,42 @@ async def test_rows_of_logs_have_agent_cli_proxys_fields_and_types(app: FastAPI)
         ("lifecycle_status=aborted&before=7", "3"),
         ("tool=codex&client_id=unknown&provider=anthropic&limit=2&offset=1", "6 4"),
         ("tool=nobody", ""),
+        ("outcome=interrupted", "7"),
+        ("outcome=pending", "8"),
+        ("from=2025-03-02", "8 7 6 5"),
+        ("to=2025-02-28", "2 1"),
+        ("from=2025-03-01&to=2025-03-01", "4 3"),
+        ("from=2025-03-02T01:59:58%2B01:00&to=2025-03-02T01:59:58Z", "6 5"),
+        ("from=2025-03-02T00:00:00Z&outcome=failed", "5"),
+        ("session=unknown&key=unknown&project=unknown&agent=unknown&limit=1", "8"),
+        ("session=s", ""),
+        ("key=7", ""),
+        ("project=77b0c0de-0000-4000-8000-000000000001", ""),
+        ("account=nobody", ""),
     ],
 )
 async def test_logs_are_filtered_and_paged(app: FastAPI, query: str, ids: str) -> None:
     assert [one["id"] for one in await get(app, f"/admin/logs?{query}")] == ids.split()
+
+
+async def test_a_page_of_logs_leads_to_the_next_one_and_the_last_to_none(app: FastAPI) -> None:
+    seen: list[str] = []
+    url: str | None = "/admin/logs?limit=2&to=2025-03-02&tool=codex"
+    async with a_client(app) as client:
+        while url is not None:
+            answer = await client.get(url)
+            seen += [one["id"] for one in answer.json()]
+            url = answer.links["next"]["url"] if "next" in answer.links else None
+    assert seen == ["8", "7", "6", "5", "4", "3", "2", "1"]
+
+
+async def test_where_a_page_may_look_at_no_more_calls_it_says_where_to_go_on() -> None:
+    reports = FakeReports()
+    reports.listed = CallPage([], 77, 5)
+    async with a_client(an_app(reports)) as client:
+        answer = await client.get("/admin/logs?session=s&offset=20")
+    assert answer.json() == []
+    assert answer.links["next"]["url"] == "/admin/logs?session=s&before=77&offset=5"
 
 
 @pytest.mark.parametrize(
@@ -328,6 +362,12 @@ async def test_logs_are_filtered_and_paged(app: FastAPI, query: str, ids: str) -
         ("status_min=abc", "VALIDATION_FAILED"),
         ("lifecycle_status=failed", "INVALID_FILTER"),
         ("lifecycle_status=complete", "INVALID_FILTER"),
+        ("lifecycle_status=completed&outcome=completed", "INVALID_FILTER"),
+        ("outcome=error", "VALIDATION_FAILED"),
+        ("key=x", "INVALID_FILTER"),
+        ("session=", "INVALID_FILTER"),
+        ("from=yesterday", "INVALID_TIME"),
+        ("from=2026-03-02&to=2026-03-01", "INVALID_RANGE"),
         ("clientid=x", "UNKNOWN_PARAMETER"),
     ],
 )

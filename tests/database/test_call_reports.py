@@ -1,29 +1,36 @@
 """Listings show the newest calls that match, all of them, once, whatever they are filtered by."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
 from fakes.books import NOON_US, a_settlement, an_opening, book_ends, books_on_disk
 from wellhead.call import CallState, Opening, Settlement
-from wellhead.database import call_pages, calls
+from wellhead.database import call_hours, call_pages, calls
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
 from wellhead.database.schema import calls as calls_table
 from wellhead.database.schema import retention
 from wellhead.moments import HOUR_US
-from wellhead.report import CallFilter
+from wellhead.report import CallFilter, CallPage
 
 Call = tuple[Opening, Settlement | None]
+WATER = "77b0c0de-0000-4000-8000-000000000001"
 
 
 def book(engine: Engine, made: list[Call]) -> None:
     connection = writing_connection(engine)
     with transaction(connection):
+        connection.execute(
+            "INSERT INTO projects (id, uuid, name, created_us) VALUES (1, ?, 'water', 0)", (WATER,)
+        )
         calls.insert(connection, calls.pending_rows(1, [opening for opening, _ in made]))
         book_ends(connection, [(opening, end) for opening, end in made if end is not None])
     connection.close()
@@ -38,9 +45,13 @@ def a_call(began_us: int, took_us: int, status: int, state: CallState, **said: A
 
 def numbered(made: list[Call]) -> list[Call]:
     """By their beginnings, as ids are, but for a clock that is set back now and then."""
-    made = sorted(made, key=lambda call: call[0].started_us + call[0].started_us % 3 * HOUR_US // 3)
+    return in_order(sorted(made, key=lambda call: call[0].started_us + call[0].started_us % 3 * HOUR_US // 3))
+
+
+def in_order(made: list[Call]) -> list[Call]:
+    names = ("started_us", "tool", "client", "model", "session", "key_id", "project_id")
     return [
-        (an_opening(n, started_us=o.started_us, tool=o.tool, client=o.client, model=o.model), end)
+        (an_opening(n, **{name: getattr(o, name) for name in names}), end)
         for n, (o, end) in enumerate(made, start=1)
     ]
 
@@ -54,6 +65,9 @@ calls_made = st.builds(
     tool=st.sampled_from([None, "unknown", "codex", "rare"]),
     client=st.sampled_from([None, "ann"]),
     model=st.sampled_from([None, "large"]),
+    session=st.sampled_from([None, "s1"]),
+    key_id=st.sampled_from([None, 7]),
+    project_id=st.sampled_from([None, 1]),
 )
 filters = st.builds(
     CallFilter,
@@ -63,12 +77,18 @@ filters = st.builds(
     states=st.sampled_from([(), ("pending",), ("completed",), ("failed", "refused")]),
     status_min=st.sampled_from([None, 300, 400]),
     status_max=st.sampled_from([None, 404]),
+    session=st.sampled_from([None, None, "s1", "unknown", "nobody's"]),
+    key=st.sampled_from([None, None, 7, 0]),
+    project=st.sampled_from([None, None, WATER, "unknown", "no project's"]),
+)
+lists_made = (
+    st.lists(calls_made, max_size=60).map(lambda made: [c for c in made if _is_possible(c)]).map(numbered)
 )
 
 
 @settings(deadline=None, max_examples=40)
 @given(
-    st.lists(calls_made, max_size=60).map(lambda made: [c for c in made if _is_possible(c)]).map(numbered),
+    lists_made,
     st.lists(
         st.tuples(filters, st.integers(1, 5), st.integers(0, 40), st.none() | st.integers(0, 65)), min_size=8
     ),
@@ -83,7 +103,83 @@ def test_a_page_is_what_looking_at_every_row_finds(
         for wanted, count, offset, before in asked:
             found = reports.calls(wanted, count=count, offset=offset, before=before)
             ids = [o.id for o, end in made if matches(wanted, o, end) and (before is None or o.id < before)]
-            assert [row["id"] for row in found] == ids[::-1][offset : offset + count]
+            assert [row["id"] for row in found.rows] == ids[::-1][offset : offset + count]
+            assert (found.before is not None) == (len(ids) > offset + count)
+        engine.dispose()
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    lists_made,
+    st.lists(st.tuples(filters, st.integers(1, 5), st.integers(0, 20)), min_size=6),
+    st.integers(1, 6),
+    st.integers(1, 12),
+)
+def test_pages_lead_to_all_calls_that_match_however_few_rows_one_may_look_at(
+    made: list[Call], asked: list[tuple[CallFilter, int, int]], first_look: int, looked_at_max: int
+) -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        looking_at(first_look, looked_at_max),
+    ):
+        engine = books_on_disk(Path(folder))
+        book(engine, made)
+        reports = DatabaseReports(engine)
+        for wanted, count, offset in asked:
+            ids = [o.id for o, end in made if matches(wanted, o, end)][::-1]
+            assert [one for page in walked(reports, wanted, count, offset) for one in page] == ids[offset:]
+        engine.dispose()
+
+
+@contextmanager
+def looking_at(first_look: int, looked_at_max: int = call_pages.LOOKED_AT_MAX) -> Iterator[None]:
+    """Few rows, so that few calls show what becomes of many."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(call_pages, "FIRST_LOOK", first_look)
+        patch.setattr(call_pages, "LOOKED_AT_MAX", looked_at_max)
+        yield
+
+
+def walked(
+    reports: DatabaseReports, wanted: CallFilter, count: int, offset: int = 0, **more: int
+) -> Iterator[list[int]]:
+    """The ids of page after page."""
+    before: int | None = None
+    while True:
+        found = reports.calls(wanted, count=count, offset=offset, before=before, **more)
+        assert len(found.rows) <= count
+        yield [row["id"] for row in found.rows]
+        if found.before is None:
+            return
+        assert before is None or found.before < before
+        before, offset = found.before, found.offset
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(calls_made, max_size=60),
+    st.lists(st.tuples(filters, st.integers(-1, 71), st.integers(0, 30)), min_size=6),
+    st.integers(1, 2_000),
+)
+def test_a_range_has_the_calls_that_began_in_it(
+    made: list[Call], asked: list[tuple[CallFilter, int, int]], looked_at_max: int
+) -> None:
+    # By a clock that was never set back: ids follow it.
+    possible = sorted(filter(_is_possible, made), key=lambda call: call[0].started_us)
+    made = in_order(possible)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        looking_at(3, looked_at_max),
+    ):
+        engine = books_on_disk(Path(folder))
+        book(engine, made)
+        reports = DatabaseReports(engine)
+        for wanted, hour, hours in asked:
+            since_us = NOON_US + hour * HOUR_US
+            until_us = since_us + hours * HOUR_US
+            ids = [o.id for o, end in made if matches(wanted, o, end) and since_us <= o.started_us < until_us]
+            found = walked(reports, wanted, 4, since_us=since_us, until_us=until_us)
+            assert [one for page in found for one in page] == ids[::-1]
         engine.dispose()
 
 
@@ -102,6 +198,9 @@ def matches(wanted: CallFilter, opening: Opening, end: Settlement | None) -> boo
         and (not wanted.states or ("pending" if end is None else end.state.value) in wanted.states)
         and (wanted.status_min is None or (status is not None and status >= wanted.status_min))
         and (wanted.status_max is None or (status is not None and status <= wanted.status_max))
+        and (wanted.session is None or (opening.session or "unknown") == wanted.session)
+        and (wanted.key is None or (opening.key_id or 0) == wanted.key)
+        and (wanted.project is None or (WATER if opening.project_id else "unknown") == wanted.project)
     )
 
 
@@ -114,7 +213,8 @@ def test_a_call_is_shown_by_its_columns_without_hashes(engine: Engine) -> None:
     assert (row["id"], row["state"], row["total_tokens"]) == (7, "completed", 200)
     assert not {"credential_hash", "reserve"} & set(row)
     assert reports.call(8) is None
-    assert list(reports.calls(CallFilter(), count=5)) == [row]
+    assert row["project"] is None
+    assert reports.calls(CallFilter(), count=5) == CallPage([row])
 
 
 def test_ended_calls_come_by_their_end_and_go_on_after_any_of_them(engine: Engine) -> None:
@@ -152,8 +252,8 @@ def test_batches_of_hours_do_not_hide_calls_that_ended_long_after_they_began(eng
     ]
     book(engine, [long, *others])
     found = DatabaseReports(engine).calls(CallFilter(tool="x"), count=3)
-    assert [row["id"] for row in found] == [39, 38, 37]
-    assert call_pages.HOURS_PER_BATCH_MAX >= 100
+    assert [row["id"] for row in found.rows] == [39, 38, 37]
+    assert call_hours.PER_BATCH_MAX >= 100
 
 
 def test_calls_that_were_removed_are_not_counted_as_passed(engine: Engine) -> None:
@@ -173,7 +273,7 @@ def test_calls_that_were_removed_are_not_counted_as_passed(engine: Engine) -> No
     reports = DatabaseReports(engine)
     seen: list[int] = []
     for offset in range(0, 100, 7):
-        seen += [row["id"] for row in reports.calls(CallFilter(tool="x"), count=7, offset=offset)]
+        seen += [row["id"] for row in reports.calls(CallFilter(tool="x"), count=7, offset=offset).rows]
     assert seen == list(range(99, 19, -1))
 
 
@@ -195,8 +295,9 @@ def test_a_page_reads_rows_of_few_hours_only(engine: Engine) -> None:
             asked.append((told[2], told[3]))
 
     wanted = CallFilter(status_min=500)
-    found = DatabaseReports(engine).calls(wanted, count=3, offset=300, before=450)
-    assert [row["id"] for row in found] == [149, 148, 147]
+    with looking_at(10):
+        found = DatabaseReports(engine).calls(wanted, count=3, offset=300, before=450)
+    assert [row["id"] for row in found.rows] == [149, 148, 147]
     with engine.connect() as connection:
         for statement, values in tuple(asked):
             plans += [
@@ -204,3 +305,49 @@ def test_a_page_reads_rows_of_few_hours_only(engine: Engine) -> None:
             ]
     assert not [plan for plan in plans if plan.startswith("SCAN calls") and "INDEX" not in plan]
     assert [plan for plan in plans if "COVERING INDEX calls_went_wrong" in plan]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        CallFilter(session="nobody's"),
+        CallFilter(status_min=204, status_max=204),
+        CallFilter(tool="x", agent="nobody"),
+        CallFilter(key=99),
+        CallFilter(project="no project's"),
+        CallFilter(account="nobody's"),
+    ],
+)
+def test_a_page_looks_at_a_bounded_number_of_rows_also_where_nothing_matches(
+    engine: Engine, wanted: CallFilter
+) -> None:
+    """The bound is on what the database does: its steps, which it counts."""
+    made: list[Call] = [
+        (
+            an_opening(n, started_us=NOON_US + n * HOUR_US // 50, tool="x"),
+            a_settlement(finished_us=NOON_US + n * HOUR_US // 50 + 1),
+        )
+        for n in range(1, 20_001)
+    ]
+    book(engine, made)
+    steps = [0]
+
+    def count() -> None:
+        steps[0] += 100
+
+    @event.listens_for(engine, "connect")
+    def watch(connection: Any, _: Any) -> None:
+        connection.set_progress_handler(count, 100)
+
+    engine.dispose()
+    reports = DatabaseReports(engine)
+    pages: list[int] = []
+    with looking_at(100, 1_000):
+        for page in walked(reports, wanted, 50):
+            assert page == []
+            pages.append(steps[0])
+            steps[0] = 0
+    # Of every row it takes about a dozen to see that it does not match.
+    assert max(pages) < 100_000
+    rollups_tell = wanted.key or wanted.project or wanted.account
+    assert len(pages) == 1 if rollups_tell else 4 < len(pages) < 30

@@ -19,7 +19,7 @@ from wellhead.database.reports import DatabaseReports
 from wellhead.moments import SECOND_US
 from wellhead.report import CallFilter, Movement, Seen
 
-INDEXED = re.compile("INDEX calls_|INTEGER PRIMARY KEY|TEMP B-TREE")
+INDEXED = re.compile("INDEX calls_|INTEGER PRIMARY KEY|TEMP B-TREE|SCALAR SUBQUERY")
 
 
 class Books:
@@ -164,6 +164,13 @@ def test_only_indexes_are_looked_through(books: Books, tmp_path: Path) -> None:
         CallFilter(status_max=399),
         CallFilter(status_min=200, status_max=500, tool="curl"),
         CallFilter(model="unknown"),
+        CallFilter(session="s1"),
+        CallFilter(session="unknown", agent="unknown", account="unknown"),
+        CallFilter(key=7),
+        CallFilter(key=0),
+        CallFilter(project="unknown"),
+        CallFilter(project="77b0c0de-0000-4000-8000-000000000001"),
+        CallFilter(project="no project's"),
     ],
 )
 def test_a_filter_takes_a_call_when_a_listing_would(books: Books, wanted: CallFilter) -> None:
@@ -171,10 +178,15 @@ def test_a_filter_takes_a_call_when_a_listing_would(books: Books, wanted: CallFi
     books.open(2, tool=None, model=None)
     books.open(3, tool="unknown", client="")
     books.open(4, tool="curl", client="laptop")
-    books.open(5, tool="codex", model="other")
+    books.open(5, tool="codex", model="other", session="s1", key_id=7, project_id=1)
+    with transaction(books.connection):
+        books.connection.execute(
+            "INSERT INTO projects (id, uuid, name, created_us)"
+            " VALUES (1, '77b0c0de-0000-4000-8000-000000000001', 'water', 0)"
+        )
     books.end(3, 5)
     books.end(4, status_code=429, state=CallState.FAILED)
     books.end(2, status_code=None, state=CallState.ABORTED)
-    listed = {call["id"] for call in books.reports.calls(wanted, count=9)}
-    every = books.reports.calls(CallFilter(), count=9)
+    listed = {call["id"] for call in books.reports.calls(wanted, count=9).rows}
+    every = books.reports.calls(CallFilter(), count=9).rows
     assert {call["id"] for call in every if wanted.matches(call)} == listed

@@ -28,5 +28,10 @@ def failing(*statuses: int) -> Responses:
 def link_next(request: Request, response: Response, next_id: int | None) -> None:
     """Say in a header where the next page is, where the body has no place for it."""
     if next_id is not None:
-        url = request.url.include_query_params(after=next_id)
-        response.headers["link"] = f'<{url.path}?{url.query}>; rel="next"'
+        link_to(request, response, after=next_id)
+
+
+def link_to(request: Request, response: Response, **parameters: int) -> None:
+    """The same for any parameters that lead there."""
+    url = request.url.include_query_params(**parameters)
+    response.headers["link"] = f'<{url.path}?{url.query}>; rel="next"'

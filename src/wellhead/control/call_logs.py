@@ -11,16 +11,18 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from wellhead import shown
-from wellhead.control.answers import failing
+from wellhead.control.answers import failing, link_to
 from wellhead.control.bodies import ID_MAX, Id, example
 from wellhead.control.calls_wanted import FILTERS, STATES, Wanted
+from wellhead.control.failures import Responses
 from wellhead.control.kept_prices import KeptPrices
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
+from wellhead.control.times import EXAMPLE, open_range_us
 from wellhead.control.usage import UNKNOWN
 from wellhead.errors import NotFound
 from wellhead.money import usd
@@ -249,6 +251,19 @@ class CostAudits(BaseModel):
     audits: list[CostAudit]
 
 
+LISTED: Responses = {
+    **failing(400),
+    200: {
+        "headers": {
+            "link": {
+                "description": 'Where it goes on, with `rel="next"`; absent: that was all.',
+                "schema": {"type": "string"},
+            }
+        }
+    },
+}
+
+
 def add_to(routes: APIRouter, reports: Reports) -> None:
     """List calls, and show one."""
     tags: list[Any] = ["logs"]
@@ -256,11 +271,13 @@ def add_to(routes: APIRouter, reports: Reports) -> None:
     @routes.get(
         "/admin/logs",
         tags=tags,
-        dependencies=[*VIEWER, Depends(only("limit", "offset", "before", *FILTERS))],
+        dependencies=[*VIEWER, Depends(only("limit", "offset", "before", "from", "to", *FILTERS))],
         summary="Calls, the newest first",
-        responses=failing(400),
+        responses=LISTED,
     )
     def list_(
+        request: Request,
+        response: Response,
         wanted: Wanted,
         limit: Annotated[
             int, Query(ge=1, description=f"Calls at most; above {SHOWN_MAX} it is {SHOWN_MAX}.")
@@ -270,10 +287,39 @@ def add_to(routes: APIRouter, reports: Reports) -> None:
             int | None,
             Query(ge=0, le=ID_MAX, description="Calls before this `id`: the last one's of a page."),
         ] = None,
+        since: Annotated[
+            str | None,
+            Query(
+                alias="from",
+                description="Calls that began on this day or at this moment, or later.",
+                examples=[EXAMPLE],
+            ),
+        ] = None,
+        until: Annotated[
+            str | None,
+            Query(
+                alias="to",
+                description="A day, which is included, or a moment, which is not.",
+                examples=[EXAMPLE],
+            ),
+        ] = None,
     ) -> list[CallShown]:
-        """Pending ones too. With `before`, pages neither repeat nor skip calls while new ones come in."""
-        found = reports.calls(wanted, count=min(limit, SHOWN_MAX), offset=offset, before=before)
-        return [as_shown(one) for one in found]
+        """Pending ones too. `Link` leads to the next page, on which calls are neither repeated nor missing
+        while new ones come in. Without it this was the last one. Where few calls match, a page may have fewer
+        than `limit`, or none, and there are more to come all the same.
+        """
+        since_us, until_us = open_range_us(since, until)
+        found = reports.calls(
+            wanted,
+            count=min(limit, SHOWN_MAX),
+            offset=offset,
+            before=before,
+            since_us=since_us,
+            until_us=until_us,
+        )
+        if found.before is not None:
+            link_to(request, response, before=found.before, offset=found.offset)
+        return [as_shown(one) for one in found.rows]
 
     @routes.get(
         "/admin/logs/{id}",

@@ -8,7 +8,9 @@ from typing import Annotated
 
 from fastapi import Query
 
+from wellhead.control.bodies import ID_MAX
 from wellhead.errors import CallerError
+from wellhead.report import UNKNOWN
 
 CHARS_MAX = 200
 Exact = Annotated[
@@ -22,3 +24,13 @@ def a_filter(name: str, value: str | None) -> str | None:
     if value is not None and not value.strip():
         raise CallerError("INVALID_FILTER", 400, f"Invalid filter parameter: `{name}` is blank.")
     return value
+
+
+def a_number(name: str, value: str) -> int | None:
+    """A filter by a number; `None` for `unknown`.  Raises `CallerError` 400 for anything else."""
+    text = a_filter(name, value)
+    if text is None or text == UNKNOWN:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text) <= ID_MAX):
+        raise CallerError("INVALID_FILTER", 400, f"Invalid filter parameter: `{name}` must be a number.")
+    return int(text)

@@ -37,6 +37,20 @@ def range_us(since: str | None, until: str | None) -> tuple[int | None, int | No
     return since_us, until_us
 
 
+def open_range_us(since: str | None, until: str | None) -> tuple[int | None, int | None]:
+    """The range [from, to), where `to` may be a day, which is then in it as well; either may be absent.
+
+    Raises `CallerError` 400.
+    """
+    since_us, until_us = range_us(since, until)
+    if until is not None and until_us is not None and DATE.fullmatch(until):
+        until_us += DAY_US
+    return (
+        None if since_us is None else min(max(since_us, 0), LATEST_US),
+        None if until_us is None else min(max(until_us, 0), LATEST_US),
+    )
+
+
 def through_us(since: str | None, until: str | None, now_us: int) -> tuple[int, int]:
     """The range [from, to), where `to` may be a day, which is then in it as well; absent, it is now.
 

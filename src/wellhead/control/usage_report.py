@@ -12,14 +12,14 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from wellhead import shown
 from wellhead.control import days
 from wellhead.control.answers import failing
-from wellhead.control.bodies import ID_MAX, example
+from wellhead.control.bodies import example
 from wellhead.control.days import DATE
-from wellhead.control.filters import Exact, a_filter
+from wellhead.control.filters import Exact, a_filter, a_number
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
 from wellhead.control.times import EXAMPLE, moment_us
@@ -121,7 +121,7 @@ class UsageReport(BaseModel):
     model_config = example(
         **{"from": "2026-03-01T00:00:00.000Z", "to": "2026-03-02T00:00:00.000Z", "tz": "UTC"},
         lines=[EXAMPLE_LINE],
-    )
+    ) | ConfigDict(serialize_by_alias=True)
 
     since: str = Field(alias="from")
     until: str = Field(alias="to")
@@ -193,11 +193,7 @@ def _key(dimension: Dimension, value: str) -> Key:
     text = a_filter(dimension.value, value)
     if text == UNKNOWN or text is None:
         return None
-    if dimension not in (Dimension.KEY, Dimension.STREAMED):
-        return text
-    if not (text.isascii() and text.isdigit() and int(text) <= ID_MAX):
-        raise CallerError("INVALID_FILTER", 400, f"Invalid filter parameter: `{dimension}` must be a number.")
-    return int(text)
+    return a_number(dimension.value, text) if dimension in (Dimension.KEY, Dimension.STREAMED) else text
 
 
 def _zone(name: str) -> ZoneInfo:

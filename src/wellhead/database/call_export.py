@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Text, cast, func, or_, select, text
 
 from wellhead.call import CallState
-from wellhead.database.call_pages import conditions
+from wellhead.database.call_conditions import conditions
 from wellhead.database.engine import outages
 from wellhead.database.schema import calls, projects, usage_hourly
 from wellhead.exporting.columns import COLUMNS, Row

@@ -1,7 +1,8 @@
 """Pages of calls that match, the newest first by their ids, without a look at all the others.
 
 There is no index for what a listing may be filtered by, and calls that match may be
-rare.  But the rollups know when such calls ended, and how many they were::
+rare.  First the calls just below are looked at, which is all it takes for most filters.
+Then the rollups know when such calls ended, and how many they were::
 
                   before                                              the newest
                      │                                                    │
@@ -13,36 +14,68 @@ Ids follow the moments at which calls began, and rollups those at which they end
 So wherever reading begins, the calls that were under way at that moment are looked
 up by themselves: those that ended within an hour of their beginning by the time,
 and the few others by an index of their own.
+
+Where rollups know nothing of what is wanted, or an hour has too many calls, it goes row
+by row.  However it goes, a page looks at no more than a few times `LOOKED_AT_MAX` rows:
+then it has what was found so far, and says from which id on nothing was looked at.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Select, Table, column, func, select, text
+from sqlalchemy import Connection, Integer, Select, column, func, select
 from sqlalchemy import values as rows_of
 
 from wellhead.call import CallState
-from wellhead.database.schema import calls, retention, usage_daily, usage_hourly
-from wellhead.moments import DAY_US, HOUR_US
+from wellhead.database import call_hours
+from wellhead.database.call_conditions import (
+    LONG,
+    PENDING,
+    WRONG,
+    conditions,
+    of_pending,
+    rollups_narrow,
+    went_wrong,
+)
+from wellhead.database.schema import calls
+from wellhead.moments import HOUR_US
 from wellhead.report import CallFilter
 
+FIRST_LOOK = 2_000
+"""Rows that are looked at before the rollups are asked."""
+LOOKED_AT_MAX = 50_000
+"""Rows that are looked at around a moment, and again in the hours before it; in a row twice as many."""
 LONG_US = HOUR_US
 """Calls that took longer are in the index of long calls, which is made for exactly this."""
 SKEW_US = HOUR_US
 """Ids follow the clock, but for a clock that was set back; by no more than this, it is taken."""
-HOURS_PER_BATCH_MAX = 1_000
-UNKNOWN = "unknown"
-_TEXTS = ("tool", "client", "provider", "model")
-_PENDING = text("state = 'pending'")
-_WRONG = text("state NOT IN ('pending', 'completed')")
-_LONG = text("finished_us - started_us > 3600000000")
-"""Conditions as they are in the indexes; bound values would not be recognised."""
-_END_US = 2**62
+UNDER_WAY_HOURS = 1 + (LONG_US + SKEW_US) // HOUR_US
+"""From the beginning of an hour on; calls that began in it ended by then, but for long ones."""
+END = 2**62
+"""Above all ids, and after all moments."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
+    """Where a page begins: among the ids below one, after so many others that match."""
+
+    before: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Some ids that match, the highest first: all of them from `certain` on, but for those left out."""
+
+    ids: list[int]
+    left: int
+    """How many more of them are to be left out."""
+    certain: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
     """From where on calls are read, towards older ones."""
 
     at_us: int
@@ -55,23 +88,51 @@ class _Place:
     """How many are left out still."""
 
 
-def newest_ids(
-    connection: Connection, wanted: CallFilter, *, count: int, offset: int, before: int | None
-) -> list[int]:
-    """The ids of so many calls that match, the newest first, after `offset` others; all below `before`."""
-    place = _skip(connection, wanted, _start(connection, wanted, before, offset))
-    found, needed = sorted(place.others, reverse=True), place.left + count
-    hours = _hours(connection, wanted, place.at_us)
-    batch_calls = needed
-    while batch := _next_hours(hours, batch_calls):
-        found += _ids(connection, _ended_in(batch, wanted, place.before))
-        found.sort(reverse=True)
-        # What was not looked at yet ended, and so began, before the last of these hours.
-        last_us = batch[-1] * HOUR_US
-        if len(found) >= needed and found[needed - 1] >= first_id(connection, last_us + SKEW_US):
-            break
-        batch_calls *= 2
-    return found[place.left : needed]
+def page(
+    connection: Connection,
+    wanted: CallFilter,
+    place: Place,
+    *,
+    count: int,
+    since_us: int | None = None,
+    until_us: int | None = None,
+) -> tuple[list[int], Place | None]:
+    """Ids of so many calls that match and began in [since, until), and where the next page goes on.
+
+    There may be fewer than that and more to come: then it was looked at as many as may be.
+    """
+    low, high = _bounds(connection, place, since_us, until_us)
+    found = _search(connection, wanted, Place(high, place.offset), low, count + 1)
+    ids = found.ids[found.left : found.left + count]
+    if len(found.ids) > found.left + count:
+        return ids, Place(ids[-1], 0)
+    if found.certain <= low:
+        return ids, None
+    return ids, Place(found.certain, max(found.left - len(found.ids), 0))
+
+
+def everything(
+    connection: Connection,
+    _wanted: CallFilter,
+    place: Place,
+    *,
+    count: int,
+    since_us: int | None = None,
+    until_us: int | None = None,
+) -> tuple[list[int], Place | None]:
+    """The same of all calls: as many rows are looked at as are passed."""
+    low, high = _bounds(connection, place, since_us, until_us)
+    t = calls.c
+    query = select(t.id).where(t.id < high, t.id >= low).order_by(t.id.desc())
+    ids = _ids(connection, query.limit(count + 1).offset(place.offset))
+    return ids[:count], Place(ids[count - 1], 0) if len(ids) > count else None
+
+
+def _bounds(
+    connection: Connection, place: Place, since_us: int | None, until_us: int | None
+) -> tuple[int, int]:
+    low = 0 if since_us is None else first_id(connection, since_us)
+    return low, place.before if until_us is None else min(place.before, first_id(connection, until_us))
 
 
 def first_id(connection: Connection, at_us: int) -> int:
@@ -90,45 +151,90 @@ def first_id(connection: Connection, at_us: int) -> int:
     return int(low)
 
 
-def conditions(table: Table, wanted: CallFilter) -> list[ColumnElement[bool]]:
-    """The filter as conditions on the rows, or as far as a rollup knows."""
-    t, in_rows = table.c, table is calls
-    found: list[ColumnElement[bool]] = []
-    for name in _TEXTS:
-        value = getattr(wanted, name)
-        if value == UNKNOWN:
-            found.append(_unindexed(t[name]).in_(("", UNKNOWN)))
-        elif value is not None:
-            found.append(_unindexed(t[name]) == value)
-    state = _unindexed(t.state if in_rows else t.outcome)
-    if wanted.states:
-        found.append(state.in_(wanted.states))
-    if in_rows and wanted.status_min is not None:
-        found.append(t.status_code >= wanted.status_min)
-    if in_rows and wanted.status_max is not None:
-        found.append(t.status_code <= wanted.status_max)
-    if not in_rows and not wanted.states and _went_wrong(wanted):
-        found.append(state != CallState.COMPLETED.value)
-    return found
+def _search(connection: Connection, wanted: CallFilter, place: Place, low: int, count: int) -> Found:
+    near = Found([], place.offset, place.before)
+    if place.offset <= FIRST_LOOK and not of_pending(wanted):
+        near = _look(connection, wanted, place, low, FIRST_LOOK)
+    missing = near.left + count - len(near.ids)
+    if near.certain <= low or missing <= 0:
+        return near
+    rest = Place(near.certain, max(near.left - len(near.ids), 0))
+    if rollups_narrow(wanted) and not _is_crowded(connection, wanted, rest.before):
+        more = _by_hours(connection, wanted, rest, low, min(missing, count))
+    else:
+        more = _look(connection, wanted, rest, low, 2 * LOOKED_AT_MAX)
+    # Where calls are still to be left out, all that were near are.
+    return more if rest.offset else replace(more, ids=near.ids + more.ids, left=near.left)
 
 
-def _unindexed(of: ColumnElement[str | None]) -> ColumnElement[str]:
-    # SQLite would make an index of its own over the whole table, for this one statement.
-    return func.coalesce(of, "")
+def _look(connection: Connection, wanted: CallFilter, place: Place, low: int, rows: int) -> Found:
+    """Look at so many calls below an id."""
+    t = calls.c
+    within = t.id < place.before, t.id >= low
+    last = connection.scalar(select(t.id).where(*within).order_by(t.id.desc()).limit(1).offset(rows - 1))
+    certain = low if last is None else last
+    query = select(t.id).where(t.id < place.before, t.id >= certain, *conditions(calls, wanted))
+    return Found(_ids(connection, query.order_by(t.id.desc())), place.offset, certain)
 
 
-def _went_wrong(wanted: CallFilter) -> bool:
-    """Whether only calls match that failed in some way: those have an index."""
-    # A call is completed only if it was answered below 400, and a pending one was not answered.
-    by_status = wanted.status_min is not None and wanted.status_min >= 400
-    good = {CallState.COMPLETED.value, CallState.PENDING.value}
-    return by_status or (bool(wanted.states) and not good & set(wanted.states))
+def _by_hours(connection: Connection, wanted: CallFilter, place: Place, low: int, count: int) -> Found:
+    start = _skip(connection, wanted, _start(connection, wanted, place))
+    found, needed = sorted(start.others, reverse=True), start.left + count
+    first = _hour_below(connection, low) - SKEW_US // HOUR_US if low else 0
+    hours = call_hours.hours(connection, wanted, first, start.at_us)
+    batch_calls, room, certain = needed, LOOKED_AT_MAX, low
+    while batch := call_hours.batch(hours, batch_calls):
+        read, looked_at = _as_many_as_may_be(connection, wanted, batch, room)
+        if not read and room == LOOKED_AT_MAX:
+            # Nobody could ever read that hour as a whole.
+            top = min(start.before, first_id(connection, (batch[0] + 1) * HOUR_US + SKEW_US))
+            there = _look(connection, wanted, Place(top, 0), low, 2 * LOOKED_AT_MAX)
+            found, certain = sorted({*found, *there.ids}, reverse=True), there.certain
+            break
+        room -= looked_at
+        if read:
+            found += _ids(connection, _ended_in(read, wanted, start.before))
+        found.sort(reverse=True)
+        # What was not looked at yet ended, and so began, before this.
+        unread_us = (batch[len(read)] + 1 if len(read) < len(batch) else batch[-1]) * HOUR_US
+        certain = max(first_id(connection, unread_us + SKEW_US), low)
+        if len(read) < len(batch) or certain == low:
+            break
+        if len(found) >= needed and found[needed - 1] >= certain:
+            break
+        certain = low
+        batch_calls *= 2
+    return Found([id_ for id_ in found if id_ >= certain], start.left, certain)
+
+
+def _as_many_as_may_be(
+    connection: Connection, wanted: CallFilter, hours: Sequence[int], room: int
+) -> tuple[list[int], int]:
+    """The first of these hours, and how many calls are looked at to find those that match."""
+    counts = call_hours.looked_at(connection, wanted, hours)
+    read: list[int] = []
+    looked_at = 0
+    for hour in hours:
+        looked_at += counts.get(hour, 0)
+        if looked_at > room:
+            return read, looked_at
+        read.append(hour)
+    return read, looked_at
+
+
+def _is_crowded(connection: Connection, wanted: CallFilter, before: int) -> bool:
+    """Whether more calls ended around a moment than may be looked at."""
+    if before >= END or of_pending(wanted):
+        return False
+    first = _hour_below(connection, before)
+    some = call_hours.looked_at(connection, wanted, range(first, first + UNDER_WAY_HOURS))
+    return sum(some.values()) > LOOKED_AT_MAX
 
 
 def _matching(wanted: CallFilter, before: int) -> Select[Any]:
     found = select(calls.c.id).where(*conditions(calls, wanted))
-    if _went_wrong(wanted):
-        found = found.where(_WRONG)
+    if went_wrong(wanted):
+        found = found.where(WRONG)
     # As a sum, so that times stay what rows are looked up by.
     return found.where(calls.c.id + 0 < before)
 
@@ -145,50 +251,57 @@ def _ended_in(hours: Sequence[int], wanted: CallFilter, before: int) -> Select[A
     return _matching(wanted, before).select_from(cut.join(calls, within))
 
 
-def _start(connection: Connection, wanted: CallFilter, before: int | None, offset: int) -> _Place:
+def _hour_below(connection: Connection, before: int) -> int:
+    """In which hour the last call below an id began."""
+    query = select(calls.c.started_us).where(calls.c.id < before).order_by(calls.c.id.desc()).limit(1)
+    return int(connection.scalar(query) or 0) // HOUR_US
+
+
+def _start(connection: Connection, wanted: CallFilter, place: Place) -> _Start:
+    before = place.before
     pending: set[int] = set()
     if not wanted.states or CallState.PENDING.value in wanted.states:
-        query = _matching(wanted, _END_US if before is None else before).where(_PENDING)
-        pending = set(_ids(connection, query))
-    if before is None:
-        return _Place(_END_US, _END_US, frozenset(pending), offset)
-    t = calls.c
-    last = connection.execute(
-        select(t.started_us).where(t.id < before).order_by(t.id.desc()).limit(1)
-    ).scalar()
-    at_us = 0 if last is None else last - last % HOUR_US
-    return _Place(at_us, before, frozenset(pending | _later(connection, wanted, at_us, before)), offset)
+        pending = set(_ids(connection, _matching(wanted, before).where(PENDING)))
+    if before >= END:
+        return _Start(END, END, frozenset(pending), place.offset)
+    at_us = _hour_below(connection, before) * HOUR_US
+    return _Start(at_us, before, frozenset(pending | _later(connection, wanted, at_us, before)), place.offset)
 
 
 def _later(connection: Connection, wanted: CallFilter, at_us: int, before: int) -> set[int]:
     """Calls with ids below one that began within an hour of a moment, which ended at that moment or later."""
+    if of_pending(wanted):
+        return set()
     t, matching = calls.c, _matching(wanted, before)
-    until_us = at_us + HOUR_US + LONG_US + SKEW_US
+    until_us = at_us + UNDER_WAY_HOURS * HOUR_US
     short = matching.where(t.finished_us >= at_us, t.finished_us < until_us)
-    long = matching.where(_LONG, t.finished_us >= at_us)
+    long = matching.where(LONG, t.finished_us >= at_us)
     return {*_ids(connection, short), *_ids(connection, long)}
 
 
-def _skip(connection: Connection, wanted: CallFilter, start: _Place) -> _Place:
+def _skip(connection: Connection, wanted: CallFilter, start: _Start) -> _Start:
     """Go past whole days and hours of which is known how many calls match."""
-    at_us, ended = _counted(connection, wanted, start)
+    room = start.left - len(start.others)
+    at_us, ended = call_hours.counted(connection, wanted, start.at_us, room)
     if not ended:
         return start
     before = min(first_id(connection, at_us), start.before)
+    if _is_crowded(connection, wanted, before):
+        return start
     later = _later(connection, wanted, at_us, before)
     pending_too = {id_ for id_ in start.others if id_ < before} | later
     passed = len(start.others) - len(start.others & pending_too) + ended - len(later - start.others)
     # Where the clock was set back, some ended in earlier hours and have higher ids, and the other way round.
     passed += _ended_before(connection, wanted, at_us, before, start.before)
-    passed -= _ended_before(connection, wanted, start.at_us, start.before, _END_US)
+    passed -= _ended_before(connection, wanted, start.at_us, start.before, END)
     if passed > start.left:
         return start
-    return _Place(at_us, before, frozenset(pending_too), start.left - passed)
+    return _Start(at_us, before, frozenset(pending_too), start.left - passed)
 
 
 def _ended_before(connection: Connection, wanted: CallFilter, at_us: int, from_: int, before: int) -> int:
     """How many ended in the hour before a moment with ids from one on."""
-    if at_us == _END_US:
+    if at_us == END:
         return 0
     t = calls.c
     since_us = at_us - SKEW_US
@@ -196,84 +309,3 @@ def _ended_before(connection: Connection, wanted: CallFilter, at_us: int, from_:
         t.finished_us >= since_us, t.finished_us < at_us, t.id + 0 >= from_
     )
     return len(_ids(connection, query))
-
-
-def _counted(connection: Connection, wanted: CallFilter, start: _Place) -> tuple[int, int]:
-    """Back to when calls can be counted without passing the offset, and how many ended since then."""
-    at_us, ended, room = start.at_us, 0, start.left - len(start.others)
-    if room <= 0 or not _is_countable(wanted):
-        return at_us, 0
-    # Of days whose calls were removed the rollups know more than there is.
-    removed_us = connection.execute(select(retention.c.removed_before_us)).scalar() or 0
-    for day, known in _days(connection, wanted, start.at_us):
-        since_us, until_us = day * DAY_US, min(start.at_us, (day + 1) * DAY_US)
-        if since_us < removed_us:
-            break
-        if until_us - since_us == DAY_US:
-            count = _count(connection, wanted, known, since_us, until_us)
-            if ended + count <= room:
-                at_us, ended = since_us, ended + count
-                continue
-        for hour, known_of_hour in _hours_of(connection, wanted, day, until_us):
-            since_us = hour * HOUR_US
-            count = _count(connection, wanted, known_of_hour, since_us, since_us + HOUR_US)
-            if ended + count > room:
-                return at_us, ended
-            at_us, ended = since_us, ended + count
-    return at_us, ended
-
-
-def _is_countable(wanted: CallFilter) -> bool:
-    by_text = any(getattr(wanted, name) is not None for name in _TEXTS)
-    return not _has_status(wanted) or (_went_wrong(wanted) and not by_text)
-
-
-def _has_status(wanted: CallFilter) -> bool:
-    return wanted.status_min is not None or wanted.status_max is not None
-
-
-def _count(connection: Connection, wanted: CallFilter, known: int, since_us: int, until_us: int) -> int:
-    """How many calls that match ended in a time: as the rollup knows, or by an index that holds it all."""
-    if not _has_status(wanted):
-        return known
-    t = calls.c
-    query = select(func.count()).where(*conditions(calls, wanted), _WRONG)
-    return connection.execute(query.where(t.finished_us >= since_us, t.finished_us < until_us)).scalar_one()
-
-
-def _days(connection: Connection, wanted: CallFilter, until_us: int) -> Iterator[tuple[int, int]]:
-    """Days in which calls like these ended, the last first, and how many they may be."""
-    if wanted.states and set(wanted.states) <= {CallState.PENDING.value}:
-        return
-    t = usage_daily.c
-    query = select(t.day, func.sum(t.calls)).where(*conditions(usage_daily, wanted))
-    query = query.where(t.day < -(-until_us // DAY_US))
-    # Read only as far as somebody asks.
-    yield from map(tuple, connection.execute(query.group_by(t.day).order_by(t.day.desc())))
-
-
-def _hours_of(
-    connection: Connection, wanted: CallFilter, day: int, until_us: int
-) -> Iterator[tuple[int, int]]:
-    """The same for the hours of a day."""
-    t, first = usage_hourly.c, day * (DAY_US // HOUR_US)
-    end = min(until_us, (day + 1) * DAY_US) // HOUR_US
-    query = select(t.hour, func.sum(t.calls)).where(*conditions(usage_hourly, wanted))
-    query = query.where(t.hour >= first, t.hour < end)
-    yield from map(tuple, connection.execute(query.group_by(t.hour).order_by(t.hour.desc())))
-
-
-def _hours(connection: Connection, wanted: CallFilter, until_us: int) -> Iterator[tuple[int, int]]:
-    for day, _ in _days(connection, wanted, until_us):
-        yield from _hours_of(connection, wanted, day, until_us)
-
-
-def _next_hours(hours: Iterator[tuple[int, int]], calls_wanted: int) -> list[int]:
-    """Some more hours, until they hold so many calls."""
-    batch: list[int] = []
-    for hour, known in hours:
-        batch.append(hour)
-        calls_wanted -= known
-        if calls_wanted <= 0 or len(batch) == HOURS_PER_BATCH_MAX:
-            break
-    return batch

@@ -1,12 +1,17 @@
 """Single calls out of the books: one by its id, and listings by pages."""
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, Text, cast, func, or_, select
 
 from wellhead.database import call_pages
-from wellhead.database.schema import calls
-from wellhead.report import CallFilter, CallRow
+from wellhead.database.schema import calls, projects
+from wellhead.report import CallFilter, CallPage, CallRow
 
-SHOWN = tuple(one for one in calls.columns if one.name not in ("credential_hash", "reserve", "worker_id"))
+_UUIDS = projects.alias("its_project")
+_UUID = select(_UUIDS.c.uuid).where(_UUIDS.c.id == calls.c.project_id).scalar_subquery()
+SHOWN = (
+    *(one for one in calls.columns if one.name not in ("credential_hash", "reserve", "worker_id")),
+    func.coalesce(_UUID, cast(calls.c.project_id, Text)).label("project"),
+)
 
 
 def one(connection: Connection, id_: int) -> CallRow | None:
@@ -16,17 +21,22 @@ def one(connection: Connection, id_: int) -> CallRow | None:
 
 
 def newest(
-    connection: Connection, wanted: CallFilter, *, count: int, offset: int, before: int | None
-) -> list[CallRow]:
-    """So many calls that match by their ids, the newest first, after `offset` others; all below `before`."""
-    if wanted.is_everything:
-        query = select(*SHOWN).order_by(calls.c.id.desc()).limit(count).offset(offset)
-        if before is not None:
-            query = query.where(calls.c.id < before)
-        return [dict(row) for row in connection.execute(query).mappings()]
-    ids = call_pages.newest_ids(connection, wanted, count=count, offset=offset, before=before)
+    connection: Connection,
+    wanted: CallFilter,
+    *,
+    count: int,
+    offset: int,
+    before: int | None,
+    since_us: int | None,
+    until_us: int | None,
+) -> CallPage:
+    """So many calls that match and began in [since, until), by their ids, and how to go on."""
+    place = call_pages.Place(call_pages.END if before is None else before, offset)
+    find = call_pages.everything if wanted.is_everything else call_pages.page
+    ids, further = find(connection, wanted, place, count=count, since_us=since_us, until_us=until_us)
     query = select(*SHOWN).where(calls.c.id.in_(ids)).order_by(calls.c.id.desc())
-    return [dict(row) for row in connection.execute(query).mappings()]
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    return CallPage(rows) if further is None else CallPage(rows, further.before, further.offset)
 
 
 def ended(
