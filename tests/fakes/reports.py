@@ -69,8 +69,6 @@ class FakeReports:
         self.listings: list[tuple[CallFilter, int, int, int | None]] = []
         self.listed = CallPage([])
         """What every listing has."""
-        self.listed = CallPage([])
-        """What every listing has."""
         self.exports: list[tuple[CallFilter, int, int]] = []
         self.pages: Iterable[Sequence[Row]] = ()
         """What every export has."""
