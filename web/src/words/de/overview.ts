@@ -99,12 +99,10 @@ export const overview: Words["overview"] = {
   ways: {
     title: "Gestreamt und nicht",
     label: "Gestreamte und nicht gestreamte Aufrufe im Vergleich",
-    way: "Aufrufe",
-    rate: "Erfolg",
-    cost: "Kosten",
-    tokens: "Tokens",
+    figure: "Kennzahl",
+    perCall: "Tokens je Aufruf",
     latency: "Antwortzeit im Mittel",
-    ttft: "erstes Token im Mittel",
+    ttft: "Zeit bis zum ersten Token im Mittel",
   },
   models: {
     title: "Modelle",

@@ -92,12 +92,10 @@ export const overview = {
   ways: {
     title: "Streamed and not",
     label: "Streamed and not streamed calls compared",
-    way: "calls",
-    rate: "success",
-    cost: "cost",
-    tokens: "tokens",
-    latency: "latency, average",
-    ttft: "first token, average",
+    figure: "figure",
+    perCall: "Tokens per call",
+    latency: "Latency, average",
+    ttft: "Time to first token, average",
   },
   models: {
     title: "Models",

@@ -1,0 +1,23 @@
+import type { Words } from "../words";
+
+export const accounts: Words["accounts"] = {
+  about: "Was Konten von ihren Kontingenten übrig haben, wie es die Kopfzeilen der Antworten zuletzt sagten.",
+  used: (percent) => `${percent} verbraucht`,
+  left: (left, limit) => `${left} von ${limit} übrig`,
+  resets: (when) => `wieder frei ${when}`,
+  told: (when) => `Stand: ${when}`,
+  nobody: "kein Konto genannt",
+  none: "Noch hat keine Antwort ein Kontingent genannt.",
+  noneHow: [
+    "Kontingente kommen mit den Kopfzeilen der Antworten: von Abonnements (Claude, Codex) und von Ratengrenzen der API-Schlüssel. Der erste Aufruf bei einem solchen Anbieter zeigt sie hier.",
+    "Hinter CLIProxyAPI: Nennen Sie es als Ziel. Seine Antworten reichen die Kopfzeilen der Konten weiter, mit denen es aufruft, und Wellhead merkt sie sich je Konto.",
+  ],
+  upstream: "Das Gateway vor CLIProxyAPI starten",
+  spend: "Ausgaben je Konto in den letzten 7 Tagen",
+  noSpend: "Keine Aufrufe in den letzten 7 Tagen.",
+  account: "Konto",
+  provider: "Anbieter",
+  calls: "Aufrufe",
+  tokens: "Token",
+  cost: "Kosten",
+};
