@@ -5,7 +5,7 @@ import { usePreferences } from "@/app/preferences";
 import { useFormat } from "@/app/view";
 import { Button } from "@/parts/button";
 import { Table } from "@/parts/table";
-import type { Known } from "@/pure/format";
+import type { Format, Known } from "@/pure/format";
 import type { Chartable } from "@/pure/series";
 import { Chart } from "./chart";
 import { type Colours, coloursNow } from "./colours";
@@ -60,7 +60,10 @@ export function SeriesChart({
 
   const draw = useCallback(
     (colours: Colours) => ({
-      grid: { left: 4, right: 8, top: 12, bottom: 4, containLabel: true },
+      grid: {
+        ...{ left: 4, right: 8, top: 12, bottom: 4 },
+        ...{ outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+      },
       tooltip: {
         trigger: "axis",
         confine: true,
@@ -175,12 +178,13 @@ export function SeriesChart({
 
 const A_DAY_MS = 86_400_000;
 
-/** The hour where the times are closer than a day, else the day. */
+/** The hour where the times are closer than a day, and its weekday where they are of several; else the day. */
 function axisLabel(
   time: number,
   times: readonly number[],
-  format: { time: (at: number) => string; day: (at: number) => string },
+  format: Pick<Format, "time" | "weekdayTime" | "day">,
 ) {
-  const step = (times[1] ?? time + A_DAY_MS) - (times[0] ?? time);
-  return step < A_DAY_MS / 2 ? format.time(time).slice(0, 5) : format.day(time);
+  const [first = time, second = time + A_DAY_MS, last = time] = [times[0], times[1], times.at(-1)];
+  if (second - first >= A_DAY_MS / 2) return format.day(time);
+  return last - first <= 1.5 * A_DAY_MS ? format.time(time).slice(0, 5) : format.weekdayTime(time);
 }

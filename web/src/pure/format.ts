@@ -22,8 +22,11 @@ export interface Format {
   readonly ms: (value: Known) => string;
   readonly bytes: (value: Known) => string;
   readonly moment: (at: string | number | null | undefined) => string;
+  /** A moment of these days: without its year. */
+  readonly stamp: (at: string | number | null | undefined) => string;
   readonly time: (at: string | number | null | undefined) => string;
   readonly day: (at: string | number | null | undefined) => string;
+  readonly weekdayTime: (at: string | number | null | undefined) => string;
   /** As long ago, or from now on, in words. */
   readonly ago: (at: string | number | null | undefined, now: number) => string;
 }
@@ -84,8 +87,10 @@ export function formatOf(language: string, zone: string): Format {
       return `${oneDigit(value / 1024 ** power)} ${units[power]}`;
     },
     moment: date({ dateStyle: "medium", timeStyle: "medium" }),
+    stamp: date({ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" }),
     time: date({ hour: "2-digit", minute: "2-digit", second: "2-digit" }),
     day: date({ dateStyle: "medium" }),
+    weekdayTime: date({ weekday: "short", hour: "2-digit", minute: "2-digit" }),
     ago: (at, now) => {
       const ms = instant(at);
       if (ms === null) return UNKNOWN;

@@ -16,6 +16,7 @@ it.each([
 
 it("a rate is never rounded up to all", () => {
   expect(successRate(99_999, 100_000)).toBe(0.999);
+  expect(successRate(2, 3)).toBe(0.667);
   expect(successRate(3, 3)).toBe(1);
   expect(successRate(0, 0)).toBeNull();
 });

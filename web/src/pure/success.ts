@@ -10,7 +10,11 @@ export function successOf(completed: number, calls: number): Success | null {
   return rate >= 0.9 ? "nearly" : rate >= 0.8 ? "most" : "few";
 }
 
-/** The rate, rounded down: what is shown as all of them is all of them. */
+/** The rate to a tenth of a percent; what is shown as all of them is all of them. */
 export function successRate(completed: number, calls: number): number | null {
-  return calls <= 0 ? null : Math.floor((completed / calls) * 1000) / 1000;
+  if (calls <= 0) return null;
+  const rate = Math.round((completed / calls) * 1000) / 1000;
+  return completed < calls ? Math.min(rate, ALMOST) : rate;
 }
+
+const ALMOST = 0.999;

@@ -1,37 +1,64 @@
-import { useCallback } from "react";
-import { useAsked } from "@/api/hooks";
+/** What is being spent right now, by whom, and what is wrong. */
+
+import { useFilters } from "@/app/filters";
 import { useWords } from "@/app/preferences";
-import { useFormat, useView } from "@/app/view";
-import { SeriesChart } from "@/chart/series-chart";
-import { Card, Grid, PageHead } from "@/parts/page";
-import { Answered } from "@/parts/states";
-import { intervalOf } from "@/pure/range";
-import { seriesOf, timesOf } from "@/pure/series";
+import { useView } from "@/app/view";
+import { Button } from "@/parts/button";
+import { FilterBar } from "@/parts/filter-bar";
+import { Grid, PageHead } from "@/parts/page";
+import { Segments } from "@/parts/segments";
+import { Empty } from "@/parts/states";
+import { UsageOverTime } from "@/parts/usage-over-time";
+import { DIMENSIONS, isFiltered } from "@/pure/filters";
+import { Hours } from "./hours";
+import { ErrorTypes, Origins, Success } from "./how-it-went";
+import { KeyFigures } from "./key-figures";
+import { Models } from "./models";
+import { Ends, Latency } from "./over-time";
+import "./overview.css";
+import { useTotals } from "./questions";
+import { StreamedAndNot, TokenUsage } from "./tokens";
+
+const WAYS = ["all", "1", "0"] as const;
 
 export default function Page() {
   const words = useWords();
-  const { range, asked } = useView();
-  const format = useFormat();
-  const interval = intervalOf(range);
-  const report = useAsked("/admin/usage/report", { query: { ...asked, group_by: "model", interval: interval as "hour" } });
-  const nameOf = useCallback((key: string | null, isRest: boolean) => (isRest ? words.app.other : (key ?? words.app.unknown)), [words]);
+  const { filters, set, clear } = useFilters();
+  const totals = useTotals(useView().range);
+  const isEmpty = totals.data !== undefined && !totals.isPlaceholderData && totals.data.lines.length === 0;
+  const said = words.overview;
   return (
-    <>
-      <PageHead title={words.app.pages.overview} />
-      <Grid>
-        <Card title="Cost">
-          <Answered query={report}>
-            {({ lines }) => (
-              <SeriesChart
-                label="Cost"
-                data={seriesOf(lines, timesOf(lines, range, interval), "model", "cost_usd")}
-                nameOf={nameOf}
-                say={format.usd}
-              />
-            )}
-          </Answered>
-        </Card>
-      </Grid>
-    </>
+    <div className="overview">
+      <PageHead title={words.app.pages.overview} about={said.about}>
+        <Segments
+          label={said.streamed.label}
+          names={WAYS}
+          picked={WAYS.find((one) => one === filters.streamed) ?? "all"}
+          sayOf={(name) => said.streamed[name === "all" ? "all" : name === "1" ? "yes" : "no"]}
+          pick={(name) => set("streamed", name === "all" ? undefined : name)}
+        />
+      </PageHead>
+      <FilterBar dimensions={DIMENSIONS} />
+      <KeyFigures />
+      {isEmpty ? (
+        <Empty title={said.empty.title}>
+          <p>{isFiltered(filters) ? said.empty.filtered : said.empty.fresh}</p>
+          {isFiltered(filters) && <Button onClick={clear}>{words.app.filters.clear}</Button>}
+        </Empty>
+      ) : (
+        <Grid>
+          <UsageOverTime />
+          <Latency />
+          <Ends />
+          <Success />
+          <ErrorTypes />
+          <Origins />
+          <TokenUsage />
+          <StreamedAndNot />
+          <Models />
+          <Hours />
+        </Grid>
+      )}
+    </div>
   );
 }

@@ -1,0 +1,147 @@
+/** The figures at the top, each with its change against as long before. */
+
+import type { ReportLine } from "@/api/report";
+import { useFilters } from "@/app/filters";
+import { useWords } from "@/app/preferences";
+import { useFormat, useView } from "@/app/view";
+import { Badge, type Tone } from "@/parts/badge";
+import { Kpi, Kpis } from "@/parts/kpi";
+import { Answered } from "@/parts/states";
+import { hasPercentiles } from "@/pure/filters";
+import { change, isKnown, type Known, ratio } from "@/pure/format";
+import { type Success, successOf, successRate } from "@/pure/success";
+import { useBefore, useLastDay, useModels, useTotals } from "./questions";
+
+export const SUCCESS_TONES: Record<Success, Tone> = {
+  all: "good",
+  nearly: "accent",
+  most: "warn",
+  few: "bad",
+};
+
+export function KeyFigures() {
+  const words = useWords();
+  const format = useFormat();
+  const { range } = useView();
+  const { filters } = useFilters();
+  const before = useBefore();
+  const totals = useTotals(range);
+  const earlier = useTotals(before.range, before.isThere);
+  const models = useModels(range, { percentiles: hasPercentiles(filters) });
+  const modelsEarlier = useModels(before.range, { percentiles: false, enabled: before.isThere });
+  const lately = useLastDay();
+
+  const then = before.isThere ? earlier.data?.lines[0] : undefined;
+  const [from, to] = [format.moment(before.range.from), format.moment(before.range.to)];
+  const compared = (now: Known, was: Known, say: (value: Known) => string) =>
+    before.isThere ? { change: change(now, was), against: words.overview.against(say(was), from, to) } : {};
+  const of = (
+    line: ReportLine | undefined,
+    figure: (line: ReportLine) => Known,
+    say: (value: Known) => string,
+  ) => {
+    const now = line && figure(line);
+    return { value: say(now), ...compared(now, then && figure(then), say) };
+  };
+  const named = (lines: readonly ReportLine[] | undefined) =>
+    lines?.filter(({ model }) => model !== null).length;
+  const average = (line: ReportLine | undefined, figure: "avg_latency_ms" | "avg_ttft_ms") =>
+    ` · ${words.overview.kpis.average(format.ms(line?.[figure]))}`;
+
+  return (
+    <Answered query={totals}>
+      {({ lines: [line] }) => {
+        const calls = line?.calls ?? 0;
+        const succeeded = calls - (line?.errors ?? 0) - (line?.aborted ?? 0);
+        const success = successOf(succeeded, calls);
+        const unpriced = (line?.metered_calls ?? 0) - (line?.priced_calls ?? 0);
+        const [day, dayBefore] = [lately.day.data, lately.before.data];
+        const [dayCalls, dayCallsBefore] = [day && sumOf(day.lines), dayBefore && sumOf(dayBefore.lines)];
+        const count = named(models.data?.lines);
+        return (
+          <>
+            <Kpis>
+              <Kpi
+                name={words.overview.kpis.cost}
+                {...of(line, ({ cost_usd }) => cost_usd, format.usd)}
+                value={format.usd(calls === 0 ? 0 : line?.cost_usd)}
+                note={unpriced > 0 && ` · ${words.overview.kpis.unpriced(format.count(unpriced))}`}
+              />
+              <Kpi
+                name={words.overview.kpis.calls}
+                {...of(line, (one) => one.calls, format.short)}
+                value={format.short(calls)}
+              />
+              <Kpi
+                name={words.overview.kpis.tokens}
+                {...of(line, ({ total_tokens }) => total_tokens, format.short)}
+                value={format.short(calls === 0 ? 0 : line?.total_tokens)}
+              />
+              <Kpi
+                name={words.overview.kpis.activeModels}
+                value={format.count(count)}
+                {...compared(count, named(modelsEarlier.data?.lines), format.count)}
+              />
+              <Kpi
+                name={words.overview.kpis.day}
+                value={format.short(dayCalls)}
+                change={change(dayCalls, dayCallsBefore)}
+              />
+              <Kpi
+                name={words.overview.kpis.success}
+                value={format.percent(successRate(succeeded, calls))}
+                note={
+                  success && <Badge tone={SUCCESS_TONES[success]}>{words.overview.success[success]}</Badge>
+                }
+              />
+              <Kpi
+                name={words.overview.kpis.errors}
+                {...of(line, (one) => ratio(one.errors, one.calls), format.percent)}
+                good="down"
+                note={
+                  isKnown(line?.aborted) && line.aborted > 0
+                    ? ` · ${words.overview.kpis.aborted(format.short(line.aborted))}`
+                    : null
+                }
+              />
+              <Kpi
+                name={words.overview.kpis.p50}
+                {...of(line, (one) => one.p50_latency_ms, format.ms)}
+                good="down"
+                note={average(line, "avg_latency_ms")}
+              />
+              <Kpi
+                name={words.overview.kpis.p95}
+                {...of(line, (one) => one.p95_latency_ms, format.ms)}
+                good="down"
+              />
+              <Kpi
+                name={words.overview.kpis.ttft}
+                {...of(line, (one) => one.p50_ttft_ms, format.ms)}
+                good="down"
+                note={average(line, "avg_ttft_ms")}
+              />
+            </Kpis>
+            <NoPercentiles />
+            {before.isThere && <p className="muted hint figures-hint">{words.overview.changes}</p>}
+          </>
+        );
+      }}
+    </Answered>
+  );
+}
+
+/** Says why a percentile is not there. */
+function NoPercentiles() {
+  const words = useWords();
+  const { filters } = useFilters();
+  if (hasPercentiles(filters)) return null;
+  const hiding = Object.entries(filters)
+    .filter(([dimension, value]) => !hasPercentiles({ [dimension]: value }))
+    .map(([dimension]) => words.app.dimensions[dimension as keyof typeof filters]);
+  return <p className="hint figures-hint">{words.overview.noPercentiles(hiding.join(", "))}</p>;
+}
+
+function sumOf(lines: readonly ReportLine[]): number {
+  return lines.reduce((sum, { calls }) => sum + calls, 0);
+}
