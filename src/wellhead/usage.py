@@ -20,7 +20,10 @@ from enum import StrEnum
 import msgspec
 
 COUNT_MAX = 2**53
-"""The largest count that is believed; above it JSON numbers stop being exact."""
+"""The largest number that a record takes; above it JSON numbers stop being exact."""
+TOKENS_MAX = 2**31
+"""The most of anything that is believed of one response, a thousand times the largest context.  A total
+may be twice that, so a billion such calls add up to less than the 64 bits that the books add in."""
 
 
 class UsageSource(StrEnum):

@@ -11,13 +11,18 @@ from fakes.desk import HERE, Clock
 from wellhead.call import CallState, Opening
 from wellhead.call_id import slot_of
 from wellhead.database.gauges import GAUGES_MAX
+from wellhead.database.reports import DatabaseReports
+from wellhead.database.sums import sums
 from wellhead.errors import BooksUnavailable
+from wellhead.ledger.check import check
 from wellhead.ledger.clerk import Clerk
 from wellhead.ledger.fit import TEXT_CHARS_MAX
 from wellhead.ledger.gauges import WRITE_US
 from wellhead.ledger.rebuild import rebuild
+from wellhead.money import COST_NANOUSD_MAX
 from wellhead.quota import Gauge
-from wellhead.usage import COUNT_MAX, Usage
+from wellhead.report import Measure, Question
+from wellhead.usage import COUNT_MAX, TOKENS_MAX, Usage
 
 
 def opening(clerk: Clerk) -> Opening:
@@ -139,6 +144,25 @@ def test_gauges_of_a_batch_that_was_not_booked_are_kept(clerk: Clerk, engine: En
         clerk.book([call], [(call, a_settlement())])
 
     assert len(clerk.gauges) == 1
+
+
+def test_sums_of_the_largest_usage_that_is_believed_stay_whole_numbers(clerk: Clerk, engine: Engine) -> None:
+    """With counts of 2**53 each, a thousand calls of an upstream that lies would be more than 64 bits."""
+    largest = 2 * TOKENS_MAX
+    usage = Usage(**dict.fromkeys(Usage.__struct_fields__, largest))
+    end = a_settlement(usage=usage, cost_nanousd=COST_NANOUSD_MAX, latency_us=10**12)
+    count = 1100
+    for _ in range(count // 100):
+        calls = [opening(clerk) for _ in range(100)]
+        clerk.book(calls, [(call, end) for call in calls])
+    reports = DatabaseReports(engine)
+    measures = (Measure.CALLS, Measure.INPUT_TOKENS, Measure.TOTAL_TOKENS, Measure.COST_NANOUSD)
+    (line,) = reports.usage(Question(measures, (), ()))
+    expected = (count, count * largest, count * largest, count * COST_NANOUSD_MAX)
+    assert tuple(line.sums[measure] for measure in measures) == expected
+    assert check(engine, NOON_US) == []
+    assert sums(engine).figures["reasoning_tokens"] == count * largest
+    assert largest * 10**9 < 2**63, "there is room for a billion such calls"
 
 
 @pytest.mark.parametrize("in_one_batch", [True, False])

@@ -7,7 +7,7 @@ import pytest
 
 from wellhead.meter.catalogue import DIALECTS
 from wellhead.meter.meter import Meter
-from wellhead.usage import COUNT_MAX, NO_USAGE, Reading, UsageSource
+from wellhead.usage import NO_USAGE, TOKENS_MAX, Reading, UsageSource
 
 
 def answer(dialect: str, document: Any, *, variant: str | None = None, status: int = 200) -> Reading:
@@ -120,7 +120,7 @@ def test_vector_7_no_usage_is_absent_and_not_zero(document: Any) -> None:
 # What is refused.
 
 
-@pytest.mark.parametrize("bad", [-1, COUNT_MAX + 1, 10**30, 1.0, 1.5, "7", True, [], {}])
+@pytest.mark.parametrize("bad", [-1, TOKENS_MAX + 1, 10**30, 1.0, 1.5, "7", True, [], {}])
 def test_a_count_that_is_none_is_refused_and_said(bad: Any) -> None:
     reading = chat(prompt_tokens=bad, completion_tokens=3)
     assert reading.usage.input_tokens is None
@@ -130,7 +130,7 @@ def test_a_count_that_is_none_is_refused_and_said(bad: Any) -> None:
 
 
 def test_the_largest_count_is_believed() -> None:
-    assert chat(prompt_tokens=COUNT_MAX).usage.input_tokens == COUNT_MAX
+    assert chat(prompt_tokens=TOKENS_MAX).usage.input_tokens == TOKENS_MAX
 
 
 def test_a_refused_count_does_not_replace_a_good_one() -> None:
@@ -146,7 +146,7 @@ def test_a_sum_with_a_refused_addend_is_unknown() -> None:
 
 
 def test_a_sum_above_the_largest_count_is_refused() -> None:
-    usage = {"input_tokens": COUNT_MAX, "cache_read_input_tokens": 1}
+    usage = {"input_tokens": TOKENS_MAX, "cache_read_input_tokens": 1}
     reading = answer("anthropic_messages", {"usage": usage})
     assert reading.usage.input_tokens is None
     assert reading.trouble == ("count_refused:input_tokens",)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from msgspec.structs import fields, replace
 
 from wellhead.call import Opening, Settlement
-from wellhead.usage import COUNT_MAX, NO_USAGE, Usage
+from wellhead.usage import COUNT_MAX, NO_USAGE, TOKENS_MAX, Usage
 
 TEXT_CHARS_MAX = 1000
 """Of any text; a longer one is cut."""
@@ -30,6 +30,7 @@ class _Fields:
         apart = ("id", "usage_extra")
         self.texts = tuple(name for name in kinds if "str" in kinds[name] and name not in (*apart, "trouble"))
         self.counts = tuple(name for name in kinds if "int" in kinds[name] and name not in apart)
+        self.most = 2 * TOKENS_MAX if record is Usage else COUNT_MAX
         self.texts_of = _tuple_of(self.texts)
         self.counts_of = _tuple_of(self.counts)
 
@@ -63,17 +64,19 @@ def _fitted(record: _Record) -> _Record:
     known: _Fields = _FIELDS[type(record)]
     texts = "".join(filter(None, known.texts_of(record)))
     counts = [0, *filter(None, known.counts_of(record))]
-    if len(texts) <= TEXT_CHARS_MAX and texts.isascii() and min(counts) == 0 and max(counts) <= COUNT_MAX:
+    if len(texts) <= TEXT_CHARS_MAX and texts.isascii() and min(counts) == 0 and max(counts) <= known.most:
         return record
     old = {name: getattr(record, name) for name in (*known.texts, *known.counts)}
-    changes: dict[str, Any] = {name: new for name, value in old.items() if (new := _cut(value)) != value}
+    changes: dict[str, Any] = {
+        name: new for name, value in old.items() if (new := _cut(value, known.most)) != value
+    }
     return replace(record, **changes) if changes else record
 
 
-def _cut(value: Any) -> Any:
+def _cut(value: Any, most: int) -> Any:
     if isinstance(value, str):
         return value[:TEXT_CHARS_MAX].encode(errors="replace").decode()
-    return value if value is None or 0 <= value <= COUNT_MAX else None
+    return value if value is None or 0 <= value <= most else None
 
 
 def _is_storable(extra: str) -> bool:

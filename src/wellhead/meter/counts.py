@@ -11,9 +11,9 @@ from typing import Any
 
 from wellhead.meter.dialect import Count, Dialect
 from wellhead.meter.outline import Find, Trouble, finder, steps
-from wellhead.usage import COUNT_MAX, NO_USAGE, Usage
+from wellhead.usage import NO_USAGE, TOKENS_MAX, Usage
 
-SECONDS_MAX = 10**9
+SECONDS_MAX = 2_000_000
 """A longer recording is not believed."""
 
 PARTS: tuple[tuple[str, str | None, str], ...] = (
@@ -118,7 +118,7 @@ class Counts:
             if node is None or value is None:
                 continue
             if isinstance(node, str):
-                if type(value) is not int or not 0 <= value <= COUNT_MAX:
+                if type(value) is not int or not 0 <= value <= TOKENS_MAX:
                     self._refused.add(node)
                     self._trouble.setdefault(f"count_refused:{node}")
                 elif not (never_falls and value < stated.get(node, 0)):
@@ -169,7 +169,7 @@ class Counts:
         if self._refused and (self._was_refused(count.paths) or any(map(self._is_spoilt, count.plus))):
             return None  # A sum with an unknown addend is unknown.
         value = (base or 0) + sum(addends)
-        if value > COUNT_MAX:
+        if value > TOKENS_MAX:
             self._trouble.setdefault(f"count_refused:{count.paths[0]}")
             return None
         return value

@@ -23,11 +23,11 @@ from wellhead.call import CallState, Opening, Settlement
 from wellhead.limit import Limit, Measure, ScopeKind, Window
 from wellhead.money import COST_NANOUSD_MAX
 from wellhead.policy.scopes import NO_ROOTS, Roots, root_of, subject_of
-from wellhead.usage import UsageSource
+from wellhead.usage import TOKENS_MAX, UsageSource
 
 BYTES_PER_TOKEN = 4
 """Of text, by the providers' own rule of thumb."""
-HOLD_TOKENS_MAX = 2**31
+HOLD_TOKENS_MAX = TOKENS_MAX
 """No call uses more, whatever its client asks for: the sum of all holds has to stay below 64 bits."""
 CALLERS_REMEMBERED = 4096
 """Whose limits are not looked for again."""

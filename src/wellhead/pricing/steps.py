@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from wellhead.usage import COUNT_MAX, Usage
+from wellhead.usage import TOKENS_MAX, Usage
 
 STEPS_MAX = 1000
 """In one answer; more are not read, and the answer has no price."""
@@ -106,7 +106,7 @@ def _count(raw: dict[str, Any], name: str, absent: int | None = None) -> int | N
     value = raw.get(name)
     if value is None:
         return absent
-    return value if type(value) is int and 0 <= value <= COUNT_MAX else None
+    return value if type(value) is int and 0 <= value <= TOKENS_MAX else None
 
 
 def _text(value: Any) -> str | None:
