@@ -236,6 +236,7 @@ async def test_without_pyarrow_parquet_is_a_501_that_says_what_to_install(
     async with a_client(an_app()) as client:
         answer = await client.get("/admin/export?format=parquet")
         assert_one_shape(answer, 501, "FORMAT_NOT_INSTALLED")
+        assert (await client.head("/admin/export?format=parquet")).status_code == 501
         assert "pip install 'wellhead[parquet]'" in answer.json()["error"]
         assert (await client.get("/admin/export?format=csv")).status_code == 200
 

@@ -22,6 +22,7 @@ from wellhead.control.times import EXAMPLE, through_us
 from wellhead.errors import CallerError
 from wellhead.exporting.columns import COLUMNS, Kind, Row
 from wellhead.exporting.formats import Format, NotInstalled, writing
+from wellhead.exporting.formats import Pieces as Write
 from wellhead.exporting.json_file import as_object
 from wellhead.moments import at
 from wellhead.ports import Reports
@@ -170,9 +171,11 @@ def add_to(routes: APIRouter, reports: Reports, now_us: Callable[[], int]) -> No
         Calls that are pending have not ended: they come with `lifecycle_status=pending`, which has no range.
         """
         since_us, until_us = _range_us(wanted, since, until, now_us())
+        # Before there is a head, so that HEAD says whether there could be a file.
+        write = await _writing(form)
 
         def pieces() -> Pieces:
-            return _pieces(form, lambda: reports.export(wanted, since_us, until_us))
+            return _pieces(write, lambda: reports.export(wanted, since_us, until_us))
 
         headers = {
             "content-type": form.media_type,
@@ -194,11 +197,14 @@ def _range_us(wanted: CallFilter, since: str | None, until: str | None, now_us: 
     return through_us(since, until, now_us)
 
 
-async def _pieces(form: Format, pages: Callable[[], Iterator[Sequence[Row]]]) -> Pieces:
+async def _writing(form: Format) -> Write:
     try:
-        write = await in_thread(lambda: writing(form))
+        return await in_thread(lambda: writing(form))
     except NotInstalled as error:
         raise CallerError("FORMAT_NOT_INSTALLED", 501, f"{error}.") from None
+
+
+async def _pieces(write: Write, pages: Callable[[], Iterator[Sequence[Row]]]) -> Pieces:
     pieces = write(pages())
     while (piece := await in_thread(lambda: next(pieces, None))) is not None:
         yield piece
