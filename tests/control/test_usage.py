@@ -292,7 +292,9 @@ async def test_rows_of_logs_have_agent_cli_proxys_fields_and_types(app: FastAPI)
         ("error", "unsupported", 500),
     ]
     assert (logs[3]["total_tokens"], logs[3]["cost_usd"], logs[0]["finished_at"]) == (0, 0.0, None)
-    assert (await get(app, "/admin/logs/7")) == {**logs[1], "attempts": []}
+    one = await get(app, "/admin/logs/7")
+    assert one.pop("wellhead")["state"] == "interrupted"
+    assert one == {**logs[1], "attempts": []}
     assert await get(app, "/admin/logs/7/cost-audit") == {"requestLogId": "7", "audits": []}
 
 

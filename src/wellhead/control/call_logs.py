@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 from wellhead import shown
 from wellhead.control.answers import failing, link_to
 from wellhead.control.bodies import ID_MAX, Id, example
+from wellhead.control.call_whole import EXAMPLE_WHOLE, WholeCall, whole
 from wellhead.control.calls_wanted import FILTERS, STATES, Wanted
 from wellhead.control.failures import Responses
 from wellhead.control.kept_prices import KeptPrices
@@ -159,11 +160,12 @@ class AttemptShown(BaseModel):
 class CallWithAttempts(CallShown):
     """A call, and what it went through."""
 
-    model_config = example(**EXAMPLE_CALL, attempts=[])
+    model_config = example(**EXAMPLE_CALL, attempts=[], wellhead=EXAMPLE_WHOLE)
 
     attempts: list[AttemptShown] = Field(
         description="Empty where there was one and it went well: then the call says it all."
     )
+    wellhead: WholeCall = Field(description="All that the books have of it, in our own words.")
 
 
 AUDIT_SOURCES = {"reported": "provider", "guard": "guard"}
@@ -330,9 +332,9 @@ def add_to(routes: APIRouter, reports: Reports) -> None:
     )
     def show(id_: Id) -> CallWithAttempts:
         """Pending or not."""
-        call = as_shown(_one(reports, id_))
-        attempts = [_attempt(one) for one in reports.attempts(id_)]
-        return CallWithAttempts(**call.model_dump(), attempts=attempts)
+        call, tried = _one(reports, id_), reports.attempts(id_)
+        attempts = [_attempt(one) for one in tried]
+        return CallWithAttempts(**as_shown(call).model_dump(), attempts=attempts, wellhead=whole(call, tried))
 
     @routes.get(
         "/admin/logs/{id}/cost-audit",

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, Text, cast, func, or_, select
 
 from wellhead.database import call_pages
-from wellhead.database.schema import calls, projects
+from wellhead.database.schema import calls, keys, projects
 from wellhead.report import CallFilter, CallPage, CallRow
 
 _UUIDS = projects.alias("its_project")
@@ -15,8 +15,12 @@ SHOWN = (
 
 
 def one(connection: Connection, id_: int) -> CallRow | None:
-    """A call by its id; `None` if there is none."""
-    row = connection.execute(select(*SHOWN).where(calls.c.id == id_)).mappings().first()
+    """A call by its id, with `key_name`, `key_prefix` and `project_name`; `None` if there is none."""
+    names = keys.c.name.label("key_name"), keys.c.prefix.label("key_prefix")
+    source = calls.outerjoin(keys, keys.c.id == calls.c.key_id)
+    source = source.outerjoin(projects, projects.c.id == calls.c.project_id)
+    query = select(*SHOWN, *names, projects.c.name.label("project_name")).select_from(source)
+    row = connection.execute(query.where(calls.c.id == id_)).mappings().first()
     return None if row is None else dict(row)
 
 
