@@ -8,7 +8,7 @@ LITELLM := .venv-litellm/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run test check demo bench soak format pages types lock prices clean
+.PHONY: help setup run test check demo bench soak faults format pages types lock prices clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ check: ## What `make test` runs, on an existing set-up
 
 soak: setup ## The slow tests that are outside the normal suite; WELLHEAD_SOAK_S=N for another length than 900 seconds
 	$(BIN)/python -m pytest -m soak -rP
+
+faults: setup ## Write the tables of docs/reliability.md again, from what the tests of faults see
+	$(BIN)/python -m pytest -m "fault and not soak" -n 2 --dist loadfile --write-faults
 
 bench: setup ## Measure what docs/performance.md promises, beside nginx and LiteLLM in one run
 	$(BIN)/python -m bench

@@ -93,13 +93,16 @@ class Stand:
 
 @asynccontextmanager
 async def a_stand(
-    config: Mapping[str, Any] | None = None, *, command: str = "gateway"
+    config: Mapping[str, Any] | None = None,
+    *,
+    command: str = "gateway",
+    environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Stand]:
     """It begins with an upstream that answers everything with an empty body."""
     async with WireServer(answer(b"")) as upstream:
         settings = {**(config or {})}
         settings["gateway"] = {"shutdown_grace_s": GRACE_S, **settings.get("gateway", {})}
-        wellhead = Wellhead(command=command, upstream=upstream.url, config=settings)
+        wellhead = Wellhead(command=command, upstream=upstream.url, config=settings, environ=environ)
         await asyncio.to_thread(wellhead.__enter__)
         try:
             stand = Stand(upstream, wellhead, _port(wellhead))

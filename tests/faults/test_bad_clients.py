@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from fakes.stand import MB, Stand, a_stand
 from fakes.wire import Exchange, WireAnswer, WireClient, WireRequest, answer, post, talk, until
+from fault_table import Fault
 from faults.request_forms import NEXT_PATH, RULES, Form
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -41,8 +42,24 @@ def stand(stand: Stand) -> Stand:
     return stand
 
 
+TWO_WAYS = pytest.mark.fault(
+    "Clients", "its request can be read in two ways, or not at all ([every form](#what-is-a-request))"
+)
+UNKNOWN = pytest.mark.fault(
+    "Clients",
+    "a transfer coding other than `chunked`, a tunnel, another protocol ([every form](#what-is-a-request))",
+)
+
+
+def shown(form: Form) -> tuple[pytest.MarkDecorator, ...]:
+    """The row that a form belongs to, if it is refused."""
+    return () if form.refused is None else ({400: TWO_WAYS, 501: UNKNOWN}[form.refused],)
+
+
 FORMS = [
-    pytest.param(form, id=f"{rule}: {name}") for rule, forms in RULES.items() for name, form in forms.items()
+    pytest.param(form, id=f"{rule}: {name}", marks=shown(form))
+    for rule, forms in RULES.items()
+    for name, form in forms.items()
 ]
 NEXT = post(NEXT_PATH, b'{"model":"next","input":"x"}', JSON)
 
@@ -59,7 +76,7 @@ async def everything(client: WireClient) -> tuple[list[WireAnswer], bool]:
 
 @pytest.mark.parametrize("form", FORMS)
 async def test_a_request_reaches_the_upstream_as_the_client_meant_it_or_not_at_all(
-    stand: Stand, form: Form
+    stand: Stand, fault: Fault, form: Form
 ) -> None:
     client = await stand.client()
     await client.send(form.sent + NEXT)
@@ -71,7 +88,11 @@ async def test_a_request_reaches_the_upstream_as_the_client_meant_it_or_not_at_a
         assert answer_.header(b"x-wellhead-error") is not None
         assert has_ended
         assert reached == []
-        assert await asyncio.to_thread(stand.new_calls) == []
+        none = await asyncio.to_thread(stand.new_calls)
+        assert none == []
+        fault.client(answer_)
+        fault.books(none)
+        fault.over_when("its connection ends")
         return
     first, *others = reached
     assert (first.line, first.body) == (form.line, form.body)
@@ -102,9 +123,10 @@ FLOODS = {
 }
 
 
+@pytest.mark.fault("Clients", "a head, a chunk's extension or lines after the body that never end")
 @pytest.mark.parametrize(("start", "more"), FLOODS.values(), ids=FLOODS)
 async def test_a_head_that_never_ends_is_cut_off_and_holds_no_memory(
-    stand: Stand, start: bytes, more: bytes
+    stand: Stand, fault: Fault, start: bytes, more: bytes
 ) -> None:
     before = stand.rss()
     client = await stand.client()
@@ -114,10 +136,17 @@ async def test_a_head_that_never_ends_is_cut_off_and_holds_no_memory(
             await asyncio.wait_for(client.send(more), 10)
     assert stand.rss() - before <= GROWTH_MAX
     assert stand.upstream.requests == []
-    assert (await talk(stand.port, post(CHAT, ASK, JSON))).body == TOLD
+    fault.client_sees("its connection ends")
+    fault.books(await asyncio.to_thread(stand.new_calls))
+    said = await talk(stand.port, post(CHAT, ASK, JSON))
+    assert said.body == TOLD
+    fault.next_call(said)
 
 
-async def test_noise_after_a_request_does_not_get_into_the_answer_under_way(stand: Stand) -> None:
+@pytest.mark.fault("Clients", "noise while an answer is under way")
+async def test_noise_after_a_request_does_not_get_into_the_answer_under_way(
+    stand: Stand, fault: Fault
+) -> None:
     async def script(exchange: Exchange) -> bool:
         await exchange.send(STREAM + b"2\r\nok\r\n")
         await exchange.gone()
@@ -131,7 +160,11 @@ async def test_noise_after_a_request_does_not_get_into_the_answer_under_way(stan
     with suppress(ConnectionError):
         assert await client.reader.read() == b""
     await until(lambda: stand.upstream.open_connections == 0)
-    assert (await stand.the_call())["state"] == "aborted"
+    row = await stand.the_call()
+    assert row["state"] == "aborted"
+    fault.client_sees("its answer is *cut*")
+    fault.books([row], stand.wellhead.database_path)
+    fault.over_when("its connection ends")
 
 
 @pytest.mark.parametrize("size", [0, 17, 300_000])

@@ -5,6 +5,7 @@ The real program in a process of its own; its upstream is a raw socket of the te
 
 import asyncio
 from collections.abc import AsyncIterator
+from time import monotonic
 
 import anthropic
 import openai
@@ -12,7 +13,8 @@ import pytest
 import pytest_asyncio
 
 from fakes.stand import MB, Stand, a_stand
-from fakes.wire import Exchange, Script, answer, post, talk, until
+from fakes.wire import Exchange, Script, WireAnswer, answer, post, talk, until
+from fault_table import Fault
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -52,15 +54,17 @@ def saying(*parts: bytes, then: str = "close") -> Script:
     return script
 
 
-async def next_call_is_served_on_a_fresh_connection(stand: Stand) -> None:
+async def next_call_is_served_on_a_fresh_connection(stand: Stand) -> WireAnswer:
     before = stand.upstream.connections
     stand.upstream.script = answer(TOLD, JSON)
-    assert (await talk(stand.port, post(CHAT, ASK, JSON))).body == TOLD
+    said = await talk(stand.port, post(CHAT, ASK, JSON))
+    assert said.body == TOLD
     assert (await stand.the_call())["total_tokens"] == 10
     assert stand.upstream.connections == before + 1
     # Leave no good connection behind, for the next case must make its own.
     stand.upstream.script = answer(TOLD, JSON, b"connection: close")
     await talk(stand.port, b"GET /v1/models HTTP/1.1\r\nhost: h\r\n\r\n")
+    return said
 
 
 NO_HEAD = {
@@ -85,17 +89,24 @@ NO_HEAD = {
 }
 
 
+@pytest.mark.fault(
+    "Upstreams", "no head that can be read: nothing, half of one, noise, two lengths, another protocol"
+)
 @pytest.mark.parametrize("then", ["close", "reset"])
 @pytest.mark.parametrize("said", NO_HEAD.values(), ids=NO_HEAD)
-async def test_what_has_no_readable_head_is_a_502(stand: Stand, said: tuple[bytes, ...], then: str) -> None:
+async def test_what_has_no_readable_head_is_a_502(
+    stand: Stand, fault: Fault, said: tuple[bytes, ...], then: str
+) -> None:
     stand.upstream.script = saying(*said, then=then)
     got = await talk(stand.port, post(b"/v1/messages", ASK, JSON))
     assert (got.status, got.header(b"x-wellhead-error"), got.complete) == (502, b"bad_gateway", True)
     row = await stand.the_call()
     assert (row["state"], row["status_code"], row["error_code"]) == ("failed", 502, "bad_gateway")
     assert row["total_tokens"] is None
+    fault.client(got, path=b"/v1/messages")
+    fault.books([row], stand.wellhead.database_path)
     await until(lambda: stand.upstream.open_connections == 0)
-    await next_call_is_served_on_a_fresh_connection(stand)
+    fault.next_call(await next_call_is_served_on_a_fresh_connection(stand))
 
 
 BROKEN = {
@@ -121,9 +132,10 @@ BREAKS = [
 ]
 
 
+@pytest.mark.fault("Upstreams", "its answer breaks off or is reset, or its chunks are none")
 @pytest.mark.parametrize(("said", "then"), BREAKS)
 async def test_a_body_that_breaks_never_looks_complete(
-    stand: Stand, said: tuple[bytes, ...], then: str
+    stand: Stand, fault: Fault, said: tuple[bytes, ...], then: str
 ) -> None:
     stand.upstream.script = saying(*said, then=then)
     got = await asyncio.wait_for(talk(stand.port, post(CHAT, ASK, JSON)), 10)
@@ -132,8 +144,10 @@ async def test_a_body_that_breaks_never_looks_complete(
     row = await stand.the_call()
     assert (row["state"], row["status_code"], row["error_code"]) == ("failed", 200, "stream_error")
     assert row["incomplete"]
+    fault.client(got)
+    fault.books([row], stand.wellhead.database_path)
     await until(lambda: stand.upstream.open_connections == 0)
-    await next_call_is_served_on_a_fresh_connection(stand)
+    fault.next_call(await next_call_is_served_on_a_fresh_connection(stand))
 
 
 @pytest.mark.parametrize("said", [(OK + b"\r\n",), (OK + b"\r\n", DELTA)], ids=["no body", "some"])
@@ -164,16 +178,20 @@ ODD = {
 }
 
 
+@pytest.mark.fault("Upstreams", "it goes on after the end of its answer, with noise or a second answer")
 @pytest.mark.parametrize(("said", "then", "body"), ODD.values(), ids=ODD)
 async def test_what_comes_after_an_answer_never_reaches_another_call(
-    stand: Stand, said: tuple[bytes, ...], then: str, body: bytes
+    stand: Stand, fault: Fault, said: tuple[bytes, ...], then: str, body: bytes
 ) -> None:
     stand.upstream.script = saying(*said, then=then)
     got = await talk(stand.port, post(CHAT, ASK, JSON))
     assert (got.status, got.body, got.complete) == (200, body, True)
-    assert (await stand.the_call())["state"] == "completed"
+    row = await stand.the_call()
+    assert row["state"] == "completed"
+    fault.client(got)
+    fault.books([row], stand.wellhead.database_path)
     await asyncio.sleep(STEP_S * len(said) + STEP_S)  # Until the upstream has said it all.
-    await next_call_is_served_on_a_fresh_connection(stand)
+    fault.next_call(await next_call_is_served_on_a_fresh_connection(stand))
 
 
 @pytest.mark.parametrize("parts", [(SIZED,), (SIZED[:-2], b"ok")], ids=["at once", "later"])
@@ -187,8 +205,11 @@ async def test_a_body_in_answer_to_head_never_reaches_another_call(
     await next_call_is_served_on_a_fresh_connection(stand)
 
 
+@pytest.mark.fault("Upstreams", "a head or interim answers without end")
 @pytest.mark.parametrize("line", [b"x-more: and more\r\n", INTERIM], ids=["header lines", "interim answers"])
-async def test_a_head_without_end_is_cut_off_and_holds_no_memory(stand: Stand, line: bytes) -> None:
+async def test_a_head_without_end_is_cut_off_and_holds_no_memory(
+    stand: Stand, fault: Fault, line: bytes
+) -> None:
     async def script(exchange: Exchange) -> bool:
         await exchange.send(b"" if line == INTERIM else OK)
         while True:
@@ -199,14 +220,18 @@ async def test_a_head_without_end_is_cut_off_and_holds_no_memory(stand: Stand, l
     got = await asyncio.wait_for(talk(stand.port, post(CHAT, ASK, JSON)), 10)
     assert got.status == 502
     assert stand.rss() - before < 10 * MB
-    assert (await stand.the_call())["error_code"] == "bad_gateway"
+    row = await stand.the_call()
+    assert row["error_code"] == "bad_gateway"
+    fault.client(got)
+    fault.books([row], stand.wellhead.database_path)
     await until(lambda: stand.upstream.open_connections == 0)
-    await next_call_is_served_on_a_fresh_connection(stand)
+    fault.next_call(await next_call_is_served_on_a_fresh_connection(stand))
 
 
+@pytest.mark.fault("Upstreams", "it hangs, no timeout is set, and the client leaves")
 @pytest.mark.parametrize("said", [(), (CHUNKED,), (CHUNKED, CHUNK)], ids=["nothing", "a head", "a chunk"])
 async def test_an_upstream_that_hangs_is_let_go_when_the_client_leaves(
-    stand: Stand, said: tuple[bytes, ...]
+    stand: Stand, fault: Fault, said: tuple[bytes, ...]
 ) -> None:
     async def hang(exchange: Exchange) -> bool:
         for part in said:
@@ -221,9 +246,13 @@ async def test_an_upstream_that_hangs_is_let_go_when_the_client_leaves(
     if said:
         await client.head()
     client.close()
+    left_s = monotonic()
     await until(lambda: stand.upstream.open_connections == 0, 1.0)
+    fault.over(monotonic() - left_s, 1, "its upstream call ends")
     row = await stand.the_call()
     assert (row["state"], row["status_code"]) == ("aborted", 200 if said else 499)
+    fault.client_sees("nothing: it is gone")
+    fault.books([row], stand.wellhead.database_path)
     await next_call_is_served_on_a_fresh_connection(stand)
 
 

@@ -21,6 +21,7 @@ import pytest
 from fakes.keyed import keyed
 from fakes.program import Wellhead
 from fakes.wire import Exchange, WireAnswer, WireClient, WireServer, answer, post, talk, until
+from fault_table import Fault, with_limits
 
 GATEWAYS = 3
 CLIENTS = 16
@@ -28,12 +29,12 @@ FAILURES = 3
 OPEN_S = 1.5
 ADMIN_TOKEN = "the-token-of-an-admin"
 CHAT = b"/v1/chat/completions"
-ASK = b'{"model":"llama","messages":[{"role":"user","content":"hi"}]}'
+ASK = b'{"model":"gpt-5","messages":[{"role":"user","content":"hi"}]}'
 SUBJECT = "upstream"
 SHARED_S_MAX = 1.0
 """Within which every process knows of a change."""
 
-well = answer(b'{"model":"llama","usage":{"prompt_tokens":7,"completion_tokens":3}}')
+well = answer(b'{"model":"gpt-5","usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}')
 ill = answer(b'{"error":"out of memory"}', status=b"500 Internal Server Error")
 
 
@@ -72,6 +73,21 @@ class Row:
             found = connection.execute("SELECT * FROM breakers WHERE subject = ?", (SUBJECT,)).fetchone()
             return dict(found) if found else {}
 
+    @property
+    def books(self) -> Path:
+        return self.gateways[0].database_path
+
+    async def ended(self, *states: str) -> list[dict[str, Any]]:
+        """The calls in these states, once there are some and none is under way."""
+
+        def found() -> list[dict[str, Any]]:
+            rows = self.gateways[0].calls()
+            waits = any(call["state"] == "pending" for call in rows)
+            return [] if waits else [call for call in rows if call["state"] in states]
+
+        await until(found)
+        return found()
+
     def operator(self) -> httpx.Client:
         assert self.control is not None
         headers = {"x-admin-token": ADMIN_TOKEN}
@@ -100,6 +116,7 @@ async def a_row(directory: Path, gateways: int = GATEWAYS, *, control: bool = Fa
             row.gateways.append(await start("gateway"))
         if control:
             row.control = await start("control")
+        with_limits(row.books)
         yield row
 
 
@@ -112,8 +129,9 @@ async def within(seconds: float, condition: Callable[[], Any]) -> float:
     return monotonic() - began
 
 
+@pytest.mark.fault("Breakers", "`breaker.failures` failures in a row in one of three gateway processes")
 async def test_what_opens_in_one_refuses_in_all_within_a_second_and_is_tried_by_one_call(
-    tmp_path: Path,
+    tmp_path: Path, fault: Fault
 ) -> None:
     async with a_row(tmp_path) as row:
         assert await row.refuse() == [200] * GATEWAYS
@@ -123,11 +141,13 @@ async def test_what_opens_in_one_refuses_in_all_within_a_second_and_is_tried_by_
             return await row.refuse() == [503] * GATEWAYS
 
         row.upstream.script = well  # A late one may still go through, and is no failure.
-        await within(SHARED_S_MAX, all_refuse)
+        fault.over(await within(SHARED_S_MAX, all_refuse), SHARED_S_MAX, "all processes refuse")
         row.upstream.requests.clear()
         refused = await row.ask(1)
         assert 1 <= int(refused.header(b"retry-after") or 0) <= 2
         assert row.upstream.requests == []
+        fault.client(refused)
+        fault.books(await row.ended("refused"), row.books)
 
         # Half-open: the one probe waits in the upstream while everybody asks.
         may_answer = asyncio.Event()
@@ -156,14 +176,16 @@ async def test_what_opens_in_one_refuses_in_all_within_a_second_and_is_tried_by_
         async def all_answer() -> bool:
             return await row.refuse() == [200] * GATEWAYS
 
-        await within(SHARED_S_MAX, all_answer)
+        took_s = await within(SHARED_S_MAX, all_answer)
+        fault.over(took_s, SHARED_S_MAX, "when one call, the probe, has succeeded, all serve")
         opened = [line for program in row.gateways for line in program.events("upstream.breaker_open")]
         assert [(line["providerId"], line["failures"]) for line in opened] == [(SUBJECT, FAILURES)]
         closed = [line for program in row.gateways for line in program.events("upstream.breaker_closed")]
         assert len(closed) == 1
 
 
-async def test_an_operator_resets_it_in_all_processes_within_a_second(tmp_path: Path) -> None:
+@pytest.mark.fault("Breakers", "an operator resets it")
+async def test_an_operator_resets_it_in_all_processes_within_a_second(tmp_path: Path, fault: Fault) -> None:
     async with a_row(tmp_path, control=True) as row:
         with row.operator() as operator:
             assert operator.get("/admin/breakers").json() == {"breakers": []}
@@ -180,14 +202,17 @@ async def test_an_operator_resets_it_in_all_processes_within_a_second(tmp_path: 
             async def all_answer() -> bool:
                 return await row.refuse() == [200] * GATEWAYS
 
-            await within(SHARED_S_MAX, all_answer)
+            fault.over(await within(SHARED_S_MAX, all_answer), SHARED_S_MAX, "all processes serve")
+            fault.client(await row.ask())
+            fault.books(await row.ended("completed"), row.books)
             (entry,) = operator.get("/admin/audit", params={"action": "breaker.reset"}).json()["audit"]
             assert (entry["object_id"], entry["actor"]) == (SUBJECT, "admin-token")
         assert row.control is not None
         assert row.control.wait_for_event("upstream.breaker_reset")["providerId"] == SUBJECT
 
 
-async def test_what_is_open_stays_open_over_a_restart(tmp_path: Path) -> None:
+@pytest.mark.fault("Breakers", "the program is started again while it is open")
+async def test_what_is_open_stays_open_over_a_restart(tmp_path: Path, fault: Fault) -> None:
     async with a_row(tmp_path, 1) as row:
         (gateway,) = row.gateways
         await row.open_it()
@@ -198,11 +223,15 @@ async def test_what_is_open_stays_open_over_a_restart(tmp_path: Path) -> None:
         await asyncio.to_thread(gateway.start)
         refused = await row.ask()
         assert (refused.status, row.upstream.requests) == (503, [])
-        assert 50 < int(refused.header(b"retry-after") or 0) <= 62
+        assert 10 < int(refused.header(b"retry-after") or 0) <= 62
+        fault.client(refused)
+        fault.books(await row.ended("refused"), row.books)
+        fault.over_when("after the rest of its time")
 
 
 @pytest.mark.timeout(90)
-async def test_a_probe_whose_process_was_killed_is_given_to_another_one(tmp_path: Path) -> None:
+@pytest.mark.fault("Breakers", "the process whose call is the probe is killed")
+async def test_a_probe_whose_process_was_killed_is_given_to_another_one(tmp_path: Path, fault: Fault) -> None:
     async with a_row(tmp_path, 2) as row:
         await row.open_it()
         await row.know("open")
@@ -219,7 +248,9 @@ async def test_a_probe_whose_process_was_killed_is_given_to_another_one(tmp_path
         row.gateways[0].signal(signal.SIGKILL)
         os.kill(worker, signal.SIGKILL)
         probe.cancel()
-        assert (await row.ask(1)).status == 503
+        refused = await row.ask(1)
+        assert refused.status == 503
+        fault.client(refused, whose="meanwhile")
         row.upstream.script = well
 
         async def answers() -> bool:
@@ -227,9 +258,12 @@ async def test_a_probe_whose_process_was_killed_is_given_to_another_one(tmp_path
 
         took_s = await within(15, answers)
         assert took_s > 5, "it was given time to come back"
+        fault.over(took_s, 15, "another call is the probe, as it was open for 1.5 s:")
+        fault.books(await row.ended("interrupted"), row.books, "the probe")
 
 
-async def test_a_probe_whose_client_left_is_given_to_the_next_call(tmp_path: Path) -> None:
+@pytest.mark.fault("Breakers", "the client whose call is the probe leaves")
+async def test_a_probe_whose_client_left_is_given_to_the_next_call(tmp_path: Path, fault: Fault) -> None:
     async with a_row(tmp_path, 2) as row:
         await row.open_it()
         await row.know("open")
@@ -247,7 +281,9 @@ async def test_a_probe_whose_client_left_is_given_to_the_next_call(tmp_path: Pat
         await probe.send(post(CHAT, ASK))
         await until(lambda: row.upstream.requests)
         await row.know("half-open")
-        assert (await row.ask(0)).status == 503
+        refused = await row.ask(0)
+        assert refused.status == 503
+        fault.client(refused, whose="others meanwhile")
         probe.reset()
         await asyncio.wait_for(gone.wait(), 5)
         row.upstream.script = well
@@ -255,10 +291,12 @@ async def test_a_probe_whose_client_left_is_given_to_the_next_call(tmp_path: Pat
         async def answers() -> bool:
             return (await row.ask(1)).status == 200
 
-        await within(SHARED_S_MAX, answers)
+        fault.over(await within(SHARED_S_MAX, answers), SHARED_S_MAX, "another call is the probe")
+        fault.books(await row.ended("aborted"), row.books, "the probe")
 
 
-async def test_a_credential_that_is_refused_is_held_back_and_no_other(tmp_path: Path) -> None:
+@pytest.mark.fault("Breakers", "a credential is refused (401, 403) again and again")
+async def test_a_credential_that_is_refused_is_held_back_and_no_other(tmp_path: Path, fault: Fault) -> None:
     async with a_row(tmp_path, 1) as row:
         (gateway,) = row.gateways
 
@@ -277,10 +315,15 @@ async def test_a_credential_that_is_refused_is_held_back_and_no_other(tmp_path: 
         for _ in range(FAILURES):
             assert (await row.ask(0, of_one)).status == 401
         row.upstream.requests.clear()
-        assert (await row.ask(0, of_one)).status == 503
+        held_back = await row.ask(0, of_one)
+        assert held_back.status == 503
         assert row.upstream.requests == []
-        assert (await row.ask(0, of_other)).status == 200
-        assert (await row.ask(0)).status == 200
+        fault.client(held_back, whose="whoever is to use it")
+        let_through = await row.ask(0, of_other)
+        assert (let_through.status, (await row.ask(0)).status) == (200, 200)
+        fault.client(let_through, whose="all others")
+        fault.books(await row.ended("refused"), row.books, "whoever is to use it")
+        fault.over_when("as for a provider")
         (opened,) = gateway.events("upstream.breaker_open")
         assert opened["providerId"] == f"{SUBJECT}/credential/{bad.id}"
 

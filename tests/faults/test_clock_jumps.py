@@ -1,9 +1,11 @@
 """The wall clock jumps by an hour: ids rise, windows say what the calls say, nobody alive counts as dead."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+from time import monotonic, time_ns
 
 import pytest
 from msgspec import structs
@@ -11,6 +13,11 @@ from sqlalchemy import Engine
 
 from fakes.books import a_settlement, an_opening, books_on_disk, rows_of
 from fakes.ids import started_ms_of
+from fakes.inside import Inside
+from fakes.load import ASK, CHAT, CHUNK, HEAD, JSON, USAGE, brief
+from fakes.stand import a_stand
+from fakes.wire import Exchange, WireAnswer, post, talk, until
+from fault_table import Fault, with_limits
 from wellhead.call import CallState, Opening
 from wellhead.clock import LOOK_US, TOLERANCE_US, Clock
 from wellhead.database.registry import DatabaseRegistry
@@ -91,6 +98,62 @@ def test_ids_are_unique_and_rise(engine: Engine, host: Host, jump_us: int) -> No
     assert ids == sorted(set(ids))
 
 
+AHEAD = pytest.mark.fault("Clocks", "the wall clock is set forward by an hour")
+BEHIND = pytest.mark.fault("Clocks", "the wall clock is set back by an hour")
+
+
+@pytest.mark.parametrize(
+    "jump_s",
+    [pytest.param(3600, marks=AHEAD, id="forward"), pytest.param(-3600, marks=BEHIND, id="back")],
+)
+async def test_calls_of_the_real_program_go_on_in_their_order(
+    tmp_path: Path, fault: Fault, jump_s: int
+) -> None:
+    inside = Inside(tmp_path)
+    async with a_stand(environ=inside.environ) as stand:
+        with_limits(stand.wellhead.database_path)
+        go_on = asyncio.Event()
+
+        async def script(exchange: Exchange) -> None:
+            if exchange.request.header(b"x-long") is None:
+                await brief(exchange)
+                return
+            await exchange.send(HEAD + CHUNK)
+            await go_on.wait()
+            await exchange.send(b"0\r\n\r\n")
+
+        stand.upstream.script = script
+        long = await stand.client()
+        await long.send(post(CHAT, ASK, JSON, b"x-long: 1"))
+        await until(lambda: stand.upstream.requests)
+        said: list[WireAnswer] = []
+        ids: list[int] = []
+        before_us, jumped_s, took_s = time_ns() // 1000, monotonic(), 0.0
+        inside.clock_jumps(jump_s)
+        # The wall clock is looked at once a second.
+        while monotonic() - jumped_s < LOOK_US / 1e6 + 0.2 or (jump_s > 0 and not took_s):
+            said.append(await talk(stand.port, post(CHAT, ASK, JSON)))
+            ids.append(int(said[-1].header(b"x-wellhead-call") or 0))
+            if not took_s and started_ms_of(ids[-1]) * 1000 - before_us > HOUR_US // 2:
+                took_s = monotonic() - jumped_s
+            assert monotonic() - jumped_s < 30
+        go_on.set()
+        said.append(await long.answer())
+        assert {(one.status, one.body, one.complete) for one in said} == {(200, USAGE, True)}
+        first, *rows = await stand.ended(len(said))
+        assert ids == [row["id"] for row in rows] == sorted(ids)
+        assert first["id"] < ids[0]
+        assert all(0 < row["latency_us"] < HOUR_US // 2 for row in (first, *rows)), "time as it passed"
+        fault.client(*said)
+        fault.books([first, *rows], stand.wellhead.database_path)
+        fault.books_say("ids and times rise")
+        if jump_s > 0:
+            fault.over(took_s, 2, "the books have the new time")
+        else:
+            assert took_s == 0
+            fault.over_when("in the books time passes an eighth slower until the clock has caught up")
+
+
 @JUMPS
 def test_ids_of_a_worker_that_starts_after_the_jump_are_above_all_before_it(
     engine: Engine, host: Host, jump_us: int
@@ -115,8 +178,13 @@ def test_time_inside_is_the_wall_clocks_again_in_the_end(host: Host, jump_us: in
     assert abs(moments[-1] - host.wall_us) <= TOLERANCE_US
 
 
+@pytest.mark.fault(
+    "Clocks", "the wall clock jumps by an hour again and again, also while the program is started anew"
+)
 @pytest.mark.parametrize("seed", range(6))
-def test_windows_and_rollups_say_what_the_calls_say(engine: Engine, host: Host, seed: int) -> None:
+def test_windows_and_rollups_say_what_the_calls_say(
+    engine: Engine, host: Host, fault: Fault, seed: int
+) -> None:
     """Calls begin, end and are refused across jumps in both directions, and across restarts."""
     random = Random(seed)
     registry = DatabaseRegistry(engine, no_vault, host.now_us)
@@ -151,11 +219,18 @@ def test_windows_and_rollups_say_what_the_calls_say(engine: Engine, host: Host, 
     assert all(row["state"] != CallState.PENDING for row in rows_of(engine, "calls"))
     ids = [row["id"] for row in rows_of(engine, "calls")]
     assert len(ids) == len(set(ids))
+    fault.client_sees("200, or what the limits say")
+    fault.books_say("windows and rollups say what the calls say; each call counts in the windows of its time")
+    fault.books_say("no hold is left")
+    fault.over_when("nothing is to be waited for")
 
 
+@pytest.mark.fault(
+    "Clocks", "the clock of one host jumps by an hour, while a call of another one is under way"
+)
 @JUMPS
 def test_a_worker_elsewhere_that_lives_is_not_taken_for_dead(
-    engine: Engine, host: Host, jump_us: int
+    engine: Engine, host: Host, fault: Fault, jump_us: int
 ) -> None:
     other = Host()
     stranger, clerk = other.worker(engine, ELSEWHERE), host.worker(engine)
@@ -168,7 +243,11 @@ def test_a_worker_elsewhere_that_lives_is_not_taken_for_dead(
         stranger.tick()
         assert clerk.tick() == 0
     stranger.book([], [(call, a_settlement(finished_us=other.now_us()))])
-    assert [row["state"] for row in rows_of(engine, "calls")] == ["completed"]
+    rows = rows_of(engine, "calls")
+    assert [row["state"] for row in rows] == ["completed"]
+    fault.client_sees("200, whole: nobody alive is taken for dead")
+    fault.books(rows)
+    fault.over_when("nothing is to be waited for")
 
 
 @JUMPS

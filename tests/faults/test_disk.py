@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fakes.program import Wellhead, command
+from fault_table import Fault
 from wellhead.database.backup import back_up
 
 NOBODY = 65_534
@@ -43,9 +44,10 @@ def serve(books: Path) -> "subprocess.CompletedProcess[str]":
     return command(books.parent, "serve", "--database", str(books), *binds)
 
 
+@pytest.mark.fault("The disk", "the database is damaged at the start")
 @pytest.mark.parametrize("damage", ["no database at all", "pages in the middle"])
 def test_a_damaged_database_is_told_at_the_start_with_what_to_do_and_left_as_it_is(
-    books: Path, damage: str
+    books: Path, fault: Fault, damage: str
 ) -> None:
     content = bytearray(books.read_bytes())
     if damage == "no database at all":
@@ -59,6 +61,9 @@ def test_a_damaged_database_is_told_at_the_start_with_what_to_do_and_left_as_it_
     assert ended.returncode == 1
     assert "put a copy in its place: wellhead db restore FILE" in ended.stdout + ended.stderr
     assert books.read_bytes() == bytes(content)
+    fault.client_sees("the program does not start, and says what to do")
+    fault.books_say("they are left as they are")
+    fault.over_when("`wellhead db restore FILE`")
 
 
 def test_a_copy_that_is_put_in_the_place_of_a_damaged_database_is_served(books: Path) -> None:

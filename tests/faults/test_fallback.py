@@ -16,10 +16,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 
 from fakes.keyed import BY, Keyed, keyed
 from fakes.program import Wellhead, command
-from fakes.wire import Exchange, WireServer, answer, post, raw, talk, until
+from fakes.wire import Exchange, WireAnswer, WireServer, answer, post, raw, talk, until
+from fault_table import Fault
 from wellhead.limit import Limit, Measure, Scope, ScopeKind, Window
 from wellhead.registry import NewLimit
 
@@ -49,7 +51,10 @@ class Place:
         return port
 
     async def ask(self, *lines: bytes) -> int:
-        return (await talk(self.port, post(CHAT, ASK, JSON, *lines))).status
+        return (await self.talk(*lines)).status
+
+    async def talk(self, *lines: bytes) -> WireAnswer:
+        return await talk(self.port, post(CHAT, ASK, JSON, *lines))
 
     async def rows(self, count: int) -> list[dict[str, Any]]:
         await until(lambda: sum(row["state"] != "pending" for row in self.wellhead.calls()) >= count)
@@ -89,7 +94,10 @@ async def a_place(directory: Path, **config: Any) -> AsyncIterator[Place]:
             await asyncio.to_thread(wellhead.__exit__, None, None, None)
 
 
-async def test_limits_books_and_prices_follow_the_one_that_serves(tmp_path: Path) -> None:
+@pytest.mark.fault(
+    "Upstreams", "it answers 5xx, and another one stands in that has room in its limits for two more calls"
+)
+async def test_limits_books_and_prices_follow_the_one_that_serves(tmp_path: Path, fault: Fault) -> None:
     prices = [
         {"model": "gpt-5", "provider": "first", "input": 1, "output": 1},
         {"model": "gpt-5", "provider": "second", "input": 2, "output": 2},
@@ -98,8 +106,12 @@ async def test_limits_books_and_prices_follow_the_one_that_serves(tmp_path: Path
         of_first, of_second = place.limit("first", 10), place.limit("second", 2)
         tokens = place.limit("second", 10_000, Measure.TOTAL_TOKENS)
         place.first.script = down
-        assert [await place.ask(b"authorization: Bearer sk-mine") for _ in range(3)] == [200, 200, 500]
+        answers = [await place.talk(b"authorization: Bearer sk-mine") for _ in range(3)]
+        assert [said.status for said in answers] == [200, 200, 500]
         rows = await place.rows(3)
+        fault.client(*answers)
+        fault.books(rows, place.wellhead.database_path)
+        fault.over_when("each call begins with the first one, until its breaker opens")
         assert [(row["provider"], row["state"], row["attempts"]) for row in rows] == [
             *(("second", "completed", 2), ("second", "completed", 2), ("first", "failed", 1)),
         ]
@@ -126,33 +138,43 @@ async def test_limits_books_and_prices_follow_the_one_that_serves(tmp_path: Path
         assert [one["provider"] for one in shown["attempts"]] == ["first", "second"]
 
 
-async def test_the_credential_of_a_project_goes_to_whoever_it_is_for(tmp_path: Path) -> None:
+@pytest.mark.fault("Upstreams", "it answers 429, and another one stands in")
+async def test_the_credential_of_a_project_goes_to_whoever_it_is_for(tmp_path: Path, fault: Fault) -> None:
     async with a_place(tmp_path) as place:
         project = place.books.project()
         place.books.credential("first", "secret-for-first", project)
         place.books.credential("second", "secret-for-second", project)
         key = place.books.key(project).secret.encode()
         place.first.script = limited
-        assert await place.ask(b"authorization: Bearer " + key) == 200
+        said = await place.talk(b"authorization: Bearer " + key)
+        assert said.status == 200
+        fault.client(said)
         assert place.first.requests[0].header(b"authorization") == b"Bearer secret-for-first"
         assert place.second.requests[0].header(b"authorization") == b"Bearer secret-for-second"
         assert key not in place.second.requests[0].head
         assert "secret-for" not in place.wellhead.output
-        await place.rows(1)
+        fault.books(await place.rows(1))
+        fault.over_when("the credential that was limited is used again after 10 s, or as the upstream said")
         tried = place.select("SELECT * FROM attempts ORDER BY number")
         assert [one["credential_id"] for one in tried] == [1, 2]
 
 
-async def test_an_open_breaker_sends_everybody_to_whoever_stands_in(tmp_path: Path) -> None:
+@pytest.mark.fault("Breakers", "it is open, and so is in the end that of the one that stands in")
+async def test_an_open_breaker_sends_everybody_to_whoever_stands_in(tmp_path: Path, fault: Fault) -> None:
     async with a_place(tmp_path, breaker={"failures": 2, "half_open_after_s": 60}) as place:
         place.first.script = down
-        assert [await place.ask() for _ in range(10)] == [200] * 10
+        served = [await place.talk() for _ in range(10)]
+        assert [said.status for said in served] == [200] * 10
         assert len(place.first.requests) == 2
+        fault.client(*served, whose="at first")
         place.second.script = down
         # Of the stand-in, too, until nobody is left.
-        statuses = [await place.ask() for _ in range(4)]
-        assert statuses == [500, 500, 503, 503]
+        refused = [await place.talk() for _ in range(4)]
+        assert [said.status for said in refused] == [500, 500, 503, 503]
         rows = await place.rows(14)
+        fault.client(*refused, whose="then")
+        fault.books(rows)
+        fault.over_when("as soon as a probe of one of them succeeds")
         assert Counter(row["state"] for row in rows) == {"completed": 10, "failed": 2, "refused": 2}
         assert rows[-1]["error_code"] == "breaker_open"
         assert rows[-1]["provider"] == "first"

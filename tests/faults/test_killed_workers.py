@@ -6,6 +6,7 @@ import signal
 import sys
 from collections import Counter
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from fakes.books import rollups_of
 from fakes.load import CHUNK, HEAD, Told, in_parts, load, one_call
 from fakes.stand import Stand, a_stand
 from fakes.wire import Exchange, WireClient, until
+from fault_table import Fault, with_limits
 from wellhead.database.engine import make_engine
 
 WORKERS = {"gateway": {"workers": 2}}
@@ -49,8 +51,8 @@ async def rebuild(stand: Stand) -> None:
     assert process.returncode == 0
 
 
-async def the_books_are_true(stand: Stand, told: Told) -> None:
-    """To be asked when the program has ended in good order."""
+async def the_books_are_true(stand: Stand, told: Told) -> list[dict[str, Any]]:
+    """To be asked when the program has ended in good order; says how the calls are booked."""
     rows = {row["id"]: row for row in stand.wellhead.calls()}
     assert told.seen <= set(rows)
     assert len(stand.upstream.requests) <= len(rows), "a row is there before its request leaves"
@@ -66,12 +68,17 @@ async def the_books_are_true(stand: Stand, told: Told) -> None:
         assert rollups_of(engine) == before
     finally:
         engine.dispose()
+    return list(rows.values())
 
 
+@pytest.mark.fault("Processes", "gateways, or all processes with the supervisor, are killed again and again")
 @pytest.mark.parametrize("lives", [LIVES, pytest.param(MORE_LIVES, marks=SOAK)])
-async def test_kills_at_random_moments_lose_no_call_that_a_client_saw_an_answer_to(lives: int) -> None:
+async def test_kills_at_random_moments_lose_no_call_that_a_client_saw_an_answer_to(
+    lives: int, fault: Fault
+) -> None:
     random = Random(lives)
     async with a_stand(WORKERS, command="serve") as stand:
+        with_limits(stand.wellhead.database_path)
         stand.upstream.script = in_parts
         async with load(stand, clients=CLIENTS) as told:
             for life in range(lives):
@@ -83,7 +90,10 @@ async def test_kills_at_random_moments_lose_no_call_that_a_client_saw_an_answer_
                 await is_served(stand, told)
         await asyncio.to_thread(stand.wellhead.stop)
         assert told.lost >= CLIENTS
-        await the_books_are_true(stand, told)
+        rows = await the_books_are_true(stand, told)
+        fault.client_sees("connections break; every answer that was seen is in the books")
+        fault.books(sorted(rows, key=lambda row: str(row["state"])), stand.wellhead.database_path)
+        fault.over_when("calls of the dead are booked by the next process")
 
 
 async def test_streams_of_all_workers_finish_after_sigterm() -> None:

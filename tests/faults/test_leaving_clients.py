@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest_asyncio
 
 from fakes.stand import MB, Stand, a_stand
 from fakes.wire import Exchange, WireClient, answer, post, talk, until
+from fault_table import Fault
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -61,8 +63,9 @@ async def leaving(clients: list[WireClient]) -> None:
             await client.writer.wait_closed()
 
 
+@pytest.mark.fault("Clients", "250 leave at once, in the middle of their streams or before the head")
 async def test_a_crowd_that_leaves_is_gone_from_the_upstream_at_once_and_leaves_nothing_behind(
-    stand: Stand,
+    stand: Stand, fault: Fault
 ) -> None:
     stand.upstream.script = answer(TOLD, JSON, b"connection: close")
     await talk(stand.port, post(CHAT, ASK, JSON))
@@ -73,8 +76,13 @@ async def test_a_crowd_that_leaves_is_gone_from_the_upstream_at_once_and_leaves_
     waiting = await calling(stand, BEFORE_HEAD, SILENT)
     await until(lambda: stand.upstream.open_connections == MID_STREAM + BEFORE_HEAD)
     await leaving(streaming + waiting)
+    left_s = monotonic()
     await until(lambda: stand.upstream.open_connections == 0, SEEN_GONE_S)
+    fault.over(monotonic() - left_s, SEEN_GONE_S, "their upstream calls end")
     rows = await stand.ended(MID_STREAM + BEFORE_HEAD)
+    fault.client_sees("nothing: they are gone")
+    fault.books([row for row in rows if row["status_code"] == 200], whose="mid-stream")
+    fault.books([r for r in rows if r["status_code"] == 499], stand.wellhead.database_path, "before the head")
     assert Counter((r["state"], r["status_code"], r["total_tokens"], r["usage_source"]) for r in rows) == {
         ("aborted", 200, 10, "reported"): MID_STREAM,
         ("aborted", 499, None, "absent"): BEFORE_HEAD,
@@ -134,7 +142,10 @@ async def test_a_client_that_pipelined_requests_and_left_is_noticed(stand: Stand
     assert (await stand.the_call())["state"] == "aborted"
 
 
-async def test_a_client_that_leaves_an_endless_stream_it_did_not_read_is_noticed(stand: Stand) -> None:
+@pytest.mark.fault("Clients", "one leaves a stream that it had not read for a while")
+async def test_a_client_that_leaves_an_endless_stream_it_did_not_read_is_noticed(
+    stand: Stand, fault: Fault
+) -> None:
     async def endless(exchange: Exchange) -> None:
         await exchange.send(STREAM)
         while True:
@@ -146,9 +157,13 @@ async def test_a_client_that_leaves_an_endless_stream_it_did_not_read_is_noticed
     await client.head()
     await asyncio.sleep(0.5)  # Until every buffer on the way is full.
     await leaving([client])
+    left_s = monotonic()
     await until(lambda: stand.upstream.open_connections == 0, SEEN_GONE_S)
+    fault.over(monotonic() - left_s, SEEN_GONE_S, "its upstream call ends")
     row = await stand.the_call()
     assert (row["state"], row["total_tokens"]) == ("aborted", 10)
+    fault.client_sees("nothing: it is gone")
+    fault.books([row], stand.wellhead.database_path)
 
 
 async def drained(on_disconnect: str, script: Any) -> list[dict[str, Any]]:
@@ -161,7 +176,8 @@ async def drained(on_disconnect: str, script: Any) -> list[dict[str, Any]]:
         return rows
 
 
-async def test_drained_calls_are_read_to_their_end() -> None:
+@pytest.mark.fault("Clients", "one leaves, and `gateway.on_disconnect` is `drain`")
+async def test_drained_calls_are_read_to_their_end(fault: Fault) -> None:
     last = USAGE.replace(b"10}", b"12}")
 
     async def script(exchange: Exchange) -> bool:
@@ -172,6 +188,9 @@ async def test_drained_calls_are_read_to_their_end() -> None:
 
     rows = await drained("drain", script)
     assert {(row["state"], row["total_tokens"]) for row in rows} == {("aborted", 12)}
+    fault.client_sees("nothing: it is gone")
+    fault.books(rows)
+    fault.over_when("its upstream call is read to its end")
 
 
 async def test_drained_calls_are_cut_when_their_time_is_up() -> None:

@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from fakes.stand import MB, Stand, a_stand
 from fakes.wire import Exchange, WireAnswer, WireClient, answer, post, talk, until
+from fault_table import Fault
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -61,15 +62,25 @@ def refused(said: WireAnswer) -> None:
     assert said.header(b"retry-after") == b"1"
 
 
-async def test_one_call_too_many_is_refused_and_leaves_no_trace(stand: Stand) -> None:
+@pytest.mark.fault("Clients", "more calls at once than `gateway.max_concurrent_calls`")
+async def test_one_call_too_many_is_refused_and_leaves_no_trace(stand: Stand, fault: Fault) -> None:
     held = Held(stand)
     clients = await held.full_house()
-    refused(await talk(stand.port, post(CHAT, ASK, JSON)))
+    said = await talk(stand.port, post(CHAT, ASK, JSON))
+    refused(said)
+    fault.client(said, whose="the one too many")
     held.go_on.set()
     for client in clients:
-        assert (await client.answer()).body == TOLD
-    assert (await talk(stand.port, post(CHAT, ASK, JSON))).body == TOLD
-    assert {row["state"] for row in await stand.ended(ROOM + 1)} == {"completed"}
+        said = await client.answer()
+        assert said.body == TOLD
+        fault.client(said, whose="the others")
+    said = await talk(stand.port, post(CHAT, ASK, JSON))
+    assert said.body == TOLD
+    fault.next_call(said)
+    rows = await stand.ended(ROOM + 1)
+    assert {row["state"] for row in rows} == {"completed"}
+    fault.books([], whose="the one too many")
+    fault.books(rows, stand.wellhead.database_path, "the others")
     assert len(stand.upstream.requests) == ROOM + 1
 
 
@@ -210,7 +221,8 @@ async def goodput(stand: Stand, clients: int) -> tuple[int, int]:
     return good, bad
 
 
-async def test_three_times_as_many_calls_as_fit_leave_most_of_the_goodput(stand: Stand) -> None:
+@pytest.mark.fault("Clients", "three times as many calls as there is room for, again and again")
+async def test_three_times_as_many_calls_as_fit_leave_most_of_the_goodput(stand: Stand, fault: Fault) -> None:
     async def script(exchange: Exchange) -> None:
         await asyncio.sleep(ANSWER_S)
         await answer(TOLD, JSON)(exchange)
@@ -226,4 +238,10 @@ async def test_three_times_as_many_calls_as_fit_leave_most_of_the_goodput(stand:
         if ratio >= GOODPUT_MIN:
             break
     assert ratio >= GOODPUT_MIN
-    assert {row["state"] for row in await stand.ended(served, 20)} == {"completed"}
+    rows = await stand.ended(served, 20)
+    assert {row["state"] for row in rows} == {"completed"}
+    fault.client_sees(
+        f"{GOODPUT_MIN:.0%} or more of the calls that fit are answered; others 503 `overloaded`"
+    )
+    fault.books(rows, stand.wellhead.database_path, "those that were answered")
+    fault.over_when("with the load")

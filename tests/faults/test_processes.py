@@ -4,12 +4,17 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import pytest
+
+from fakes.inside import Inside
 from fakes.load import CHUNK, HEAD, USAGE, Told, brief, in_parts, load, one_call
 from fakes.stand import Stand, a_stand
 from fakes.wire import Exchange, WireAnswer, WireClient, post, talk, until
+from fault_table import Fault, held, with_limits
 
 CHAT = b"/v1/chat/completions"
 ASK = b'{"model":"gpt-5","stream":true,"messages":[]}'
@@ -39,11 +44,13 @@ async def rolled(stand: Stand, config: dict[str, Any] | None = None, rolls: int 
 # Rolling restarts.
 
 
+@pytest.mark.fault("Processes", "SIGHUP under load: a rolling restart")
 async def test_a_rolling_restart_under_load_fails_no_call_and_refuses_no_connection(
-    record_property: Callable[[str, object], None],
+    fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
     gateway = {"workers": WORKERS, "max_request_body": 1000}
     async with a_stand({"gateway": gateway}, command="serve") as stand:
+        with_limits(stand.wellhead.database_path)
         stand.upstream.script = in_parts
         before = {*stand.wellhead.pids, *stand.wellhead.pids_of("control")}
         assert (await talk(stand.port, post(CHAT, b" " * 2000, JSON))).status == 413
@@ -64,6 +71,9 @@ async def test_a_rolling_restart_under_load_fails_no_call_and_refuses_no_connect
         rows = await stand.ended(len(told.whole) + 1)
         assert {row["state"] for row in rows} == {"completed"}
         assert stand.wellhead.events("worker.died") == []
+        fault.client_sees("200, whole: every call of 32 clients; no connection is refused or breaks")
+        fault.books(rows, stand.wellhead.database_path)
+        fault.over_when("one process after the other is replaced ([how](command-line.md#rolling-restart))")
 
 
 async def test_a_stream_goes_on_to_its_end_in_a_process_that_was_replaced() -> None:
@@ -130,7 +140,8 @@ async def test_as_many_workers_as_the_settings_say_by_now() -> None:
             assert (await talk(stand.port, post(CHAT, ASK, JSON))).status == 200
 
 
-async def test_a_file_with_mistakes_changes_nothing_and_all_of_them_are_told() -> None:
+@pytest.mark.fault("Processes", "SIGHUP, and the configuration has mistakes")
+async def test_a_file_with_mistakes_changes_nothing_and_all_of_them_are_told(fault: Fault) -> None:
     async with a_stand() as stand:
         before = stand.wellhead.pids
         stand.wellhead.configure({"gateway": {"wrokers": 2}, "log": {"level": "loud"}})
@@ -139,7 +150,11 @@ async def test_a_file_with_mistakes_changes_nothing_and_all_of_them_are_told() -
         (said,) = stand.wellhead.events("reload.refused")
         assert [problem.split(":")[0] for problem in said["problems"]] == ["gateway.wrokers", "log.level"]
         assert stand.wellhead.pids == before
-        assert (await talk(stand.port, post(CHAT, ASK, JSON))).status == 200
+        served = await talk(stand.port, post(CHAT, ASK, JSON))
+        assert served.status == 200
+        fault.client(served)
+        fault.books(await stand.ended())
+        fault.over_when("with a further SIGHUP; all mistakes are in the log")
         await rolled(stand, {})
         assert stand.wellhead.pids != before
 
@@ -180,10 +195,12 @@ async def test_two_hangups_in_a_row_are_two_rolling_restarts() -> None:
 # Processes that die.
 
 
+@pytest.mark.fault("Processes", "one of two gateway processes is killed (`kill -9`) under load")
 async def test_a_worker_that_is_killed_is_back_at_once_and_no_connection_is_refused_meanwhile(
-    record_property: Callable[[str, object], None],
+    fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
     async with a_stand({"gateway": {"workers": WORKERS}}, command="serve") as stand:
+        with_limits(stand.wellhead.database_path)
         stand.upstream.script = brief
         refused: list[OSError] = []
         end = asyncio.Event()
@@ -209,7 +226,9 @@ async def test_a_worker_that_is_killed_is_back_at_once_and_no_connection_is_refu
             victim, killed_s = stand.wellhead.pids[0], monotonic()
             os.kill(victim, signal.SIGKILL)
             await until(lambda: len(stand.wellhead.events("worker.ready")) == 1, 20)
-            record_property("back_in_s", round(monotonic() - killed_s, 2))
+            back_in_s = monotonic() - killed_s
+            record_property("back_in_s", round(back_in_s, 2))
+            fault.over(back_in_s, 1, "another process serves")
             await more_calls(told, 16)
         end.set()
         await asyncio.gather(*connecting)
@@ -223,9 +242,49 @@ async def test_a_worker_that_is_killed_is_back_at_once_and_no_connection_is_refu
         lost = [row for row in rows.values() if row["state"] == "interrupted"]
         assert len(lost) <= told.lost
         assert len({row["worker_id"] for row in lost}) <= 1, "its own calls alone"
+        # One may be hit between two calls, so what is interrupted is looked at in another test, too.
+        assert {row["error_code"] for row in lost} <= {"worker_died"}
+        fault.client_sees("its own calls: the connection breaks; all others: 200, whole; none is refused")
+        fault.books([row for row in rows.values() if row["state"] == "completed"], whose="others")
+        fault.books_say("its own: `interrupted`, `worker_died`, tokens and cost `NULL`")
+        assert held(stand.wellhead.database_path) == 0
+        fault.books_say("no hold is left")
 
 
-async def test_control_dies_and_comes_back_and_the_gateway_does_not_notice() -> None:
+@pytest.mark.fault("Processes", "the thread that writes the books ends")
+async def test_a_gateway_whose_books_thread_ended_is_replaced(tmp_path: Path, fault: Fault) -> None:
+    inside = Inside(tmp_path)
+    async with a_stand(environ=inside.environ) as stand:
+        with_limits(stand.wellhead.database_path)
+
+        async def script(exchange: Exchange) -> None:
+            await exchange.send(HEAD + CHUNK)
+            await exchange.gone()
+
+        stand.upstream.script = script
+        running = await stand.client()
+        await running.send(post(CHAT, ASK, JSON))
+        await running.reader.readuntil(CHUNK)
+        before = stand.wellhead.pids
+        inside.end_thread("wellhead-books")
+        await until(lambda: not (tmp_path / "end_thread").exists())
+        refused, ended_s = await talk(stand.port, post(CHAT, ASK, JSON)), monotonic()
+        assert (refused.status, refused.header(b"x-wellhead-error")) == (503, b"books_unavailable")
+        fault.client(refused, whose="new calls")
+        await until(lambda: bool(stand.wellhead.events("books.thread_ended")))
+        fault.over(monotonic() - ended_s, 1, "it is noticed")
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await running.reader.readuntil(b"0\r\n\r\n")
+        fault.client_sees("*cut* after `gateway.shutdown_grace_s`", "running calls")
+        await until(lambda: len(stand.wellhead.events("worker.ready")) == 1, 20)
+        assert stand.wellhead.pids != before
+        fault.books(await stand.ended(), stand.wellhead.database_path, "running calls")
+        stand.upstream.script = brief
+        fault.next_call(await talk(stand.port, post(CHAT, ASK, JSON)))
+
+
+@pytest.mark.fault("Processes", "the control process is killed under load, twice")
+async def test_control_dies_and_comes_back_and_the_gateway_does_not_notice(fault: Fault) -> None:
     async with a_stand(command="serve") as stand:
         stand.upstream.script = in_parts
         before = stand.wellhead.pids
@@ -235,10 +294,14 @@ async def test_control_dies_and_comes_back_and_the_gateway_does_not_notice() -> 
                 os.kill(stand.wellhead.pids_of("control")[0], signal.SIGKILL)
                 await more_calls(told)
                 await until(lambda: len(stand.wellhead.events("worker.ready")) == deaths, 20)  # noqa: B023
+            fault.over_when("another one is started at once")
             port = int(stand.wellhead.control_url.rpartition(":")[2])
             assert (await talk(port, get(b"/health"))).status == 200
         assert (told.lost, stand.wellhead.pids) == (0, before)
-        assert {row["state"] for row in await stand.ended(len(told.seen))} == {"completed"}
+        rows = await stand.ended(len(told.seen))
+        assert {row["state"] for row in rows} == {"completed"}
+        fault.client_sees("200, whole: every call")
+        fault.books(rows)
 
 
 async def test_calls_go_on_while_control_cannot_start_at_all() -> None:
@@ -257,7 +320,8 @@ async def test_calls_go_on_while_control_cannot_start_at_all() -> None:
 # The end.
 
 
-async def test_with_a_delay_calls_are_taken_after_sigterm_while_ready_says_no() -> None:
+@pytest.mark.fault("Processes", "SIGTERM, and `gateway.shutdown_delay_s` is not over")
+async def test_with_a_delay_calls_are_taken_after_sigterm_while_ready_says_no(fault: Fault) -> None:
     async with a_stand({"gateway": {"shutdown_delay_s": 1.5}}) as stand:
         stand.upstream.script = brief
         assert (await talk(stand.port, get(b"/ready"))).status == 200
@@ -271,20 +335,28 @@ async def test_with_a_delay_calls_are_taken_after_sigterm_while_ready_says_no() 
         while said.status == 200:  # The worker may not have heard of it yet.
             said = await ready()
         assert (said.status, said.body) == (503, b'{"status":"fail"}')
-        assert (await talk(stand.port, post(CHAT, ASK, JSON))).body == USAGE
+        fault.client_sees(f"`/ready`: {said.status}")
+        served = await talk(stand.port, post(CHAT, ASK, JSON))
+        assert served.body == USAGE
+        fault.client(served, whose="calls")
         assert await asyncio.to_thread(stand.wellhead.wait) == 143
-        assert [row["state"] for row in stand.wellhead.calls()] == ["completed"]
+        rows = stand.wellhead.calls()
+        assert [row["state"] for row in rows] == ["completed"]
+        fault.books(rows)
+        fault.over_when("exit code 143")
         events = [line["msg"] for line in stand.wellhead.log_lines() if line["msg"].startswith("shutdown.")]
         assert events == ["shutdown.signal", "shutdown.drain", "shutdown.drained", "shutdown.complete"]
 
 
-async def test_calls_in_flight_end_as_aborted_only_when_the_grace_is_over() -> None:
+@pytest.mark.fault("Processes", "SIGTERM, with calls under way")
+async def test_calls_in_flight_end_as_aborted_only_when_the_grace_is_over(fault: Fault) -> None:
     async def script(exchange: Exchange) -> None:
         await exchange.send(HEAD + CHUNK)
         await (exchange.gone() if b"x-long" in exchange.request.head else asyncio.sleep(0.3))
         await exchange.send(b"0\r\n\r\n")
 
     async with a_stand({"gateway": {"shutdown_grace_s": 1.5}}) as stand:
+        with_limits(stand.wellhead.database_path)
         stand.upstream.script = script
         clients = [await stand.client() for _ in range(2)]
         await clients[0].send(post(CHAT, ASK, JSON))
@@ -292,21 +364,29 @@ async def test_calls_in_flight_end_as_aborted_only_when_the_grace_is_over() -> N
         await until(lambda: len(stand.upstream.requests) == 2)
         stand.wellhead.signal(signal.SIGTERM)
         told = Told()
-        assert (await clients[0].answer()).body == USAGE
-        assert not (await clients[1].answer()).complete, "it must not pass for a whole one"
+        in_time, too_long = await clients[0].answer(), await clients[1].answer()
+        assert in_time.body == USAGE
+        assert not too_long.complete, "it must not pass for a whole one"
+        fault.client(in_time, whose="those that end within `gateway.shutdown_grace_s`")
+        fault.client(too_long, whose="others")
         assert await asyncio.to_thread(stand.wellhead.wait) == 143
         assert told.lost == 0
-        ends = {(row["state"], row["error_code"]) for row in stand.wellhead.calls()}
+        rows = stand.wellhead.calls()
+        ends = {(row["state"], row["error_code"]) for row in rows}
         assert ends == {("completed", None), ("aborted", "shutdown")}
+        fault.books(rows, stand.wellhead.database_path)
+        fault.over_when("exit code 143")
 
 
-async def test_a_call_that_comes_when_all_is_over_is_refused_by_the_system() -> None:
+@pytest.mark.fault("Processes", "a call comes after the end")
+async def test_a_call_that_comes_when_all_is_over_is_refused_by_the_system(fault: Fault) -> None:
     async with a_stand() as stand:
         stand.upstream.script = brief
         await one_call(await stand.client(), Told())
         assert await asyncio.to_thread(stand.wellhead.stop) == 143
-        try:
+        with pytest.raises(ConnectionRefusedError):
             await WireClient.connect(stand.port)
-        except ConnectionRefusedError:
-            return
-        raise AssertionError("somebody still listens")
+        fault.client_sees("its connection is refused")
+        (_, *later) = stand.wellhead.calls()
+        fault.books(later)
+        fault.over_when("when it is started again")

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from fakes.stand import MB, Stand, a_stand, steadily
 from fakes.wire import Exchange, WireAnswer, WireClient, answer, post, talk, until
+from fault_table import Fault
 from wellhead.gateway.server import LINGER_BYTES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -70,24 +71,35 @@ HEADS = {
 }
 
 
+@pytest.mark.fault("Clients", "a head that does not come to its end within `gateway.header_timeout_s`")
 @pytest.mark.parametrize("start", HEADS.values(), ids=HEADS)
-async def test_a_head_that_does_not_come_to_its_end_is_answered_with_408(stand: Stand, start: bytes) -> None:
+async def test_a_head_that_does_not_come_to_its_end_is_answered_with_408(
+    stand: Stand, fault: Fault, start: bytes
+) -> None:
     client = await stand.client()
     await client.send(start)
     said = await refused(client)
     assert (said.status, said.header(b"x-wellhead-error")) == (408, b"request_timeout")
     assert json.loads(said.body)["error"]["code"] == "request_timeout"
     assert stand.upstream.requests == []
-    assert stand.new_calls() == []
+    booked = stand.new_calls()
+    assert booked == []
+    fault.client(said)
+    fault.books(booked)
+    fault.over_when("its connection ends")
 
 
-async def test_a_head_that_drips_has_no_more_time_than_one_that_stalls(stand: Stand) -> None:
+@pytest.mark.fault("Clients", "a head that comes byte by byte, for longer than that")
+async def test_a_head_that_drips_has_no_more_time_than_one_that_stalls(stand: Stand, fault: Fault) -> None:
     client = await stand.client()
     dripping = asyncio.create_task(drip(client, b"POST /v1/messages HTTP/1.1\r\nx-a: " + b"a" * 4000, 0.02))
     said = await asyncio.wait_for(client.answer(), LATE_S)
     assert said.status == 408
     assert json.loads(said.body)["error"]["type"] == "timeout_error", "as Anthropic's clients know it"
     dripping.cancel()
+    fault.client(said, path=b"/v1/messages")
+    fault.books(stand.new_calls())
+    fault.over_when("its connection ends")
 
 
 async def test_a_head_that_drips_but_ends_in_time_is_served(stand: Stand) -> None:
@@ -110,16 +122,21 @@ BODIES = {
 }
 
 
+@pytest.mark.fault("Clients", "a body of which nothing comes for `gateway.body_timeout_s`")
 @pytest.mark.parametrize(("path", "sent", "kind"), BODIES.values(), ids=BODIES)
 async def test_a_body_that_stalls_is_answered_with_408_in_the_callers_form(
-    stand: Stand, path: bytes, sent: bytes, kind: str
+    stand: Stand, fault: Fault, path: bytes, sent: bytes, kind: str
 ) -> None:
     client = await stand.client()
     await client.send(b"POST " + path + b" HTTP/1.1\r\nhost: h\r\n" + sent)
     said = await refused(client)
     assert (said.status, json.loads(said.body)["error"]["type"]) == (408, kind)
     assert stand.upstream.requests == []
-    assert stand.new_calls() == []
+    booked = stand.new_calls()
+    assert booked == []
+    fault.client(said, path=path)
+    fault.books(booked)
+    fault.over_when("its connection ends")
 
 
 async def test_a_body_that_drips_does_not_hold_its_place_for_ever(stand: Stand) -> None:
@@ -143,7 +160,8 @@ async def test_a_long_upload_passes_as_long_as_it_comes_on(stand: Stand) -> None
     assert (row["state"], row["request_bytes"]) == ("completed", len(piece) * count)
 
 
-async def test_an_upload_that_stalls_ends_its_upstream_call_and_is_booked(stand: Stand) -> None:
+@pytest.mark.fault("Clients", "an upload that stalls when a part of it is with the upstream")
+async def test_an_upload_that_stalls_ends_its_upstream_call_and_is_booked(stand: Stand, fault: Fault) -> None:
     client = await stand.client()
     await client.send(UPLOAD + b"content-length: 1000\r\n\r\nabc")
     said = await refused(client)
@@ -151,6 +169,9 @@ async def test_an_upload_that_stalls_ends_its_upstream_call_and_is_booked(stand:
     await until(lambda: stand.upstream.open_connections == 0)
     row = await stand.the_call()
     assert (row["state"], row["error_code"]) == ("failed", "request_timeout")
+    fault.client(said)
+    fault.books([row], stand.wellhead.database_path)
+    fault.over_when("its connections end, on both sides")
 
 
 async def test_time_in_which_the_upstream_does_not_read_is_not_the_clients(stand: Stand) -> None:
@@ -226,8 +247,9 @@ async def test_requests_that_are_sent_ahead_are_answered_in_their_order(stand: S
     await stand.ended(50)
 
 
+@pytest.mark.fault("Clients", "more than 100 requests sent ahead of the answer to the first")
 async def test_a_flood_of_requests_sent_ahead_is_cut_off_and_leaves_only_what_was_served(
-    stand: Stand,
+    stand: Stand, fault: Fault
 ) -> None:
     async def script(exchange: Exchange) -> bool:
         await exchange.send(STREAM + b"2\r\nok\r\n")
@@ -243,11 +265,16 @@ async def test_a_flood_of_requests_sent_ahead_is_cut_off_and_leaves_only_what_wa
         await client.reader.readuntil(b"no such answer")
     assert stand.rss() - before < 8 * MB
     await until(lambda: stand.upstream.open_connections == 0)
-    assert (await stand.the_call())["state"] == "aborted"
+    row = await stand.the_call()
+    assert row["state"] == "aborted"
+    fault.client_sees("its connection ends")
+    fault.books([row], stand.wellhead.database_path, "the first")
+    fault.over_when("its connections end, on both sides")
 
 
+@pytest.mark.fault("Clients", "5,000 idle connections")
 async def test_five_thousand_idle_connections_cost_little_and_delay_nobody(
-    stand: Stand, record_property: Callable[[str, object], None]
+    stand: Stand, fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 3 * IDLE), hard))
@@ -264,8 +291,13 @@ async def test_five_thousand_idle_connections_cost_little_and_delay_nobody(
         assert grown <= IDLE * PER_IDLE_MAX
         assert stand.files() >= IDLE
         for _ in range(20):
-            assert (await talk(stand.port, post(CHAT, ASK, JSON))).body == TOLD
-        assert {row["state"] for row in await stand.ended(IDLE // 2 + 20)} == {"completed"}
+            said = await talk(stand.port, post(CHAT, ASK, JSON))
+            assert said.body == TOLD
+            fault.client(said, whose="others")
+        rows = await stand.ended(IDLE // 2 + 20)
+        assert {row["state"] for row in rows} == {"completed"}
+        fault.books(rows, stand.wellhead.database_path)
+        fault.over_when("nothing is to be waited for")
     finally:
         for client in idle:
             client.reset()

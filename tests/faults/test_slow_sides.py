@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from fakes.stand import MB, Stand, a_stand, steadily
 from fakes.wire import Exchange, WireClient, answer, post, talk, until
+from fault_table import Fault
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -69,7 +70,10 @@ async def stands_still(sent: "list[int] | Endless") -> None:
     await steadily(unchanged, STANDSTILL_S, 30)
 
 
-async def test_a_reader_that_stalls_stops_its_own_upstream_and_nobody_else(stand: Stand) -> None:
+@pytest.mark.fault("Clients", "one stops to read an endless stream")
+async def test_a_reader_that_stalls_stops_its_own_upstream_and_nobody_else(
+    stand: Stand, fault: Fault
+) -> None:
     before, endless = stand.rss(), Endless()
     stand.upstream.script = endless
     client = await stand.client()
@@ -78,7 +82,9 @@ async def test_a_reader_that_stalls_stops_its_own_upstream_and_nobody_else(stand
     await stands_still(endless)
     assert endless.sent < IN_SOCKETS_MAX
     for _ in range(OTHERS):
-        assert (await talk(stand.port, post(CHAT, ASK, JSON, b"x-other: 1"))).body == TOLD
+        said = await talk(stand.port, post(CHAT, ASK, JSON, b"x-other: 1"))
+        assert said.body == TOLD
+        fault.client(said, whose="others")
     assert stand.rss() - before <= GROWTH_MAX
     # It goes on where it stopped as soon as the client reads again.
     stopped, got = endless.sent, bytearray()
@@ -89,8 +95,11 @@ async def test_a_reader_that_stalls_stops_its_own_upstream_and_nobody_else(stand
     client.reset()
     await until(lambda: stand.upstream.open_connections <= 1)
     assert stand.rss() - before <= GROWTH_MAX
-    states = [row["state"] for row in await stand.ended(OTHERS + 1)]
-    assert states == ["aborted"] + ["completed"] * OTHERS
+    rows = await stand.ended(OTHERS + 1)
+    assert [row["state"] for row in rows] == ["aborted"] + ["completed"] * OTHERS
+    fault.client_sees("its stream goes on where it stopped as soon as it reads again")
+    fault.books(rows[:1], stand.wellhead.database_path, "when it leaves in the end")
+    fault.over_when("its upstream is slowed down, nobody else, and nothing piles up")
 
 
 async def one_chunk(client: WireClient) -> bytes:
@@ -98,7 +107,8 @@ async def one_chunk(client: WireClient) -> bytes:
     return (await client.reader.readexactly(size + 2))[:-2]
 
 
-async def test_an_upstream_that_does_not_read_stops_the_upload(stand: Stand) -> None:
+@pytest.mark.fault("Upstreams", "it stops to read an upload of 128 MB")
+async def test_an_upstream_that_does_not_read_stops_the_upload(stand: Stand, fault: Fault) -> None:
     size, sent, reads = 128 * MB, [0], asyncio.Event()
     before, seen = stand.rss(), sha256()
 
@@ -120,12 +130,16 @@ async def test_an_upstream_that_does_not_read_stops_the_upload(stand: Stand) -> 
     assert sent[0] < IN_SOCKETS_MAX
     assert stand.rss() - before <= GROWTH_MAX
     reads.set()
-    assert (await client.answer()).body == TOLD
+    said = await client.answer()
+    assert said.body == TOLD
     await writing
     assert stand.rss() - before <= GROWTH_MAX
     assert seen.digest() == sha256(piece * (size // len(piece))).digest()
     row = await stand.the_call()
     assert (row["state"], row["request_bytes"]) == ("completed", size)
+    fault.client(said)
+    fault.books([row], stand.wellhead.database_path)
+    fault.over_when("the upload waits, and goes on when it reads; nothing piles up")
     client.close()
 
 

@@ -12,7 +12,8 @@ import pytest
 import pytest_asyncio
 
 from fakes.stand import Stand, a_stand
-from fakes.wire import Exchange, Script, answer, post, talk, until
+from fakes.wire import Exchange, Script, WireAnswer, answer, post, talk, until
+from fault_table import Fault
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -48,14 +49,19 @@ def saying(*parts: bytes, every_s: float = 0.0, then_hang: bool = True) -> Scrip
     return script
 
 
-async def next_call_is_served(stand: Stand) -> None:
+async def next_call_is_served(stand: Stand) -> WireAnswer:
     stand.upstream.script = answer(TOLD, JSON)
-    assert (await talk(stand.port, post(CHAT, ASK, JSON))).body == TOLD
+    said = await talk(stand.port, post(CHAT, ASK, JSON))
+    assert said.body == TOLD
     assert (await stand.the_call())["total_tokens"] == 10
+    return said
 
 
+@pytest.mark.fault("Upstreams", "it does not answer within `timeouts.headers_s`")
 @pytest.mark.parametrize("path", [CHAT, MESSAGES, GEMINI, OLLAMA])
-async def test_an_upstream_that_does_not_answer_is_a_504_in_every_dialect(stand: Stand, path: bytes) -> None:
+async def test_an_upstream_that_does_not_answer_is_a_504_in_every_dialect(
+    stand: Stand, fault: Fault, path: bytes
+) -> None:
     stand.upstream.script = saying()
     began = monotonic()
     got = await talk(stand.port, post(path, ASK, JSON))
@@ -76,16 +82,28 @@ async def test_an_upstream_that_does_not_answer_is_a_504_in_every_dialect(stand:
         *("failed", 504, "upstream_timeout_headers"),
     )
     assert (row["attempts"], row["total_tokens"]) == (1, None)
+    fault.client(got, path=path)
+    fault.books([row], stand.wellhead.database_path)
     await until(lambda: stand.upstream.open_connections == 0)
-    await next_call_is_served(stand)
+    fault.next_call(await next_call_is_served(stand))
+
+
+NOTHING_COMES = pytest.mark.fault(
+    "Upstreams", "nothing comes after the head of its stream for `timeouts.first_chunk_s`"
+)
+IT_STOPS = pytest.mark.fault("Upstreams", "its stream stops for `timeouts.idle_s`")
 
 
 @pytest.mark.parametrize(
     ("said", "code", "after_s"),
-    [((STREAM,), "first_chunk", 0.6), ((STREAM, CHUNK), "idle", 0.3), ((STREAM, CHUNK, CHUNK), "idle", 0.3)],
+    [
+        pytest.param((STREAM,), "first_chunk", 0.6, marks=NOTHING_COMES),
+        pytest.param((STREAM, CHUNK), "idle", 0.3, marks=IT_STOPS),
+        pytest.param((STREAM, CHUNK, CHUNK), "idle", 0.3, marks=IT_STOPS),
+    ],
 )
 async def test_a_stream_that_stops_ends_abnormally_and_is_booked_with_its_code(
-    stand: Stand, said: tuple[bytes, ...], code: str, after_s: float
+    stand: Stand, fault: Fault, said: tuple[bytes, ...], code: str, after_s: float
 ) -> None:
     stand.upstream.script = saying(*said)
     began = monotonic()
@@ -97,18 +115,25 @@ async def test_a_stream_that_stops_ends_abnormally_and_is_booked_with_its_code(
         *("failed", 200, f"upstream_timeout_{code}"),
     )
     assert row["incomplete"]
+    fault.client(got)
+    fault.books([row], stand.wellhead.database_path)
     await until(lambda: stand.upstream.open_connections == 0)
-    await next_call_is_served(stand)
+    fault.next_call(await next_call_is_served(stand))
 
 
-async def test_the_total_ends_a_stream_that_always_goes_on(stand: Stand) -> None:
+@pytest.mark.fault("Upstreams", "its stream goes on for longer than `timeouts.total_s`")
+async def test_the_total_ends_a_stream_that_always_goes_on(stand: Stand, fault: Fault) -> None:
     stand.upstream.script = saying(STREAM, *[CHUNK] * 100, every_s=0.1)
     began = monotonic()
     got = await talk(stand.port, post(CHAT, ASK, JSON))
     assert 2.0 <= monotonic() - began < 2.0 + LATE_S_MAX
     assert (got.status, got.complete) == (200, False)
-    assert (await stand.the_call())["error_code"] == "upstream_timeout_total"
+    row = await stand.the_call()
+    assert row["error_code"] == "upstream_timeout_total"
+    fault.client(got)
+    fault.books([row], stand.wellhead.database_path)
     await until(lambda: stand.upstream.open_connections == 0)
+    fault.next_call(await next_call_is_served(stand))
 
 
 async def test_the_total_ends_a_call_whose_client_reads_nothing(stand: Stand) -> None:

@@ -10,6 +10,7 @@ from structlog.testing import CapturingLogger
 import wellhead.gateway.breakers as board_module
 from fakes.breakers import FakeSharedBreakers, Ticks
 from fakes.wire import until
+from fault_table import Fault
 from wellhead.breaker import Outcome, Shared, State
 from wellhead.gateway.breakers import BreakerBoard
 from wellhead.policy.breaker import Rules
@@ -363,8 +364,9 @@ async def test_what_is_shared_no_more_is_closed(workers: Workers, monkeypatch: p
     await until(lambda: not board.is_open(OPENAI))
 
 
+@pytest.mark.fault("Clocks", "the wall clock jumps by an hour while a breaker is open")
 @pytest.mark.parametrize("jump_s", [3600, -3600])
-async def test_a_wall_clock_that_jumps_moves_no_deadline(workers: Workers, jump_s: int) -> None:
+async def test_a_wall_clock_that_jumps_moves_no_deadline(workers: Workers, fault: Fault, jump_s: int) -> None:
     first, second = await opened(workers, 2)
     workers.ticks.jumped_us = jump_s * 1_000_000
     workers.ticks.pass_s(29)
@@ -376,6 +378,9 @@ async def test_a_wall_clock_that_jumps_moves_no_deadline(workers: Workers, jump_
         await probe.end(FAILURE)
     await until(lambda: workers.row().state is State.OPEN and workers.row().probe_by is None)
     await until(lambda: _waits(first) == _waits(second) == 30)
+    fault.client_sees("503 `breaker_open` for as long as without the jump")
+    fault.books_say("`refused`, `breaker_open`")
+    fault.over_when("the probe goes when it is due by a clock that nobody sets")
 
 
 def _waits(board: BreakerBoard) -> int | None:

@@ -15,6 +15,7 @@ from structlog.testing import LogCapture
 
 from fakes.program import Wellhead, command
 from fakes.simulated import Simulated, simulated_process
+from fault_table import Fault
 from wellhead.config.control_settings import ControlSettings
 from wellhead.config.settings import Settings
 from wellhead.config.values import Address
@@ -179,12 +180,24 @@ def test_a_second_signal_ends_it_at_once(upstream: Simulated, client: httpx.Clie
         assert [(call["state"], call["error_code"]) for call in wellhead.calls()] == [("aborted", "shutdown")]
 
 
-def test_when_the_supervisor_is_killed_its_processes_end_by_themselves(upstream: Simulated) -> None:
-    with Wellhead(upstream=upstream.url) as wellhead:
+@pytest.mark.fault("Processes", "the supervisor is killed, with calls under way")
+def test_when_the_supervisor_is_killed_its_processes_end_by_themselves(
+    upstream: Simulated, client: httpx.Client, fault: Fault
+) -> None:
+    with Wellhead(upstream=upstream.url, config={"gateway": {"shutdown_grace_s": 0.2}}) as wellhead:
         pids = [*wellhead.pids, *wellhead.pids_of("control")]
         assert len(pids) == 2
-        os.kill(wellhead.pid, signal.SIGKILL)
-        wellhead.wait_until(lambda: all(gone(pid) for pid in pids), 10, "its processes are still there")
+        url = wellhead.gateway_url + "/v1/chat/completions"
+        with client.stream("POST", url, **chat(pieces=1000, interval_ms=50)) as answer:
+            received = answer.iter_bytes()
+            next(received)
+            os.kill(wellhead.pid, signal.SIGKILL)
+            wellhead.wait_until(lambda: all(gone(pid) for pid in pids), 10, "its processes are still there")
+            with pytest.raises(httpx.RemoteProtocolError):
+                list(received)
+        fault.client_sees("*cut* after `gateway.shutdown_grace_s`; then nobody listens")
+        fault.books(wellhead.calls())
+        fault.over_when("it is for a service manager to start it again")
 
 
 def test_configuration_mistakes_are_told_all_at_once_without_a_traceback(tmp_path: Path) -> None:
