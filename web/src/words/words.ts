@@ -11,9 +11,10 @@ import { prices } from "./en/prices";
 import { calls } from "./en/calls";
 import { live } from "./en/live";
 import { overview } from "./en/overview";
+import { providers } from "./en/providers";
 import { spend } from "./en/spend";
 
-export const en = { app, calls, live, overview, spend, accounts, prices };
+export const en = { app, calls, live, overview, spend, accounts, prices, providers };
 export type Words = typeof en;
 
 export const LANGUAGES = ["en", "de"] as const;

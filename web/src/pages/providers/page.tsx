@@ -1,7 +1,77 @@
+/** How the providers are doing, and which of them calls are held back from. */
+
+import { useCallback, useMemo } from "react";
+import { useReport } from "@/api/report";
 import { useWords } from "@/app/preferences";
-import { PageHead } from "@/parts/page";
+import { useFormat, useView } from "@/app/view";
+import { SeriesChart } from "@/chart/series-chart";
+import { Card, Grid, PageHead } from "@/parts/page";
+import { Answered, Empty } from "@/parts/states";
+import { intervalOf } from "@/pure/range";
+import { seriesOf, timesOf } from "@/pure/series";
+import { Breakers } from "./breakers";
+import { Health } from "./health";
+import { SetUp } from "./set-up";
 
 export default function Page() {
   const words = useWords();
-  return <PageHead title={words.app.pages.providers} />;
+  return (
+    <>
+      <PageHead title={words.app.pages.providers} about={words.providers.about} />
+      <Grid>
+        <Health />
+        <Breakers />
+        <OverTime title={words.providers.volume} figure="calls" />
+        <OverTime title={words.providers.latency} figure="p95_latency_ms" />
+        <SetUp />
+      </Grid>
+    </>
+  );
+}
+
+/** One figure of every provider over time. */
+function OverTime({ title, figure }: { title: string; figure: "calls" | "p95_latency_ms" }) {
+  const words = useWords();
+  const format = useFormat();
+  const { range, zone } = useView();
+  const interval = intervalOf(range);
+  const report = useReport({ range, zone, filters: {}, by: ["provider"], interval, percentiles: true });
+  const lines = report.data?.lines;
+  const data = useMemo(() => {
+    const { times, series } = seriesOf(
+      lines ?? [],
+      timesOf(lines ?? [], range, interval),
+      "provider",
+      figure,
+    );
+    if (figure === "calls") return { times, series };
+    // Where there were no calls there is no latency, and not one of nothing.
+    const known = series.map((one) => ({ ...one, values: one.values.map((value) => value || null) }));
+    return { times, series: known.filter(({ isRest }) => !isRest) };
+  }, [lines, range, interval, figure]);
+  const nameOf = useCallback(
+    (key: string | null, isRest: boolean) => (isRest ? words.app.other : (key ?? words.app.unknown)),
+    [words],
+  );
+  const isCount = figure === "calls";
+  return (
+    <Card title={title} span={6}>
+      <Answered query={report}>
+        {() =>
+          data.series.length === 0 ? (
+            <Empty title={words.providers.quiet} />
+          ) : (
+            <SeriesChart
+              label={title}
+              data={data}
+              nameOf={nameOf}
+              say={isCount ? format.short : format.ms}
+              isStacked={isCount}
+              isBars={isCount}
+            />
+          )
+        }
+      </Answered>
+    </Card>
+  );
 }
