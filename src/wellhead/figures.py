@@ -55,6 +55,27 @@ class WorkerFigure:
     commits: int
     commit_us: int
     settlements_lost: int
+    host: str = ""
+    pid: int = 0
+    started_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BooksFigure:
+    """How large the books are, and where."""
+
+    kind: str
+    """The engine."""
+    place: str
+    """Without user and password."""
+    migration: str | None
+    """The last one."""
+    calls: int
+    bytes: int
+    log_bytes: int = 0
+    """Of a write-ahead log beside it."""
+    free_bytes: int = 0
+    """Of these bytes, what is left over."""
 
 
 @dataclass(frozen=True, slots=True)

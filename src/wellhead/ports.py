@@ -13,7 +13,7 @@ from wellhead.call import Opening, Settlement
 from wellhead.cost import Costed
 from wellhead.directory import Directory, Timeouts
 from wellhead.exporting.columns import Row
-from wellhead.figures import Figures, WorkerFigure
+from wellhead.figures import BooksFigure, Figures, WorkerFigure
 from wellhead.quota import AccountGauge, Gauge
 from wellhead.report import (
     CallFilter,
@@ -248,6 +248,10 @@ class Reports(Protocol):
         """The gateway processes that are registered, by their slots."""
         ...
 
+    def books(self) -> BooksFigure:
+        """How large the books are, and where."""
+        ...
+
     def call_times(self) -> tuple[int | None, int | None]:
         """When the first and the last call in the books began; `None` when they are empty."""
         ...
@@ -278,8 +282,8 @@ class Reports(Protocol):
         since_us: int | None = None,
         until_us: int | None = None,
     ) -> CallPage:
-        """Calls that match and began in [since, until), by their ids, the newest first; with ids below `before`,
-        after `offset` others.
+        """Calls that match and began in [since, until), by their ids, the newest first; with ids below
+        `before`, after `offset` others.
 
         Where few match there may be fewer than `count` on a page, or none, and more on the next.
         """

@@ -44,6 +44,7 @@ ROLES: dict[str, Role | None] = {
     "GET /admin/live": Role.VIEWER,
     "GET /admin/providers": Role.VIEWER,
     "GET /admin/config": Role.ADMIN,
+    "GET /admin/system": Role.ADMIN,
     "GET /openapi.json": Role.VIEWER,
     "GET /admin/session": None,
     "POST /admin/session/login": None,

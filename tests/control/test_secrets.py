@@ -109,6 +109,7 @@ PATHS = (
     "/admin/live",
     "/admin/providers",
     "/admin/config",
+    "/admin/system",
     "/admin/pricing",
     "/admin/breakers",
     "/admin/breakers/openai",

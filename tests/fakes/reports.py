@@ -7,7 +7,7 @@ from typing import Any
 from fakes.books import NOON_US
 from wellhead.errors import BooksUnavailable
 from wellhead.exporting.columns import Row
-from wellhead.figures import Figures, WorkerFigure
+from wellhead.figures import BooksFigure, Figures, WorkerFigure
 from wellhead.quota import AccountGauge
 from wellhead.report import (
     CallFilter,
@@ -117,6 +117,10 @@ class FakeReports:
     def workers(self, now_us: int) -> Sequence[WorkerFigure]:
         self._answer()
         return self.present
+
+    def books(self) -> BooksFigure:
+        self._answer()
+        return BooksFigure("sqlite", "/books.db", "v0001", 0, 4096)
 
     def gauges(self) -> Sequence[AccountGauge]:
         self._answer()

@@ -35,6 +35,7 @@ from wellhead.control import (
     quotas,
     session,
     stats,
+    system,
     trend,
     usage,
     usage_report,
@@ -109,6 +110,7 @@ def build(
     live.add_to(app.router, feed, options.live_s)
     providers.add_to(app.router, facts)
     config.add_to(app.router, facts)
+    system.add_to(app.router, reports, beside.spool, version, now_us)
     session.add_to(app.router, operators, options, registry)
     projects.add_to(app.router, registry)
     keys.add_to(app.router, registry, now_us)

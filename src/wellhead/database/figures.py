@@ -195,6 +195,10 @@ def workers_now(connection: Connection, now_us: int, is_up: IsUp) -> list[Worker
             commits=load.commits,
             commit_us=load.commit_us,
             settlements_lost=load.settlements_lost,
+            # The host as people call it, without what tells its boots apart.
+            host=worker.process.host.partition("/")[0],
+            pid=worker.process.pid,
+            started_us=worker.started_us,
         )
         for worker, load in found
     ]

@@ -27,13 +27,14 @@ from wellhead.database import (
     figures,
     gauges,
     live,
+    size,
     usage_reports,
 )
 from wellhead.database.engine import outages
 from wellhead.database.figures import IsUp, is_registered
 from wellhead.database.schema import calls, models_hourly, usage_hourly
 from wellhead.exporting.columns import Row
-from wellhead.figures import Figures, WorkerFigure
+from wellhead.figures import BooksFigure, Figures, WorkerFigure
 from wellhead.moments import HOUR_US, to_the_second
 from wellhead.quota import AccountGauge
 from wellhead.report import (
@@ -152,6 +153,11 @@ class DatabaseReports:
         """The gateway processes that are registered."""
         with outages(), self._engine.connect() as connection:
             return figures.workers_now(connection, now_us, self._is_up)
+
+    def books(self) -> BooksFigure:
+        """How large the books are, and where."""
+        with outages():
+            return size.books(self._engine)
 
     def gauges(self) -> Sequence[AccountGauge]:
         """How accounts last stood with their quotas."""
