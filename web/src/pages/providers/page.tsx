@@ -38,16 +38,19 @@ function OverTime({ title, figure }: { title: string; figure: "calls" | "p95_lat
   const report = useReport({ range, zone, filters: {}, by: ["provider"], interval, percentiles: true });
   const lines = report.data?.lines;
   const data = useMemo(() => {
-    const { times, series } = seriesOf(
-      lines ?? [],
-      timesOf(lines ?? [], range, interval),
-      "provider",
-      figure,
+    const times = timesOf(lines ?? [], range, interval);
+    const calls = seriesOf(lines ?? [], times, "provider", "calls");
+    if (figure === "calls") return calls;
+    // In the order of the other chart, so that a provider has one colour.  Where there were no
+    // calls there is no latency, and not one of nothing.
+    const { series } = seriesOf(lines ?? [], times, "provider", figure, calls.series.length);
+    const known = calls.series.flatMap(({ key, isRest }) =>
+      isRest ? [] : series.filter((one) => one.key === key && !one.isRest),
     );
-    if (figure === "calls") return { times, series };
-    // Where there were no calls there is no latency, and not one of nothing.
-    const known = series.map((one) => ({ ...one, values: one.values.map((value) => value || null) }));
-    return { times, series: known.filter(({ isRest }) => !isRest) };
+    return {
+      times,
+      series: known.map((one) => ({ ...one, values: one.values.map((value) => value || null) })),
+    };
   }, [lines, range, interval, figure]);
   const nameOf = useCallback(
     (key: string | null, isRest: boolean) => (isRest ? words.app.other : (key ?? words.app.unknown)),
