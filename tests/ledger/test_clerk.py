@@ -1,5 +1,6 @@
 """Batches in the books: whole or not at all, and each call as it was said."""
 
+import json
 import sqlite3
 
 import pytest
@@ -8,8 +9,9 @@ from sqlalchemy import Engine, text
 
 from fakes.books import NOON_US, a_settlement, an_opening, rollups_of, rows_of
 from fakes.desk import HERE, Clock
-from wellhead.call import CallState, Opening
+from wellhead.call import CallState, Opening, Settlement
 from wellhead.call_id import slot_of
+from wellhead.cost import Costed, CostState
 from wellhead.database.gauges import GAUGES_MAX
 from wellhead.database.reports import DatabaseReports
 from wellhead.database.sums import sums
@@ -19,6 +21,7 @@ from wellhead.ledger.clerk import Clerk
 from wellhead.ledger.fit import TEXT_CHARS_MAX
 from wellhead.ledger.gauges import WRITE_US
 from wellhead.ledger.rebuild import rebuild
+from wellhead.ledger.rules import Rules
 from wellhead.money import COST_NANOUSD_MAX
 from wellhead.quota import Gauge
 from wellhead.report import Measure, Question
@@ -163,6 +166,32 @@ def test_sums_of_the_largest_usage_that_is_believed_stay_whole_numbers(clerk: Cl
     assert check(engine, NOON_US) == []
     assert sums(engine).figures["reasoning_tokens"] == count * largest
     assert largest * 10**9 < 2**63, "there is room for a billion such calls"
+
+
+class ByTheStep:
+    """A nano-dollar for each step that it is shown."""
+
+    def estimate(self, call: Opening, input_tokens: int, output_tokens: int) -> None: ...
+
+    def price(self, call: Opening, end: Settlement) -> Costed | None:
+        found = json.loads(end.usage_extra or "{}")
+        return Costed(CostState.PRICED, "settled", nanousd=len(found["iterations"]))
+
+
+def test_a_call_is_priced_by_all_of_its_steps_and_as_many_as_fit_are_kept(engine: Engine) -> None:
+    clerk = Clerk(engine, Clock().now_us, HERE, Rules(prices=ByTheStep()))
+    clerk.sign_on()
+    call = opening(clerk)
+    steps = [{"input_tokens": 12345, "output_tokens": 7}] * 900
+    end = a_settlement(usage_extra=json.dumps({"iterations": steps}), cost_nanousd=None)
+    clerk.book([call], [])
+    clerk.book([], [(call, end)])
+    (row,) = rows_of(engine, "calls")
+    kept = json.loads(row["usage_extra"])
+    assert row["cost_nanousd"] == 900
+    assert (kept["cut_short"], 300 < len(kept["iterations"]) < 900) == (True, True)
+    assert row["trouble"] == "usage_extra_cut"
+    clerk.sign_off()
 
 
 @pytest.mark.parametrize("in_one_batch", [True, False])

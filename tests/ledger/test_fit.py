@@ -1,8 +1,17 @@
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.books import a_settlement, an_opening
-from wellhead.ledger.fit import EXTRA_CHARS_MAX, TEXT_CHARS_MAX, fitted_opening, fitted_settlement
+from wellhead.ledger.fit import (
+    EXTRA_BYTES_MAX,
+    TEXT_CHARS_MAX,
+    fitted_opening,
+    fitted_settlement,
+    with_fitted_extra,
+)
 from wellhead.usage import COUNT_MAX, Usage
 
 
@@ -23,9 +32,26 @@ def test_counts_that_cannot_be_are_left_out() -> None:
     assert fitted_settlement(a_settlement(usage=Usage(input_tokens=COUNT_MAX + 1))).usage == Usage()
 
 
-def test_extra_usage_that_is_too_long_is_left_out_whole() -> None:
-    assert fitted_settlement(a_settlement(usage_extra="x" * EXTRA_CHARS_MAX)).usage_extra is not None
-    assert fitted_settlement(a_settlement(usage_extra="x" * (EXTRA_CHARS_MAX + 1))).usage_extra is None
+def test_extra_usage_that_is_too_long_is_cut_and_says_so() -> None:
+    steps = ",".join('{"input_tokens":7}' for _ in range(2000))
+    end = a_settlement(usage_extra=f'{{"iterations":[{steps}],"speed":"fast"}}')
+    assert fitted_settlement(end) == end
+    fit = with_fitted_extra(end)
+    assert fit.usage_extra is not None
+    assert EXTRA_BYTES_MAX - 100 < len(fit.usage_extra) <= EXTRA_BYTES_MAX
+    kept = json.loads(fit.usage_extra)
+    assert (kept["cut_short"], kept["speed"], kept["iterations"][0]) == (True, "fast", {"input_tokens": 7})
+    assert fit.trouble == (*end.trouble, "usage_extra_cut")
+    short = a_settlement(usage_extra='{"speed":"fast"}')
+    assert with_fitted_extra(short) is short
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * (EXTRA_BYTES_MAX + 1), "[" + "1," * EXTRA_BYTES_MAX + "1]", '"\udfff"']
+)
+def test_what_is_no_extra_usage_is_left_out(text: str) -> None:
+    fit = with_fitted_extra(a_settlement(usage_extra=text))
+    assert (fit.usage_extra, fit.trouble) == (None, ("usage_extra_cut",))
 
 
 @given(st.text(st.characters(), max_size=20))
@@ -35,4 +61,3 @@ def test_every_text_can_be_stored_afterwards(text: str) -> None:
 
 def test_what_is_not_unicode_text_is_replaced() -> None:
     assert fitted_opening(an_opening(1, model="a\ud800b")).model == "a?b"
-    assert fitted_settlement(a_settlement(usage_extra='"\udfff"')).usage_extra is None

@@ -340,3 +340,11 @@ def test_a_message_without_an_error_around_it_counts_only_in_an_error() -> None:
 def test_usage_in_an_error_counts() -> None:
     reading = answer("openai_chat", {"error": {"message": "m"}, "usage": {"prompt_tokens": 4}}, status=500)
     assert reading.usage.input_tokens == 4
+
+
+def test_all_steps_of_an_answer_are_kept_to_price_it_by() -> None:
+    steps = [{"type": "message", "input_tokens": 123, "output_tokens": 7, "model": "m" * 100}] * 300
+    usage = {"input_tokens": 1, "output_tokens": 1, "iterations": steps}
+    reading = answer("anthropic_messages", {"type": "message", "usage": usage})
+    assert len(json.loads(reading.usage_extra or "{}")["iterations"]) == 300
+    assert reading.trouble == ()

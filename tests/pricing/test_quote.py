@@ -303,7 +303,12 @@ def test_a_tier_without_a_published_price_leaves_the_call_pending() -> None:
 
 @pytest.mark.parametrize(
     "extra",
-    ["{", "[]", '{"iterations":7}', '{"iterations":[7]}', '{"iterations":[{"type":"x"}]}'],
+    [
+        *("{", "[]", '{"iterations":7}', '{"iterations":[7]}', '{"iterations":[{"type":"x"}]}'),
+        # Some steps are not told: their sum would be too little.
+        '{"cut_short":true,"iterations":[{"input_tokens":1,"output_tokens":1}]}',
+        '{"cut_short":true}',
+    ],
 )
 def test_steps_that_cannot_be_read_leave_the_call_pending(extra: str) -> None:
     found = priced_call(CATALOGUE, usage_extra=extra)

@@ -32,7 +32,7 @@ from wellhead.errors import BooksUnavailable, CallerError
 from wellhead.ledger.admission import Admission, Decision, Plan, WindowRow
 from wellhead.ledger.connection import HeldConnection
 from wellhead.ledger.costing import Costing
-from wellhead.ledger.fit import fitted_opening, fitted_settlement
+from wellhead.ledger.fit import fitted_opening, fitted_settlement, with_fitted_extra
 from wellhead.ledger.gauges import Gauges
 from wellhead.ledger.processes import is_running
 from wellhead.ledger.pruning import Pruning
@@ -161,6 +161,7 @@ class Clerk:
             unsent = [pair for pair in unsent if pair[0].id in ids]
             once = [pair for pair in once if pair[0].id not in ids]
         costed, with_cost = self._costing.costed(once), self._costing.with_cost
+        once = [(opening, with_fitted_extra(end)) for opening, end in once]
         exact = False
         while True:
             slot = self.worker.slot
@@ -261,14 +262,30 @@ class Clerk:
         """A call in flight as it was admitted."""
         return self._open.get(opening.id) or opening
 
+    def let_go(self, call_id: int) -> None:
+        """An open call goes on as what the spool says of it."""
+        self._open.pop(call_id, None)
+
     def enter(self, openings: Sequence[Opening]) -> None:
-        """Book calls as pending that went out before they could be booked, but for those that are there."""
-        fitted = [fitted_opening(opening) for opening in openings]
+        """Book calls that went out before they could be booked, and those that turned to another provider."""
+        # Of a call that did both, or turned twice, the last counts.
+        fitted = {opening.id: fitted_opening(opening) for opening in openings}
         with self._held.use() as connection, transaction(connection):
-            there = calls.known_among(connection, [opening.id for opening in fitted])
-            new = [opening for opening in fitted if opening.id not in there]
+            there = calls.known_among(connection, list(fitted))
+            new = [opening for opening in fitted.values() if opening.id not in there]
             calls.insert(connection, calls.pending_rows(self.worker.slot, new))
+            for was in calls.open_among(connection, list(there)):
+                to = fitted[was.id]
+                if to.provider != was.provider:
+                    self._turn(connection, was, to)
+                    new.append(to)
         self._open.update((opening.id, opening) for opening in new)
+
+    def _turn(self, connection: sqlite3.Connection, was: Opening, to: Opening) -> None:
+        if not is_current(connection, self.directory):
+            self._adopt(load_directory(connection, self._rules.vaults))
+        limit_windows.add(connection, self._admission.released(was))
+        calls.move(connection, to)
 
     def _settle(self, connection: sqlite3.Connection, settled: Sequence[Settled]) -> None:
         """Book ends of calls that are known to be pending, limits and rollups included; under the lock."""

@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 
 from msgspec.structs import fields, replace
 
+from wellhead import usage_extra
 from wellhead.call import Opening, Settlement
 from wellhead.usage import COUNT_MAX, NO_USAGE, TOKENS_MAX, Usage
 
 TEXT_CHARS_MAX = 1000
 """Of any text; a longer one is cut."""
-EXTRA_CHARS_MAX = 16_384
-"""Of `usage_extra`; a longer one is left out, since half a JSON document is none."""
+EXTRA_BYTES_MAX = 16_384
+"""Of `usage_extra` in the books; a longer one is cut, which `usage_extra_cut` among the troubles says."""
 
 _Record = TypeVar("_Record", Opening, Settlement, Usage)
 
@@ -48,15 +49,21 @@ def fitted_opening(opening: Opening) -> Opening:
 
 
 def fitted_settlement(settlement: Settlement) -> Settlement:
-    """The settlement, with its texts cut and impossible counts left out."""
+    """The settlement, with its texts cut and impossible counts left out; `usage_extra` is as it was."""
     fit = _fitted(settlement)
     if fit.usage is not NO_USAGE:
         usage = _fitted(fit.usage)
         fit = fit if usage is fit.usage else replace(fit, usage=usage)
-    extra = fit.usage_extra
-    if extra is not None and not _is_storable(extra):
-        fit = replace(fit, usage_extra=None)
     return fit
+
+
+def with_fitted_extra(settlement: Settlement) -> Settlement:
+    """The settlement as it goes into the books; before that it is priced by all that was said."""
+    extra = settlement.usage_extra
+    if extra is None or _is_storable(extra):
+        return settlement
+    kept = usage_extra.cut(extra, EXTRA_BYTES_MAX)
+    return replace(settlement, usage_extra=kept, trouble=(*settlement.trouble, "usage_extra_cut"))
 
 
 def _fitted(record: _Record) -> _Record:
@@ -80,4 +87,4 @@ def _cut(value: Any, most: int) -> Any:
 
 
 def _is_storable(extra: str) -> bool:
-    return len(extra) <= EXTRA_CHARS_MAX and extra == extra.encode(errors="replace").decode()
+    return len(extra) <= EXTRA_BYTES_MAX and extra == extra.encode(errors="replace").decode()

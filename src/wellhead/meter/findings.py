@@ -12,9 +12,10 @@ from typing import Any
 
 import msgspec
 
+from wellhead import usage_extra
 from wellhead.meter.counts import Counts, Rules, rules_of
 from wellhead.meter.dialect import Cost, Dialect, varied
-from wellhead.meter.outline import UNREADABLE, Find, Outline, Trouble, finder, reach, steps
+from wellhead.meter.outline import UNREADABLE, VALUE_MAX, Find, Outline, Trouble, finder, reach, steps
 from wellhead.money import nanousd
 from wellhead.usage import NO_USAGE, Reading, UsageSource
 
@@ -24,8 +25,8 @@ NAME_MAX = 512
 """Characters kept of a model name, id, reason, tier or error type."""
 COUNT_DIGITS_MAX = 15
 """Digits of a count in a header."""
-USAGE_EXTRA_MAX = 16 * 1024
-"""Bytes kept of usage as it came."""
+USAGE_EXTRA_MAX = VALUE_MAX
+"""Bytes kept of usage as it came, to price the call by; the books keep less."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -218,11 +219,10 @@ class Findings:
     def _kept(self) -> str | None:
         if not self._extra:
             return None
-        text = msgspec.json.encode(self._extra)
-        if len(text) > USAGE_EXTRA_MAX:
+        text = usage_extra.text_of(self._extra, USAGE_EXTRA_MAX)
+        if usage_extra.is_cut(text):
             self.trouble.setdefault("usage_extra_too_long")
-            return None
-        return text.decode()
+        return text
 
 
 def _text(outline: Any, finds: tuple[Find, ...]) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from wellhead.usage import TOKENS_MAX, Usage
+from wellhead.usage_extra import CUT_SHORT
 
 STEPS_MAX = 1000
 """In one answer; more are not read, and the answer has no price."""
@@ -62,7 +63,7 @@ def extra_of(usage_extra: str | None) -> Extra:
         speed=_text(raw.get("speed")),
         geography=_text(raw.get("inference_geo")),
         steps=steps or (),
-        is_whole=steps is not None,
+        is_whole=steps is not None and CUT_SHORT not in raw,
     )
 
 
