@@ -9,12 +9,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from fakes.access import a_key
 from fakes.books import a_settlement, an_opening, rows_of
+from fakes.desk import no_vault
 from wellhead.call import CallState, Opening
 from wellhead.database import engine as database_engine
+from wellhead.database.registry import DatabaseRegistry
 from wellhead.database.workers import Process
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger import outage
@@ -25,6 +28,8 @@ from wellhead.ledger.processes import this_process
 from wellhead.ledger.spool import Spool, found_in, name_of, read
 from wellhead.ledger.spooling import Spooling
 from wellhead.ledger.writer import Writer
+from wellhead.limit import Measure, Scope, ScopeKind, Window
+from wellhead.registry import Actor, NewLimit
 
 NOW_US = 1_800_000_000_000_000
 
@@ -149,6 +154,68 @@ async def test_where_outages_are_open_a_key_that_is_not_known_is_refused_all_the
     with locked(engine):
         with pytest.raises(Exception, match="key"):
             await writer.open(an_opening(writer.next_id(), key_id=a_key().id))
+
+
+def with_limits_of_providers(engine: Engine) -> None:
+    registry = DatabaseRegistry(engine, no_vault, lambda: NOW_US)
+    for provider in ("openai", "second"):
+        for measure, window in ((Measure.CALLS, Window.MONTH), (Measure.CONCURRENT_CALLS, Window.TOTAL)):
+            limit = NewLimit(measure, window, 100, Scope(ScopeKind.PROVIDER, provider))
+            registry.create_limit(Actor("tests"), limit)
+
+
+@pytest.mark.parametrize("writer", [{"lets_calls_through": True}], indirect=True)
+@pytest.mark.parametrize("turns", [("second",), ("second", "third"), ("second", "openai")], ids="-".join)
+async def test_where_outages_are_open_a_call_turns_to_another_provider_all_the_same(
+    writer: Writer, engine: Engine, turns: tuple[str, ...]
+) -> None:
+    """Whether it began before the outage or in it; what it holds of the first one's limits is released."""
+    with_limits_of_providers(engine)
+    calls = await running(writer, 1)
+    with locked(engine):
+        calls += await running(writer, 1)
+        for provider in turns:
+            turned = [replace(call, provider=provider) for call in calls]
+            for was, to in zip(calls, turned, strict=True):
+                await writer.move(was, to)
+            calls = turned
+        writer.settle(calls[0], a_settlement())
+    await until(lambda: states(engine) == ["completed", "pending"])
+    writer.settle(calls[1], a_settlement())
+    await until(lambda: states(engine) == ["completed"] * 2)
+    assert [row["provider"] for row in rows_of(engine, "calls")] == [turns[-1]] * 2
+    assert {row["provider"] for row in rows_of(engine, "usage_total")} == {turns[-1]}
+    assert sum(row["held"] for row in rows_of(engine, "limit_windows")) == 0
+    assert check(engine, NOW_US) == []
+
+
+@pytest.mark.parametrize("writer", [{"lets_calls_through": True}], indirect=True)
+async def test_a_call_that_turned_in_an_outage_may_turn_once_more_when_it_is_over(
+    writer: Writer, engine: Engine
+) -> None:
+    with_limits_of_providers(engine)
+    (call,) = await running(writer, 1)
+    with locked(engine):
+        await writer.move(call, replace(call, provider="third"))
+    await until(lambda: [row["provider"] for row in rows_of(engine, "calls")] == ["third"])
+    last = replace(call, provider="second")
+    await writer.move(replace(call, provider="third"), last)
+    writer.settle(last, a_settlement())
+    await until(lambda: states(engine) == ["completed"])
+    assert {row["provider"] for row in rows_of(engine, "usage_total")} == {"second"}
+    assert check(engine, NOW_US) == []
+
+
+async def test_where_outages_are_closed_a_call_stays_with_its_provider(
+    writer: Writer, engine: Engine
+) -> None:
+    (call,) = await running(writer, 1)
+    with locked(engine):
+        with pytest.raises(BooksUnavailable):
+            await writer.move(call, replace(call, provider="second"))
+        writer.settle(call, a_settlement())
+    await until(lambda: states(engine) == ["completed"])
+    assert [row["provider"] for row in rows_of(engine, "calls")] == ["openai"]
 
 
 def a_dead_process() -> Process:

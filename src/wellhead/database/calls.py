@@ -140,6 +140,17 @@ def pending_of(connection: sqlite3.Connection, worker_id: int, count_max: int) -
     ]
 
 
+def open_among(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Opening]:
+    """Those of these calls that are pending, as they are booked."""
+    found: list[Opening] = []
+    for start in range(0, len(ids), IDS_PER_QUERY):
+        some = ids[start : start + IDS_PER_QUERY]
+        query = f"{_SELECT} WHERE state='pending' AND id IN {placeholders(len(some))}"
+        rows = connection.execute(query, some)
+        found += [_opening(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+    return found
+
+
 def workers_with_pending(connection: sqlite3.Connection) -> set[int]:
     """Slots that have open calls, whether their worker is still known or not."""
     return {

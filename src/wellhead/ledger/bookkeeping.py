@@ -106,15 +106,19 @@ class Bookkeeping:
         answer([(moved, self._moved(to)) for to, moved in moves])
 
     def _moved(self, to: Opening) -> Exception | None:
-        if self._trouble.fault is not None:
-            return BooksUnavailable(self._trouble.fault)
-        try:
-            return self._clerk.move(to)
-        except BooksUnavailable as error:
-            return BooksUnavailable(str(error))
-        except Exception as error:  # As for an opening: one bad record disturbs nobody else.
-            self._say("record_refused", error_type=type(error).__name__)
-            return BooksUnavailable("this call cannot be booked")
+        if self._trouble.fault is None:
+            try:
+                return self._clerk.move(to)
+            except BooksUnavailable as error:
+                if not self._trouble.lets_through:
+                    return BooksUnavailable(str(error))
+            except Exception as error:  # As for an opening: one bad record disturbs nobody else.
+                self._say("record_refused", error_type=type(error).__name__)
+                return BooksUnavailable("this call cannot be booked")
+        ruling = self._trouble.rulings([to]).get(to.id)
+        if ruling is None:
+            self._clerk.let_go(to.id)
+        return ruling
 
     def _book_queued(self) -> None:
         queues, trouble = self._queues, self._trouble

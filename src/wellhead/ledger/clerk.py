@@ -276,7 +276,7 @@ class Clerk:
             calls.insert(connection, calls.pending_rows(self.worker.slot, new))
             for was in calls.open_among(connection, list(there)):
                 to = fitted[was.id]
-                if to.provider != was.provider:
+                if (to.provider, to.admitted_us) != (was.provider, was.admitted_us):
                     self._turn(connection, was, to)
                     new.append(to)
         self._open.update((opening.id, opening) for opening in new)

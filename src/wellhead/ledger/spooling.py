@@ -65,7 +65,10 @@ class Spooling:
         return self._keep(books, [(books.as_booked(opening), end) for opening, end in settled])
 
     def keep_beginnings(self, books: Books, openings: Sequence[Opening]) -> bool:
-        """Keep calls that begin although nobody can book them: no limit counts them."""
+        """Keep calls that begin, or turn to another provider, although nobody can book that.
+
+        No limit counts them.
+        """
         return self._keep(books, [(uncounted(opening), None) for opening in openings])
 
     def replay(self, books: Books) -> int:
