@@ -15,7 +15,9 @@ The records are structs, not dataclasses: several of them are made for every
 call, and a frozen struct is made in a tenth of the time.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -76,6 +78,8 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     """The dialect's end marker was seen, or the one JSON document was whole."""
     trouble: tuple[str, ...] = ()
     """What could not be read, each said once, in stable short words."""
+    quotas: tuple[Mapping[str, Any], ...] = ()
+    """What a stream told of the account's quotas beside its answer, as it came: of each quota the last."""
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):

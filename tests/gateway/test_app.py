@@ -925,6 +925,19 @@ async def test_the_account_and_its_quotas_are_read_from_the_head_of_every_respon
         assert gauge.at_us <= settlement.finished_us
 
 
+async def test_quotas_that_a_stream_tells_in_passing_are_read_and_reach_the_client_all_the_same() -> None:
+    told = b'data: {"type":"codex.rate_limits","rate_limits":{"primary":{"used_percent":42}}}\n\n'
+    end = b'data: {"type":"response.completed","response":{"usage":{"input_tokens":3,"output_tokens":4}}}\n\n'
+    stream = chunked(told, end)
+    async with WireServer(stream) as server, running_gateway(sole(server.url)) as gateway:
+        said = await talk(gateway.port, post(b"/v1/responses", ASK, JSON, b"chatgpt-account-id: acc-1"))
+        assert said.body == told + end
+        _, settlement = await gateway.the_call()
+        (gauge,) = gateway.books.gauges.values()
+        assert (gauge.name, gauge.account, gauge.used_ratio) == ("codex_primary", "acc-1", 0.42)
+        assert settlement.usage.total_tokens == 7
+
+
 async def test_quotas_are_read_where_nothing_is_booked() -> None:
     async with (
         WireServer(answer(b"{}", JSON, *QUOTAS)) as server,

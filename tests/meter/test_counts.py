@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from wellhead.meter.catalogue import DIALECTS
+from wellhead.meter.findings import QUOTAS_MAX
 from wellhead.meter.meter import Meter
 from wellhead.usage import NO_USAGE, TOKENS_MAX, Reading, UsageSource
 
@@ -348,3 +349,28 @@ def test_all_steps_of_an_answer_are_kept_to_price_it_by() -> None:
     reading = answer("anthropic_messages", {"type": "message", "usage": usage})
     assert len(json.loads(reading.usage_extra or "{}")["iterations"]) == 300
     assert reading.trouble == ()
+
+
+def test_what_a_stream_tells_of_quotas_is_kept_as_it_came_and_of_each_the_last() -> None:
+    def told(percent: float, of: str = "codex") -> dict[str, Any]:
+        return {
+            "type": "codex.rate_limits",
+            "plan_type": "plus",
+            "metered_limit_name": of,
+            "rate_limits": {"primary": {"used_percent": percent}},
+        }
+
+    deltas = [{"type": "response.output_text.delta", "delta": "x" * 3000}] * 9
+    end = {
+        "type": "response.completed",
+        "response": {"id": "r", "usage": {"input_tokens": 3, "output_tokens": 4}},
+    }
+    reading = stream("openai_responses", told(1), *deltas, told(7, "other"), told(2), *deltas, end)
+    assert reading.quotas == (
+        {"metered_limit_name": "codex", "rate_limits": {"primary": {"used_percent": 2}}},
+        {"metered_limit_name": "other", "rate_limits": {"primary": {"used_percent": 7}}},
+    )
+    assert (reading.usage.total_tokens, reading.ended, reading.trouble) == (7, True, ())
+    many = stream("openai_responses", *(told(1, str(n)) for n in range(99)), end)
+    assert len(many.quotas) == QUOTAS_MAX
+    assert stream("openai_chat", told(1)).quotas == ()

@@ -13,6 +13,7 @@ from wellhead.policy.quota_headers import (
     RATIO_MAX,
     account_of,
     read,
+    read_events,
 )
 from wellhead.quota import Gauge
 
@@ -258,3 +259,71 @@ def test_nothing_that_comes_can_break_it(headers: list[tuple[bytes, bytes]]) -> 
     for found in read(headers, NOW_US):
         assert found.used_ratio is None or 0 <= found.used_ratio <= RATIO_MAX
         assert found.resets_us is None or abs(found.resets_us - NOW_US) <= AHEAD_S_MAX * SECOND
+
+
+# What a stream tells.
+
+EVENT = {
+    "rate_limits": {
+        "allowed": True,
+        "primary": {"used_percent": 42.5, "window_minutes": 300, "reset_at": 1795273200},
+        "secondary": {"used_percent": 5, "window_minutes": 10080, "reset_after_seconds": 60},
+    }
+}
+
+
+def test_an_event_of_codex_tells_what_its_headers_do() -> None:
+    found = {one.name: one for one in read_events([EVENT], NOW_US, "an-account")}
+    assert found == told("""
+        x-codex-primary-used-percent: 42.5
+        x-codex-primary-window-minutes: 300
+        x-codex-primary-reset-at: 1795273200
+        x-codex-secondary-used-percent: 5
+        x-codex-secondary-window-minutes: 10080
+        x-codex-secondary-reset-after-seconds: 60
+        openai-organization: an-account
+    """)
+
+
+@pytest.mark.parametrize(
+    ("of", "name"),
+    [
+        (None, "codex_primary"),
+        ("codex", "codex_primary"),
+        ("codex_bengalfox", "codex_bengalfox_primary"),
+        ("gpt-reserve", "codex_gpt_reserve_primary"),
+        ("GPT-Reserve", "codex_gpt_reserve_primary"),
+        (7, "codex_primary"),
+    ],
+)
+def test_each_limit_has_a_name_of_its_own(of: Any, name: str) -> None:
+    event = {"metered_limit_name": of, "rate_limits": {"primary": {"used_percent": 1}}}
+    assert [one.name for one in read_events([event], NOW_US)] == [name]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"rate_limits": None},
+        {"rate_limits": [1]},
+        {"rate_limits": {"primary": 7}},
+        {"rate_limits": {"primary": {}}},
+        {"rate_limits": {"primary": {"used_percent": "7"}}},
+        {"rate_limits": {"primary": {"used_percent": True}}},
+        {"rate_limits": {"primary": {"used_percent": -1}}},
+        {"rate_limits": {"primary": {"used_percent": 1e300}}},
+        {"rate_limits": {"primary": {"used_percent": float("nan")}}},
+        {"metered_limit_name": "a b\n", "rate_limits": {"primary": {"used_percent": 1}}},
+        {"metered_limit_name": "x" * 5000, "rate_limits": {"primary": {"used_percent": 1}}},
+    ],
+)
+def test_an_event_that_tells_nothing_is_left_out(event: dict[str, Any]) -> None:
+    assert read_events([event], NOW_US) == ()
+
+
+def test_of_very_many_events_there_is_only_so_much() -> None:
+    events = [
+        {"metered_limit_name": f"n{n}", "rate_limits": {"primary": {"used_percent": 1}}} for n in range(99)
+    ]
+    assert len(read_events(events, NOW_US)) == GAUGES_MAX

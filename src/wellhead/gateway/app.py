@@ -262,6 +262,8 @@ class Gateway:
         secrets = relay.attempts.secret, relay.provider.auth.value
         relay.account = quota_headers.account_of(relay.headers, client.fields, secrets)
         gauges = quota_headers.read(relay.headers, head_us, relay.account)
+        if relay.meter is not None and (told := relay.meter.finish().quotas):
+            gauges += quota_headers.read_events(told, self._now_us(), relay.account)
         if gauges:
             self._books.note_quotas(relay.provider.id, gauges)
 

@@ -90,6 +90,11 @@ class Dialect:
     """Type and message without an object around them: for responses with an error status, and for
     documents of type `error`."""
 
+    quota_type: str | None = None
+    """An event of this type tells of quotas..."""
+    quota_at: tuple[str, ...] = ()
+    """...in these members, the first of which says whose they are if there are several."""
+
     end_data: bytes | None = None
     """An event whose data is this ends the stream."""
     end_types: frozenset[str] = frozenset()

@@ -27,6 +27,8 @@ COUNT_DIGITS_MAX = 15
 """Digits of a count in a header."""
 USAGE_EXTRA_MAX = VALUE_MAX
 """Bytes kept of usage as it came, to price the call by; the books keep less."""
+QUOTAS_MAX = 8
+"""Events about quotas that are kept of one response."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -60,7 +62,7 @@ def plan_of(dialect: Dialect, variant: str | None) -> Plan:
         for figure, (lists_at, kind) in d.items.items()
     )
     errors_at = (*d.error_type_at, *d.error_message_at, *d.bare_error_at[0], *d.bare_error_at[1])
-    named_at = (*d.usage_at, *d.model_at, *d.id_at, *d.tier_at, *d.finish_at, *errors_at)
+    named_at = (*d.usage_at, *d.model_at, *d.id_at, *d.tier_at, *d.finish_at, *errors_at, *d.quota_at)
     wanted = {("type",), *map(steps, named_at), *(steps(path) for _, paths, _ in items for path in paths)}
     if d.end_flag:
         wanted.add((d.end_flag,))
@@ -93,14 +95,15 @@ def _finders(paths: Iterable[str]) -> tuple[Find, ...]:
 class Findings:
     """Reads the documents of one response and makes the `Reading`."""
 
-    __slots__ = ("_counts", "_extra", "_plan", "_status", "cost", "ended", "error_message", "error_type",
-                 "finish", "id", "marked", "model", "tier", "trouble")  # fmt: skip
+    __slots__ = ("_counts", "_extra", "_plan", "_quotas", "_status", "cost", "ended", "error_message",
+                 "error_type", "finish", "id", "marked", "model", "tier", "trouble")  # fmt: skip
 
     def __init__(self, plan: Plan, status: int, trouble: Trouble) -> None:
         self._plan = plan
         self._status = status
         self._counts = Counts(plan.rules, trouble)
         self._extra: dict[str, Any] = {}
+        self._quotas: dict[str, dict[str, Any]] = {}
         self.trouble = trouble
         self.ended = False
         self.marked = False
@@ -126,6 +129,9 @@ class Findings:
         except UNREADABLE:
             return False
         kind = outline.get("type", event)
+        if kind is not None and kind == plan.dialect.quota_type:
+            self._keep_quotas(outline)
+            return True
         for find in plan.usage:
             usages = find(outline)
             if usages:
@@ -157,6 +163,12 @@ class Findings:
                 amount = _charged(cost, usage)
                 self.cost = self.cost if amount is None else amount
                 break
+
+    def _keep_quotas(self, outline: Any) -> None:
+        told = {name: outline[name] for name in self._plan.dialect.quota_at if name in outline}
+        of = str(told.get(self._plan.dialect.quota_at[0]))
+        if of in self._quotas or len(self._quotas) < QUOTAS_MAX:
+            self._quotas[of] = told
 
     def _read_end(self, outline: Any, kind: Any) -> None:
         plan, dialect = self._plan, self._plan.dialect
@@ -200,6 +212,7 @@ class Findings:
             error_message=self.error_message,
             ended=self.ended,
             trouble=tuple(self.trouble),
+            quotas=tuple(self._quotas.values()),
         )
 
     def _read_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> None:

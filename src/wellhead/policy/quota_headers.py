@@ -1,4 +1,4 @@
-"""How much of its quota an account has used, as the headers of a response tell it.
+"""How much of its quota an account has used, as the headers of a response tell it, or its stream.
 
 ::
 
@@ -6,6 +6,7 @@
     x-codex-primary-used-percent: 42                     codex_primary    42 % of a subscription
     anthropic-ratelimit-requests-remaining: 49           requests         49 left
     x-ratelimit-limit-tokens: 150000                     tokens           out of 150,000
+    {"rate_limits": {"primary": {"used_percent": 42}}}   codex_primary, in a stream
 
 Providers tell this in passing, so it costs no request of ours.  Nothing here raises:
 what cannot be read is left out, and of everything there is only so much.
@@ -15,6 +16,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 from wellhead.policy import attribution
 from wellhead.quota import Gauge
@@ -62,6 +64,9 @@ _SHAPES = (
         "codex_",
     ),
 )
+_PREFIX = re.compile(r"^codex-?")
+"""Of the name of a limit: the usual one is called just that."""
+_WINDOW = ("used_percent", "window_minutes", "reset_at", "reset_after_seconds")
 _NUMBER = re.compile(r"\d{1,18}(?:\.\d{1,18})?")
 _DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?(?:ms|us|µs|ns|[dhms]))+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|[dhms])")
@@ -83,6 +88,31 @@ def read(headers: Iterable[tuple[bytes, bytes]], at_us: int, account: str | None
         return ()
     gauges = (_gauge(name, fields, at_us, account) for name, fields in sorted(told.items()))
     return tuple(gauge for gauge in gauges if gauge is not None)
+
+
+def read_events(
+    events: Iterable[Mapping[str, Any]], at_us: int, account: str | None = None
+) -> tuple[Gauge, ...]:
+    """The same from `codex.rate_limits` events, which say what the `x-codex-` headers do."""
+    found: dict[str, Gauge] = {}
+    for event in events:
+        windows, of = event.get("rate_limits"), event.get("metered_limit_name")
+        prefix = _PREFIX.sub("", of.lower().replace("_", "-")) if isinstance(of, str) else ""
+        for which in ("primary", "secondary"):
+            window = windows.get(which) if isinstance(windows, dict) else None
+            header = f"x-codex-{prefix}{'-' if prefix else ''}{which}-used-percent".encode()
+            placed = _placed(header) if len(header) <= HEADER_MAX else None
+            if not isinstance(window, dict) or placed is None:
+                continue
+            fields = {
+                name.replace("_", "-"): repr(value)
+                for name in _WINDOW
+                if type(value := window.get(name)) in (int, float)
+            }
+            gauge = _gauge(placed[0], fields, at_us, account)
+            if gauge is not None and len(found) < GAUGES_MAX:
+                found[gauge.name] = gauge
+    return tuple(found.values())
 
 
 def account_of(

@@ -41,7 +41,10 @@ OPENAI_RESPONSES = Dialect(
     end_types=frozenset(
         {"response.completed", "response.incomplete", "response.failed", "response.cancelled"}
     ),
-    hints=(b'"response"', b'"error"'),
+    # ChatGPT's backend tells subscribers in passing how much of their plan is used.
+    quota_type="codex.rate_limits",
+    quota_at=("metered_limit_name", "rate_limits"),
+    hints=(b'"response"', b'"error"', b'"codex.rate_limits"'),
     messages_at="input",
     max_output_at=("max_output_tokens",),
 )
