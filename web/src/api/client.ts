@@ -126,6 +126,12 @@ export async function getListed<P extends PathsOf<"get">>(
   return { rows: (await response.json()) as Answer<P, "get">, next: nextOf(response.headers.get("link")) };
 }
 
+/** Asks without a wait for the body: only whether there is an answer, and if not, why. */
+export async function probe<P extends PathsOf<"get">>(path: P, parts: Parts<P, "get"> = {}): Promise<void> {
+  const response = await send("get", path, parts);
+  await response.body?.cancel();
+}
+
 /** The query of the `rel="next"` of a header `Link`. */
 export function nextOf(link: string | null): Readonly<Record<string, string>> | null {
   const found = /<([^>]*)>\s*;[^,]*\brel="?next"?/.exec(link ?? "")?.[1];

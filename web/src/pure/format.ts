@@ -26,6 +26,9 @@ export interface Format {
   readonly stamp: (at: string | number | null | undefined) => string;
   readonly time: (at: string | number | null | undefined) => string;
   readonly day: (at: string | number | null | undefined) => string;
+  /** Without the year. */
+  readonly shortDay: (at: string | number | null | undefined) => string;
+  readonly month: (at: string | number | null | undefined) => string;
   readonly weekdayTime: (at: string | number | null | undefined) => string;
   /** As long ago, or from now on, in words. */
   readonly ago: (at: string | number | null | undefined, now: number) => string;
@@ -90,6 +93,8 @@ export function formatOf(language: string, zone: string): Format {
     stamp: date({ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" }),
     time: date({ hour: "2-digit", minute: "2-digit", second: "2-digit" }),
     day: date({ dateStyle: "medium" }),
+    shortDay: date({ day: "numeric", month: "short" }),
+    month: date({ month: "short", year: "numeric" }),
     weekdayTime: date({ weekday: "short", hour: "2-digit", minute: "2-digit" }),
     ago: (at, now) => {
       const ms = instant(at);

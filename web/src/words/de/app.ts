@@ -82,7 +82,7 @@ export const app: Words["app"] = {
     label: "Filter",
     clear: "Alle Filter aufheben",
     remove: (name) => `Filter ${name} aufheben`,
-    add: "Filter hinzufügen",
+    add: "Filtern …",
     by: "Filtern nach",
     value: "Wert",
     choose: "auswählen …",

@@ -9,7 +9,7 @@ export const spend: Words["spend"] = {
     forecast: (month) => `${month}, Prognose`,
     last: (month) => `${month}, ganz`,
     against: "gegenüber dem ganzen Monat davor",
-    unpriced: (count) => `${count} Aufrufe mit Verbrauch haben keinen Preis`,
+    unpriced: (count) => `mit Verbrauch, aber ohne Preis: ${count}`,
     zone: (zone) => `Monate von ${zone}`,
     lastUnknown: "nicht ganz in den Büchern",
   },

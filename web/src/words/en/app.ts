@@ -80,7 +80,7 @@ export const app = {
     label: "Filters",
     clear: "Clear filters",
     remove: (name: string) => `Remove the filter ${name}`,
-    add: "Add a filter",
+    add: "Filter…",
     by: "Filter by",
     value: "Value",
     choose: "choose…",

@@ -8,7 +8,7 @@ export const spend = {
     forecast: (month: string) => `${month}, forecast`,
     last: (month: string) => `${month}, all of it`,
     against: "against all of the month before",
-    unpriced: (count: string) => `${count} calls with usage have no price`,
+    unpriced: (count: string) => `with usage, but without a price: ${count}`,
     zone: (zone: string) => `months of ${zone}`,
     lastUnknown: "the books do not have all of it",
   },
