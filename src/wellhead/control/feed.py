@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from wellhead.call import CallState
-from wellhead.control.call_logs import as_shown
+from wellhead.control.call_shown import as_shown
 from wellhead.control.streams import in_thread
 from wellhead.errors import BooksUnavailable
 from wellhead.logs import Log

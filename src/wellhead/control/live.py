@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from wellhead.control.answers import failing
 from wellhead.control.bodies import ID_MAX, example
-from wellhead.control.call_logs import EXAMPLE_CALL, CallShown
+from wellhead.control.call_shown import EXAMPLE_CALL, CallShown
 from wellhead.control.calls_wanted import FILTERS, Wanted
 from wellhead.control.failures import Responses
 from wellhead.control.feed import Feed

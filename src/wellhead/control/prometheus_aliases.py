@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from prometheus_client.core import HistogramMetricFamily, Metric
 
 from wellhead.call import CallState
-from wellhead.control.call_logs import LIFECYCLE
+from wellhead.control.call_shown import LIFECYCLE
 from wellhead.control.prometheus import counter, flag, gauge
 from wellhead.figures import Durations, Figures
 from wellhead.histogram import bounds
