@@ -65,6 +65,16 @@ async def test_anything_else_is_asked_for_credentials_again(given: str | None) -
     assert answer.headers["www-authenticate"].startswith("Basic ")
 
 
+@pytest.mark.parametrize("given", [{}, {"authorization": "Basic eDp5"}])
+async def test_our_own_page_is_told_without_a_challenge_at_which_browsers_would_ask(
+    given: dict[str, str],
+) -> None:
+    answer = await asked(protected(), {"x-csrf": "1", **given})
+    assert_one_shape(answer, 401, "UNAUTHORIZED")
+    assert "www-authenticate" not in answer.headers
+    assert "www-authenticate" in (await asked(protected(), {"x-csrf": "0", **given})).headers
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"x-admin-token": TOKEN}, {"authorization": f"Bearer {TOKEN}"}, {"authorization": f"bearer  {TOKEN}"}],

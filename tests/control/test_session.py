@@ -14,6 +14,7 @@ from wellhead.control.sessions import COOKIE
 ADMINS, VIEWERS = "correct horse ✓", "battery staple"
 BOTH = ControlOptions(admin_password_hash=hashed(ADMINS), viewer_password_hash=hashed(VIEWERS))
 CSRF = {"x-csrf": "1"}
+TOKEN = "the-admin-token-of-tests"
 
 
 async def log_in(client: httpx.AsyncClient, password: str, **further: Any) -> httpx.Response:
@@ -100,13 +101,54 @@ async def test_who_has_no_name_goes_by_the_role(user: str, password: str, role: 
         assert (await log_in(client, password, user=user)).json().get("role") == role
 
 
-@pytest.mark.parametrize("options", [ControlOptions(), ControlOptions(admin_token="x" * 20)])
-async def test_without_any_password_there_is_no_login(options: ControlOptions) -> None:
-    async with a_client(an_app(options=options)) as client:
+async def test_without_any_password_there_is_no_login() -> None:
+    async with a_client(an_app(options=ControlOptions(management_token="x" * 20))) as client:
         answer = await log_in(client, "x")
         assert_one_shape(answer, 403, "LOGIN_NOT_CONFIGURED")
         assert "control.admin_password_hash" in answer.json()["error"]
         assert (await client.get("/admin/session")).json()["loginConfigured"] is False
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "role"),
+    [
+        (None, TOKEN, "admin"),
+        ("admin", TOKEN, "admin"),
+        ("ada", TOKEN, None),
+        ("viewer", TOKEN, None),
+        ("", TOKEN, None),
+        (None, TOKEN[:-1], None),
+        (None, "", None),
+    ],
+)
+@pytest.mark.parametrize("further", [{}, {"admin_password_hash": hashed(ADMINS)}])
+async def test_the_admin_token_is_a_password_for_who_names_nobody_or_admin(
+    user: str | None, password: str, role: str | None, further: dict[str, Any]
+) -> None:
+    async with a_client(an_app(options=ControlOptions(admin_token=TOKEN, **further))) as client:
+        assert (await client.get("/admin/session")).json()["loginConfigured"] is True
+        said = {} if user is None else {"user": user}
+        assert (await log_in(client, password, **said)).json().get("role") == role
+        assert (await client.get("/admin/keys")).status_code == (403 if role is None else 200)
+
+
+async def test_a_session_by_token_ends_when_the_token_changes() -> None:
+    secret = b"s" * 32
+    async with a_client(an_app(options=ControlOptions(admin_token=TOKEN, session_secret=secret))) as client:
+        await log_in(client, TOKEN)
+        cookie = {"cookie": f"{COOKIE}={client.cookies[COOKIE]}"}
+    for token, status in ((TOKEN, 200), (TOKEN + "2", 403)):
+        options = ControlOptions(admin_token=token, session_secret=secret)
+        async with a_client(an_app(options=options)) as client:
+            assert (await client.get("/admin/keys", headers=cookie)).status_code == status
+
+
+async def test_guesses_at_the_token_are_throttled_as_all_logins() -> None:
+    options = ControlOptions(admin_token=TOKEN, login_max_attempts=2)
+    async with a_client(an_app(options=options)) as client:
+        for guess in ("a", "b"):
+            assert_one_shape(await log_in(client, guess), 401, "INVALID_PASSWORD")
+        assert_one_shape(await log_in(client, TOKEN), 429, "TOO_MANY_ATTEMPTS")
 
 
 async def test_with_nobody_configured_who_is_here_needs_no_login() -> None:

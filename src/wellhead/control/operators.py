@@ -73,6 +73,13 @@ class _Login:
     user: str | None
     password: str | None = field(repr=False)
     hashed: str | None = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    """Is a password, too, for whoever names nobody or the role."""
+
+    @property
+    def secret(self) -> str:
+        """All of it: where that changes, sessions end."""
+        return repr((self.user, self.password, self.hashed, self.token))
 
 
 class Operators:
@@ -86,7 +93,7 @@ class Operators:
         self._logins = _logins(options)
         self._passwords = Passwords()
         self._throttle = Throttle(options.login_max_attempts, options.login_window_s, now_us)
-        secrets = {role: repr((one.user, one.password, one.hashed)) for role, one in self._logins.items()}
+        secrets = {role: one.secret for role, one in self._logins.items()}
         self._sessions = Sessions(options.session_secret, options.session_ttl_s, secrets, now_us)
 
     def admit(self, request: HTTPConnection, role: Role) -> Operator:
@@ -97,7 +104,7 @@ class Operators:
         self._insist_on_a_way(role, path)
         found = self._found(request)
         if not found:
-            raise self._unauthorized(path)
+            raise self._unauthorized(request)
         operator = next((one for one in found if one.may(role, path)), found[0])
         if not operator.may(role, path):
             raise _forbidden(operator)
@@ -168,20 +175,25 @@ class Operators:
         right = [one for one in self._known if hmac.compare_digest(one.digest, digest) and one.kind == kind]
         if not right:
             self._log.warning("operator.refused", address=address, way=kind)
-            raise self._unauthorized(request.scope["path"])
+            raise self._unauthorized(request)
         self._throttle.forgive(address, attempt)
         return Operator(right[0].name, right[0].role, address, manage_only=right[0].manage_only)
 
-    def _unauthorized(self, path: str) -> Exception:
+    def _unauthorized(self, request: HTTPConnection) -> Exception:
         challenges = [BASIC_CHALLENGE] if self._options.has_basic else []
-        if path.startswith(MANAGE) and self._options.management_token is not None:
+        if request.scope["path"].startswith(MANAGE) and self._options.management_token is not None:
             challenges.insert(0, BEARER_CHALLENGE)
         if not challenges:
             return CallerError("UNAUTHORIZED", 403, NEEDED)
-        return HTTPException(401, NEEDED, {"www-authenticate": ", ".join(challenges)})
+        # A browser would ask by itself, over our page, which has a form of its own.
+        headers = None if _is_from_our_page(request) else {"www-authenticate": ", ".join(challenges)}
+        return HTTPException(401, NEEDED, headers)
 
     def _is_right(self, role: Role, user: str | None, password: str) -> bool:
         login = self._logins[role]
+        by_token = login.token is not None and user in (None, role.value)
+        if by_token and hmac.compare_digest(_digest(password), _digest(login.token or "")):
+            return True
         if user is not None:
             if not hmac.compare_digest(_digest(user), _digest(login.user or role.value)):
                 return False
@@ -197,9 +209,13 @@ def address_of(request: HTTPConnection) -> str:
 
 def insist_on_csrf(request: HTTPConnection) -> None:
     """A browser sends cookies for any page; a header of its own only our pages can send."""
-    if request.scope["method"] not in SAFE_METHODS and request.headers.get("x-csrf") != "1":
+    if request.scope["method"] not in SAFE_METHODS and not _is_from_our_page(request):
         said = "With a session this needs the header `x-csrf: 1`."
         raise CallerError("CSRF_REQUIRED", 403, said)
+
+
+def _is_from_our_page(request: HTTPConnection) -> bool:
+    return request.headers.get("x-csrf") == "1"
 
 
 def _forbidden(operator: Operator) -> CallerError:
@@ -228,10 +244,14 @@ def _known(options: ControlOptions) -> tuple[_Known, ...]:
 
 def _logins(options: ControlOptions) -> dict[Role, _Login]:
     logins = {
-        Role.ADMIN: _Login(options.admin_user, options.admin_password, options.admin_password_hash),
+        Role.ADMIN: _Login(
+            options.admin_user, options.admin_password, options.admin_password_hash, options.admin_token
+        ),
         Role.VIEWER: _Login(options.basic_user, options.basic_password, options.viewer_password_hash),
     }
-    return {role: one for role, one in logins.items() if (one.password or one.hashed) is not None}
+    return {
+        role: one for role, one in logins.items() if (one.password or one.hashed or one.token) is not None
+    }
 
 
 def _presented(request: HTTPConnection) -> Iterator[tuple[str, bytes]]:

@@ -29,7 +29,7 @@ class ControlOptions:
     """An admin, by HTTP Basic."""
     admin_password: str | None = field(default=None, repr=False)
     admin_token: str | None = field(default=None, repr=False)
-    """An admin, by `x-admin-token` or `Authorization: Bearer`."""
+    """An admin, by `x-admin-token` or `Authorization: Bearer`, or by logging in with it."""
     management_token: str | None = field(default=None, repr=False)
     """An admin under `/manage` alone, by `Authorization: Bearer`."""
     admin_password_hash: str | None = field(default=None, repr=False)
@@ -60,8 +60,8 @@ class ControlOptions:
     @property
     def has_login(self) -> bool:
         """Whether anybody could log in."""
-        hashes = (self.admin_password_hash, self.viewer_password_hash)
-        return self.has_basic or any(one is not None for one in hashes)
+        others = (self.admin_password_hash, self.viewer_password_hash, self.admin_token)
+        return self.has_basic or any(one is not None for one in others)
 
     @property
     def has_admin(self) -> bool:

@@ -17,7 +17,7 @@ from wellhead.registry import Actor, Registry
 
 NO_LOGIN = (
     "Nobody can log in yet: set control.admin_password_hash or control.viewer_password_hash "
-    "(argon2id or bcrypt)."
+    "(argon2id or bcrypt), or control.admin_token."
 )
 LOGIN_RESPONSES: Responses = {
     **failing(400),
@@ -27,7 +27,7 @@ LOGIN_RESPONSES: Responses = {
 
 
 class Login(Body):
-    """A password, and whose it is where somebody has a name."""
+    """A password or the admin token, and whose it is where somebody has a name."""
 
     model_config = example(password="correct horse battery staple")  # noqa: S106
 
