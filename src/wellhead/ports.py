@@ -19,11 +19,13 @@ from wellhead.report import (
     CallFilter,
     CallPage,
     CallRow,
+    Dimension,
     Exchange,
     Histogram,
     Key,
     Line,
     Movement,
+    Name,
     Question,
     Seen,
 )
@@ -234,6 +236,13 @@ class Reports(Protocol):
 
     def histograms(self, question: Question) -> Mapping[tuple[int, tuple[Key, ...]], Histogram]:
         """How long the calls of each line took, by slot and keys; for the `HISTOGRAMMED` dimensions alone."""
+        ...
+
+    def names(self, dimension: Dimension, *, since_us: int, text: str, count: int) -> Sequence[Name]:
+        """What the calls have in a dimension that ended on the day of a moment or later, the most used first.
+
+        Only what has this text in it, in any case; not of every dimension.
+        """
         ...
 
     def exchange(self, since_us: int | None, until_us: int | None) -> Exchange:

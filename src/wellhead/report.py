@@ -117,6 +117,21 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Name:
+    """What some calls have in a dimension."""
+
+    value: str
+    """As filters take it."""
+    label: str | None
+    """What people call it, where that is something else."""
+    calls: int
+    cost_nanousd: int | None
+    """`None`: that of none of them is known."""
+    last_us: int
+    """The beginning of the last day on which such a call ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class Histogram:
     """How long the calls of one line took: calls by their bucket (see `wellhead.histogram`)."""
 

@@ -34,6 +34,7 @@ ROLES: dict[str, Role | None] = {
     "GET /admin/usage/accounts/summary": Role.VIEWER,
     "GET /admin/usage/trend": Role.VIEWER,
     "GET /admin/usage/report": Role.VIEWER,
+    "GET /admin/usage/names": Role.VIEWER,
     "GET /admin/pricing": Role.VIEWER,
     "GET /admin/stats": Role.VIEWER,
     "GET /admin/quotas": Role.VIEWER,

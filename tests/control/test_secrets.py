@@ -129,6 +129,7 @@ PATHS = (
     "/admin/usage/accounts/summary",
     "/admin/usage/trend",
     "/admin/usage/report",
+    "/admin/usage/names?dimension=key",
     "/admin/stats",
     "/admin/quotas",
     "/admin/logs",

@@ -13,11 +13,13 @@ from wellhead.report import (
     CallFilter,
     CallPage,
     CallRow,
+    Dimension,
     Exchange,
     Histogram,
     Key,
     Line,
     Movement,
+    Name,
     Question,
     Seen,
 )
@@ -103,6 +105,10 @@ class FakeReports:
     def histograms(self, question: Question) -> Mapping[tuple[int, tuple[Key, ...]], Histogram]:
         self._answer()
         return {}
+
+    def names(self, dimension: Dimension, *, since_us: int, text: str, count: int) -> Sequence[Name]:
+        self._answer()
+        return []
 
     def exchange(self, since_us: int | None, until_us: int | None) -> Exchange:
         self.ranges.append((since_us, until_us))

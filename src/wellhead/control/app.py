@@ -38,6 +38,7 @@ from wellhead.control import (
     system,
     trend,
     usage,
+    usage_names,
     usage_report,
 )
 from wellhead.control.background import Background
@@ -103,6 +104,7 @@ def build(
     usage.add_to(app.router, reports, now_us)
     trend.add_to(app.router, reports, now_us)
     usage_report.add_to(app.router, reports, now_us)
+    usage_names.add_to(app.router, reports, now_us)
     pricing.add_to(app.router, background, now_us)
     stats.add_to(app.router, reports)
     call_logs.add_to(app.router, reports)

@@ -28,6 +28,7 @@ from wellhead.database import (
     gauges,
     live,
     size,
+    usage_names,
     usage_reports,
 )
 from wellhead.database.engine import outages
@@ -48,6 +49,7 @@ from wellhead.report import (
     Line,
     Measure,
     Movement,
+    Name,
     Question,
     Seen,
 )
@@ -138,6 +140,11 @@ class DatabaseReports:
         """How long the calls of each line took, by slot and keys."""
         with outages(), self._engine.connect() as connection:
             return usage_reports.histograms(connection, question)
+
+    def names(self, dimension: Dimension, *, since_us: int, text: str, count: int) -> Sequence[Name]:
+        """What the calls have in a dimension, the most used first."""
+        with outages(), self._engine.connect() as connection:
+            return usage_names.names(connection, dimension, since_us, text, count)
 
     def exchange(self, since_us: int | None, until_us: int | None) -> Exchange:
         """What system C tells apart, of the calls that ended in [since, until)."""
