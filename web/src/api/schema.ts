@@ -559,6 +559,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description How well it does is what `/ready` says. */
+        get: operations["system_admin_system_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/tokens": {
         parameters: {
             query?: never;
@@ -637,6 +654,23 @@ export interface paths {
         };
         /** @description A day or a range of days; the newest day first. */
         get: operations["models_admin_usage_models_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/usage/names": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Of calls that ended; the most used first. */
+        get: operations["names_admin_usage_names_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1123,6 +1157,8 @@ export interface components {
             tool: string;
             total_tokens: number;
             user_agent: string | null;
+            /** @description All that the books have of it, in our own words. */
+            wellhead: components["schemas"]["WholeCall"];
         };
         /** @description One thing it depends on. */
         Check: {
@@ -1237,6 +1273,19 @@ export interface components {
             audits: components["schemas"]["CostAudit"][];
             requestLogId: string;
         };
+        /** @description What it cost; `/admin/logs/{id}/cost-audit` says how that came about. */
+        CostOfCall: {
+            /** @description What was reserved for it, where a budget counts it. */
+            held_usd: number | null;
+            /** @description `null`: it has not ended. */
+            state: components["schemas"]["CostState"] | null;
+            usd: number | null;
+        };
+        /**
+         * @description Whether a call has a price.
+         * @enum {string}
+         */
+        CostState: "priced" | "pending" | "unpriceable";
         /** @description One of several steps in which an answer was made. */
         CostStep: {
             cacheReadTokens: number | null;
@@ -1334,6 +1383,22 @@ export interface components {
             provider: string;
             request_count: number;
             total_tokens: number;
+        };
+        /** @description The books. */
+        DatabaseShown: {
+            /** @description Of the file. */
+            bytes: number;
+            /** @description Calls in the books: ended and not removed since, or under way. */
+            calls: number;
+            /** @description Of the file, what new calls have room in. */
+            free_bytes: number;
+            kind: string;
+            /** @description Of the write-ahead log beside it. */
+            log_bytes: number;
+            /** @description Which was the last: it says which schema they have. */
+            migration: string | null;
+            /** @description The file; without user and password where there are any. */
+            path: string;
         };
         /** @description One day. */
         DaySummary: {
@@ -1501,11 +1566,12 @@ export interface components {
          * @description What a range is cut into.
          * @enum {string}
          */
-        Interval: "hour" | "day" | "week" | "month";
+        Interval: "minute" | "5min" | "hour" | "day" | "week" | "month";
         /** @description How often things are done; 0: never. */
         Intervals: {
             costBackfillMs: number;
             pricingRefreshMs: number;
+            /** @description 0 as long as responses alone tell of quotas. */
             quotaRefreshMs: number;
         };
         /** @description What is not known is left out. */
@@ -1579,6 +1645,14 @@ export interface components {
              * @default UTC
              */
             zone: string;
+        };
+        /** @description What the client identified with. */
+        KeyOfCall: {
+            id: number;
+            /** @description As it is called now; null: it is gone. */
+            name: string | null;
+            /** @description How it begins. */
+            prefix: string | null;
         };
         /** @description One page. */
         Keys: {
@@ -1705,7 +1779,7 @@ export interface components {
             window: components["schemas"]["Window"];
             zone: string;
         };
-        /** @description A password, and whose it is where somebody has a name. */
+        /** @description A password or the admin token, and whose it is where somebody has a name. */
         Login: {
             password: string;
             /** @description The user of HTTP Basic; without one `admin` or `viewer`. Absent: either. */
@@ -1768,6 +1842,29 @@ export interface components {
             model: string;
             requests: number;
             tokens: number;
+        };
+        /**
+         * @description Dimensions whose values are to be chosen from.
+         * @enum {string}
+         */
+        Named: "provider" | "model" | "tool" | "client" | "project" | "key" | "account";
+        /** @description Those that most calls have, first. */
+        Names: {
+            /** @description There are others: say some `text` that is in the one that is looked for. */
+            more: boolean;
+            names: components["schemas"]["NameShown"][];
+        };
+        /** @description One value. */
+        NameShown: {
+            calls: number;
+            /** @description `null`: of none of these calls a cost is known. */
+            cost_usd: number | null;
+            /** @description The last UTC day on which such a call ended. */
+            last_day: string;
+            /** @description What a key or a project is called now. */
+            name: string | null;
+            /** @description As filters take it; `unknown`: nobody said. */
+            value: string;
         };
         /** @description Calls whose answer came in one piece: its first byte counts as its last. */
         NonStreamed: {
@@ -1860,6 +1957,12 @@ export interface components {
         ProjectNamed: {
             id: string;
         };
+        /** @description Who pays. */
+        ProjectOfCall: {
+            /** @description Its UUID; the number of one that is gone. */
+            id: string;
+            name: string | null;
+        };
         /** @description One page. */
         Projects: {
             /** @description `after` of the next page; `null`: this is the last one. */
@@ -1897,6 +2000,8 @@ export interface components {
             askStreamUsage: boolean;
             /** @description `preserve`, `none`, `bearer` or `x-api-key`. */
             auth: string;
+            /** @description Ids of the providers that stand in for it, in this order. */
+            fallback: string[];
             /** @description Whether its configuration has a credential. */
             hasCredential: boolean;
             /** @description It is not built in, or points elsewhere. */
@@ -1911,6 +2016,7 @@ export interface components {
             /** @description Request paths that it serves; empty: every path. */
             paths: string[];
             stripProviderField: boolean;
+            timeouts: components["schemas"]["TimeoutsShown"];
             type: string;
             /** @description Where it is; without user, password and query. */
             upstream: string;
@@ -2113,6 +2219,16 @@ export interface components {
          * @enum {string}
          */
         Source: "operator" | "configuration";
+        /** @description What waits beside the database on this machine, because it could not be booked. */
+        SpoolShown: {
+            bytes: number;
+            /** @description Of each gateway process; 0: there is no spool. */
+            bytes_max: number;
+            /** @description Files that were put aside as damaged. */
+            damaged: number;
+            entries: number;
+            oldest_at: string | null;
+        };
         /**
          * @description How something that others depend on is doing.
          * @enum {string}
@@ -2144,6 +2260,15 @@ export interface components {
             total_requests: number;
             total_tokens: number;
         };
+        /** @description One moment of a call. */
+        Step: {
+            /** @description Since it began. */
+            after_ms: number | null;
+            /** @description `null`: it did not happen, or nobody noted when. */
+            at: string | null;
+            /** @enum {string} */
+            what: "began" | "admitted" | "sent" | "response_head" | "first_byte" | "ended";
+        };
         /** @description Calls whose answer was streamed. */
         Streamed: {
             avg_completion_duration_ms?: number | null;
@@ -2158,11 +2283,37 @@ export interface components {
             tokens: components["schemas"]["wellhead__control__metrics__Tokens"];
             total: number;
         };
+        /** @description What runs here. */
+        System: {
+            database: components["schemas"]["DatabaseShown"];
+            /** @description By its clock. */
+            now: string;
+            platform: string;
+            python: string;
+            spool: components["schemas"]["SpoolShown"];
+            /** @description When this control process started. */
+            started_at: string;
+            version: string;
+            /** @description Gateway processes, the first 100. */
+            workers: components["schemas"]["WorkerShown"][];
+        };
         /** @description What a service tier costs from a moment on. */
         TierPrices: {
             sheets: components["schemas"]["PriceSheet"][];
             /** @description Microseconds since the epoch; `null`: it always did. */
             since_us: number | null;
+        };
+        /** @description How long each step may take, in milliseconds; 0: for ever. */
+        TimeoutsShown: {
+            connectMs: number;
+            /** @description From there to the first of a stream. */
+            firstChunkMs: number;
+            /** @description From the end of the request to the head of the response. */
+            headersMs: number;
+            /** @description Between two pieces of a body. */
+            idleMs: number;
+            /** @description For everything, with all attempts. */
+            totalMs: number;
         };
         /** @description How long it took. */
         Timing: {
@@ -2268,10 +2419,31 @@ export interface components {
         UpstreamConfig: {
             /** @description Without user, password and query. */
             cliProxyApiUrl: string;
+            /** @description Until the head of a response; 0: none. */
             connectTimeoutMs: number;
             maxRetries: number;
             /** @description For everything; 0: none. */
             timeoutMs: number;
+        };
+        /** @description What was used; `cache_…` are parts of the input, `reasoning_tokens` of the output. */
+        UsageOfCall: {
+            audio_ms: number | null;
+            cache_read_tokens: number | null;
+            /** @description A part of `cache_write_tokens`. */
+            cache_write_1h_tokens: number | null;
+            cache_write_tokens: number | null;
+            input_audio_tokens: number | null;
+            input_image_tokens: number | null;
+            /** @description Every token that was read. */
+            input_tokens: number | null;
+            output_audio_tokens: number | null;
+            output_image_tokens: number | null;
+            /** @description Every token that was written. */
+            output_tokens: number | null;
+            reasoning_tokens: number | null;
+            source: components["schemas"]["UsageSource"] | null;
+            total_tokens: number | null;
+            web_searches: number | null;
         };
         /** @description Sums, by time and dimensions. */
         UsageReport: {
@@ -2280,6 +2452,11 @@ export interface components {
             to: string;
             tz: string;
         };
+        /**
+         * @description Where a call's counts come from.
+         * @enum {string}
+         */
+        UsageSource: "reported" | "estimated" | "absent";
         /** @description One page. */
         wellhead__control__manage_tokens__Tokens: {
             /** @description `after` of the next page; `null`: this is the last one. */
@@ -2295,6 +2472,52 @@ export interface components {
             /** @description Calls whose usage is known. */
             reported_count: number;
             total: number;
+        };
+        /** @description All that the books have of a call; `null` is what nobody said. */
+        WholeCall: {
+            account: string | null;
+            agent: string | null;
+            client: string | null;
+            client_address: string | null;
+            cost: components["schemas"]["CostOfCall"];
+            dialect: string;
+            error_code: string | null;
+            error_message: string | null;
+            /** @description In the provider's words. */
+            finish_reason: string | null;
+            /** @description The answer had no proper end. */
+            incomplete: boolean | null;
+            key: components["schemas"]["KeyOfCall"] | null;
+            latency_ms: number | null;
+            max_output_tokens: number | null;
+            message_count: number | null;
+            message_id: string | null;
+            method: string;
+            /** @description As it was asked for. */
+            model: string | null;
+            model_served: string | null;
+            origin: string | null;
+            path: string;
+            project: components["schemas"]["ProjectOfCall"] | null;
+            provider: string;
+            request_bytes: number | null;
+            response_bytes: number | null;
+            /** @description How often it was sent upstream. */
+            sent: number | null;
+            service_tier: string | null;
+            session: string | null;
+            state: components["schemas"]["CallState"];
+            /** @description What the client was told. */
+            status: number | null;
+            streamed: boolean;
+            /** @description Always these six. `admitted` is noted where a limit counts the call, `sent` where there were several attempts; `first_byte` is that of the body. */
+            timeline: components["schemas"]["Step"][];
+            tool: string | null;
+            /** @description What could not be read of the answer. */
+            trouble: string[];
+            upstream_request_id: string | null;
+            usage: components["schemas"]["UsageOfCall"];
+            user_agent: string | null;
         };
         /**
          * @description Over how long a limit counts.
@@ -2317,6 +2540,28 @@ export interface components {
             settlementsLost: number;
             /** @enum {string} */
             status: "pass" | "fail";
+            /** @description Its slot. */
+            worker: number;
+        };
+        /** @description A gateway process, as it said itself with its last heartbeat. */
+        WorkerShown: {
+            /** @description As the books have it now. */
+            calls_open: number;
+            /** @description What one of them took on average. */
+            commit_ms: number | null;
+            /** @description Transactions of bookings, since it started. */
+            commits: number;
+            /** @description Every ten seconds while there are calls, else every ten minutes. */
+            heartbeat_at: string;
+            host: string;
+            pid: number;
+            /** @description Bookings that waited then. */
+            queued: number;
+            /** @description Ends of calls that it could not book. */
+            settlements_lost: number;
+            started_at: string;
+            /** @description It was heard of lately, and runs where that can be known. */
+            up: boolean;
             /** @description Its slot. */
             worker: number;
         };
@@ -2358,12 +2603,15 @@ export type CompletionRequest = components['schemas']['CompletionRequest'];
 export type ConfigShown = components['schemas']['ConfigShown'];
 export type CostAudit = components['schemas']['CostAudit'];
 export type CostAudits = components['schemas']['CostAudits'];
+export type CostOfCall = components['schemas']['CostOfCall'];
+export type CostState = components['schemas']['CostState'];
 export type CostStep = components['schemas']['CostStep'];
 export type CredentialChange = components['schemas']['CredentialChange'];
 export type Credentials = components['schemas']['Credentials'];
 export type CredentialSent = components['schemas']['CredentialSent'];
 export type CredentialShown = components['schemas']['CredentialShown'];
 export type DailyRow = components['schemas']['DailyRow'];
+export type DatabaseShown = components['schemas']['DatabaseShown'];
 export type DaySummary = components['schemas']['DaySummary'];
 export type Done = components['schemas']['Done'];
 export type Entries = components['schemas']['Entries'];
@@ -2382,6 +2630,7 @@ export type JsonMetrics = components['schemas']['JsonMetrics'];
 export type KeyChangeSent = components['schemas']['KeyChangeSent'];
 export type KeyIssued = components['schemas']['KeyIssued'];
 export type KeyLimitSent = components['schemas']['KeyLimitSent'];
+export type KeyOfCall = components['schemas']['KeyOfCall'];
 export type Keys = components['schemas']['Keys'];
 export type KeySent = components['schemas']['KeySent'];
 export type KeyShown = components['schemas']['KeyShown'];
@@ -2401,6 +2650,9 @@ export type ManagedProjectSent = components['schemas']['ManagedProjectSent'];
 export type Measure = components['schemas']['Measure'];
 export type Metrics = components['schemas']['Metrics'];
 export type ModelTotals = components['schemas']['ModelTotals'];
+export type Named = components['schemas']['Named'];
+export type Names = components['schemas']['Names'];
+export type NameShown = components['schemas']['NameShown'];
 export type NonStreamed = components['schemas']['NonStreamed'];
 export type NotReady = components['schemas']['NotReady'];
 export type PerMillion = components['schemas']['PerMillion'];
@@ -2409,6 +2661,7 @@ export type PriceSheet = components['schemas']['PriceSheet'];
 export type Pricing = components['schemas']['Pricing'];
 export type ProjectChange = components['schemas']['ProjectChange'];
 export type ProjectNamed = components['schemas']['ProjectNamed'];
+export type ProjectOfCall = components['schemas']['ProjectOfCall'];
 export type Projects = components['schemas']['Projects'];
 export type ProjectSent = components['schemas']['ProjectSent'];
 export type ProjectShown = components['schemas']['ProjectShown'];
@@ -2433,12 +2686,16 @@ export type Session = components['schemas']['Session'];
 export type Snapshot = components['schemas']['Snapshot'];
 export type Snapshots = components['schemas']['Snapshots'];
 export type Source = components['schemas']['Source'];
+export type SpoolShown = components['schemas']['SpoolShown'];
 export type Standing = components['schemas']['Standing'];
 export type StandingShown = components['schemas']['StandingShown'];
 export type State = components['schemas']['State'];
 export type Stats = components['schemas']['Stats'];
+export type Step = components['schemas']['Step'];
 export type Streamed = components['schemas']['Streamed'];
+export type System = components['schemas']['System'];
 export type TierPrices = components['schemas']['TierPrices'];
+export type TimeoutsShown = components['schemas']['TimeoutsShown'];
 export type Timing = components['schemas']['Timing'];
 export type Token = components['schemas']['Token'];
 export type TokenChange = components['schemas']['TokenChange'];
@@ -2452,11 +2709,15 @@ export type Totals = components['schemas']['Totals'];
 export type Trend = components['schemas']['Trend'];
 export type TrendBucket = components['schemas']['TrendBucket'];
 export type UpstreamConfig = components['schemas']['UpstreamConfig'];
+export type UsageOfCall = components['schemas']['UsageOfCall'];
 export type UsageReport = components['schemas']['UsageReport'];
+export type UsageSource = components['schemas']['UsageSource'];
 export type WellheadControlManageTokensTokens = components['schemas']['wellhead__control__manage_tokens__Tokens'];
 export type WellheadControlMetricsTokens = components['schemas']['wellhead__control__metrics__Tokens'];
+export type WholeCall = components['schemas']['WholeCall'];
 export type Window = components['schemas']['Window'];
 export type WorkerHealth = components['schemas']['WorkerHealth'];
+export type WorkerShown = components['schemas']['WorkerShown'];
 export type WorkerSpooled = components['schemas']['WorkerSpooled'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -3657,6 +3918,26 @@ export interface operations {
             };
         };
     };
+    system_admin_system_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["System"];
+                };
+            };
+        };
+    };
     list__admin_tokens_get: {
         parameters: {
             query?: {
@@ -3804,6 +4085,35 @@ export interface operations {
             };
         };
     };
+    names_admin_usage_names_get: {
+        parameters: {
+            query: {
+                /** @description Of calls of so many UTC days up to now. */
+                days?: number;
+                /** @description Of what. */
+                dimension: components["schemas"]["Named"];
+                /** @description Entries at most. */
+                limit?: number;
+                /** @description Only those with this in them, in any case. */
+                text?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Names"];
+                };
+            };
+        };
+    };
     providers_admin_usage_providers_get: {
         parameters: {
             query?: {
@@ -3865,7 +4175,7 @@ export interface operations {
                 from?: string;
                 /** @description Dimensions, with commas between them. */
                 group_by?: string;
-                /** @description Absent: the range in one. */
+                /** @description Absent: the range in one. By minutes for 12 hours at most. */
                 interval?: components["schemas"]["Interval"];
                 /** @description Only calls with exactly this; `unknown`: with none. */
                 key?: string;

@@ -59,11 +59,13 @@ export function cleared(): Record<string, undefined> {
 }
 
 /** The parameters of a question for calls. */
-export function queryOf({ client, status, ...rest }: CallFilters): Record<string, string | undefined> {
+export function queryOf({ client, status, ...rest }: CallFilters): Record<string, string> {
+  const [min, max] = status?.split("-") ?? [];
   return {
     ...rest,
     ...(client === undefined ? {} : { client_id: client }),
-    ...(status === undefined ? {} : changeOf("status", status)),
+    ...(min === undefined || min === LOWEST ? {} : { status_min: min }),
+    ...(max === undefined || max === HIGHEST ? {} : { status_max: max }),
   };
 }
 

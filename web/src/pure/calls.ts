@@ -5,9 +5,10 @@
  * say it too; elsewhere it is unknown (`null`), which is never wrong.
  */
 
-import type { CallShown } from "@/api/schema";
+import type { CallShown, CallState } from "@/api/schema";
 
 export type Call = CallShown;
+export type Outcome = CallState;
 
 /** What a call used and cost; `null` is unknown. */
 export interface Figures {
@@ -38,6 +39,11 @@ function told(count: number): number | null {
 
 export function isOpen(call: Call): boolean {
   return call.lifecycle_status === "pending";
+}
+
+/** How it ended, if it did. */
+export function outcomeOf(call: Call): Outcome {
+  return call.lifecycle_status === "error" ? "failed" : call.lifecycle_status;
 }
 
 /** The session that a call belongs to. */

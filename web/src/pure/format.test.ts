@@ -56,6 +56,10 @@ describe("moments", () => {
     expect(en.time("2026-03-01T23:30:00Z")).toBe("23:30:00");
     expect(de.time("2026-03-01T23:30:00Z")).toBe("00:30:00");
   });
+  it("may go without their year", () => {
+    expect(en.stamp("2026-03-01T23:30:00Z")).toBe("Mar 1, 23:30:00");
+    expect(de.stamp("2026-03-01T23:30:00Z")).toBe("2. März, 00:30:00");
+  });
   it("are told from now", () => {
     const now = Date.parse("2026-03-01T12:00:00Z");
     expect(en.ago("2026-03-01T11:57:00Z", now)).toBe("3 min. ago");

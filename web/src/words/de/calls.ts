@@ -218,6 +218,7 @@ export const calls: Words["calls"] = {
     answer: "Antwort",
     messages: "Nachrichten",
     outputMax: "Ausgabe höchstens",
+    held: "vorab zurückgelegt",
     userAgent: "User-Agent",
     origin: "Webseite",
     address: "Client-Adresse",

@@ -216,6 +216,7 @@ export const calls = {
     answer: "answer",
     messages: "messages",
     outputMax: "output at most",
+    held: "held in advance",
     userAgent: "user agent",
     origin: "web page",
     address: "client address",
