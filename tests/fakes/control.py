@@ -9,6 +9,7 @@ import httpx
 import structlog
 from argon2 import PasswordHasher
 from fastapi import FastAPI
+from fastapi.dependencies import models
 
 from fakes.background import a_background
 from fakes.books import NOON_US
@@ -42,6 +43,7 @@ def an_app(
     live_s: float = 0.0,
 ) -> FastAPI:
     """Live views end at once, so that every answer can be read whole, unless told."""
+    _forget_apps()
     return build(
         reports=reports or FakeReports(),
         registry=registry or FakeRegistry(now_us),
@@ -53,6 +55,16 @@ def an_app(
         facts=facts,
         beside=beside,
     )
+
+
+def _forget_apps() -> None:
+    """FastAPI remembers the last 4,096 functions it was given, and they hold dozens of apps.
+
+    That is a million objects, which the garbage collector looks through again and again.
+    """
+    for remembered in vars(models).values():
+        if hasattr(remembered, "cache_clear"):
+            remembered.cache_clear()
 
 
 def hashed(password: str) -> str:

@@ -44,7 +44,7 @@ from wellhead.control import (
 from wellhead.control.background import Background
 from wellhead.control.document import document
 from wellhead.control.facts import NO_FACTS, Facts
-from wellhead.control.failures import Failure, Responses
+from wellhead.control.failures import Responses, described
 from wellhead.control.feed import Feed
 from wellhead.control.health import NOTHING_BESIDE, Beside, Checks
 from wellhead.control.operators import Operators
@@ -59,7 +59,7 @@ from wellhead.registry import Registry
 __all__ = ["ControlOptions", "build"]
 
 DESCRIPTION = "Metrics, health and administration of a Wellhead gateway."
-ANY_FAILURE: Responses = {"default": {"model": Failure, "description": "Any other error."}}
+ANY_FAILURE: Responses = {"default": described("Any other error.")}
 
 
 def build(

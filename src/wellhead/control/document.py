@@ -1,5 +1,8 @@
 """The OpenAPI document, with what FastAPI leaves out of it.
 
+How errors look, and the ways to say who one is, are the same everywhere; they are put in here, once,
+so that no route has to carry them.
+
 A parameter of a URL is there or not; it is never `null`.  A field that may be absent has no
 default: absent is not the same as `null`.  One whose example is a day or a
 moment takes days or moments, which programs can be told; and every one has an example.
@@ -11,7 +14,9 @@ from typing import Any
 from fastapi import FastAPI
 
 from wellhead.control.days import DATE
+from wellhead.control.failures import Failure
 from wellhead.control.live import Lagged
+from wellhead.control.roles import WAYS, Door
 from wellhead.control.times import EXAMPLE
 
 MOMENT: dict[str, Any] = {
@@ -62,6 +67,8 @@ def document(app: FastAPI) -> dict[str, Any]:
     """The document of an app; made once."""
     if app.openapi_schema is None:
         made = FastAPI.openapi(app)
+        _add_failure(made)
+        _add_ways(made, app)
         for path, parameter in _parameters(made):
             schema = parameter["schema"] = _of_a_url(parameter["schema"])
             name = parameter["name"]
@@ -84,6 +91,22 @@ def _forget_absent(schemas: dict[str, Any]) -> None:
         for one in schema.get("properties", {}).values():
             if "default" in one and one["default"] is None:
                 del one["default"]
+
+
+def _add_failure(made: dict[str, Any]) -> None:
+    schemas = made["components"]["schemas"]
+    schemas[Failure.__name__] = Failure.model_json_schema(mode="serialization")
+    made["components"]["schemas"] = dict(sorted(schemas.items()))
+
+
+def _add_ways(made: dict[str, Any], app: FastAPI) -> None:
+    """Say at each operation that needs a role how one identifies."""
+    made["components"]["securitySchemes"] = {name: dict(way) for name, way in WAYS.items()}
+    for route in app.routes:
+        if isinstance(route, Door) and route.include_in_schema and route.needs.role is not None:
+            for method in route.methods or ():
+                operation = made["paths"][route.path_format][method.lower()]
+                operation["security"] = [{name: []} for name in WAYS]
 
 
 def _example(name: str) -> dict[str, Any]:

@@ -8,17 +8,14 @@ That declaration is the only way in: `Door` reads it when the route is made, and
 before anything of the request's body is read.  A route without it cannot be made.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request, Response
-from fastapi.openapi.models import APIKey, HTTPBase
-from fastapi.openapi.models import SecurityBase as Model
 from fastapi.params import Depends as Dependency
 from fastapi.routing import APIRoute
-from fastapi.security.base import SecurityBase
 
 from wellhead.registry import Actor
 
@@ -97,30 +94,34 @@ class Door(APIRoute):
         return ask
 
 
-class Way(SecurityBase):
-    """A way to identify, for the OpenAPI document alone."""
-
-    def __init__(self, name: str, model: Model) -> None:
-        self.scheme_name = name
-        self.model = model
-
-    async def __call__(self) -> None:
-        """`Operators` looks at all of them at once."""
-
-
-def _key(place: str, name: str, description: str) -> APIKey:
-    return APIKey.model_validate({"in": place, "name": name, "description": description})
-
-
-WAYS = (
-    Way("basic", HTTPBase(scheme="basic", description="A viewer's or an admin's user and password.")),
-    Way("bearer", HTTPBase(scheme="bearer", description="The admin token; under /manage also its own.")),
-    Way("token", _key("header", "x-admin-token", "The admin token.")),
-    Way("session", _key("cookie", "__dashboard_session", "After a login.")),
-)
+WAYS: Mapping[str, Mapping[str, str]] = {
+    "basic": {
+        "type": "http",
+        "description": "A viewer's or an admin's user and password.",
+        "scheme": "basic",
+    },
+    "bearer": {
+        "type": "http",
+        "description": "The admin token; under /manage also its own.",
+        "scheme": "bearer",
+    },
+    "token": {
+        "type": "apiKey",
+        "description": "The admin token.",
+        "in": "header",
+        "name": "x-admin-token",
+    },
+    "session": {
+        "type": "apiKey",
+        "description": "After a login.",
+        "in": "cookie",
+        "name": "__dashboard_session",
+    },
+}
+"""How one identifies, for the OpenAPI document alone: `Operators` looks at all of them at once."""
 OPEN: Sequence[Dependency] = (Depends(Needs(None)),)
-VIEWER: Sequence[Dependency] = (Depends(Needs(Role.VIEWER)), *map(Depends, WAYS))
-ADMIN: Sequence[Dependency] = (Depends(Needs(Role.ADMIN)), *map(Depends, WAYS))
+VIEWER: Sequence[Dependency] = (Depends(Needs(Role.VIEWER)),)
+ADMIN: Sequence[Dependency] = (Depends(Needs(Role.ADMIN)),)
 
 
 async def _actor(request: Request) -> Actor:
