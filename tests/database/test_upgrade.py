@@ -4,17 +4,19 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from msgspec.structs import replace
 from sqlalchemy import inspect, text
 
 from fakes.books import NOON_US, an_opening, rollups_of
-from wellhead.database import calls
+from wellhead.database import calls, versions
 from wellhead.database.backup import checked
 from wellhead.database.bulk import placeholders
 from wellhead.database.calls import Settled
@@ -28,10 +30,12 @@ from wellhead.ledger.check import check
 from wellhead.ledger.rebuild import rebuild
 from wellhead.ledger.rollup import tally
 
+ALEMBICS = "alembic_version"
+
 
 def test_migrations_make_exactly_the_schema(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/books.db"
-    upgrade(url)
+    upgrade_to("head", url)
 
     engine = make_engine(url)
     with engine.connect() as connection:
@@ -45,12 +49,30 @@ def test_migrations_make_exactly_the_schema(tmp_path: Path) -> None:
 def test_migrations_make_the_same_statements_as_the_schema(tmp_path: Path) -> None:
     """Alembic's comparison does not see `WITHOUT ROWID`, the `WHERE` of an index, or the order of columns."""
     migrated, made = tmp_path / "migrated.db", tmp_path / "made.db"
-    upgrade(f"sqlite:///{migrated}")
+    upgrade_to("head", f"sqlite:///{migrated}")
     engine = make_engine(f"sqlite:///{made}")
     metadata.create_all(engine)
     engine.dispose()
 
-    assert statements(migrated) == statements(made)
+    assert {one for one in statements(migrated) if one[0] != ALEMBICS} == statements(made)
+
+
+def test_new_books_are_those_that_migrations_make(tmp_path: Path) -> None:
+    """They are made at once, and nothing must tell them apart: no table, no row, no version."""
+    migrated, made = tmp_path / "migrated.db", tmp_path / "made.db"
+    upgrade_to("head", f"sqlite:///{migrated}")
+    upgrade(f"sqlite:///{made}")
+
+    assert statements(made) == statements(migrated)
+    assert all_rows(made) == all_rows(migrated)
+    assert all_rows(made)["registry"] == [(1, 1, None)]
+
+
+def test_the_versions_are_those_of_the_migrations() -> None:
+    scripts = ScriptDirectory.from_config(config_of_migrations())
+
+    assert versions.known() == [one.revision for one in scripts.walk_revisions()][::-1]
+    assert scripts.get_heads() == versions.known()[-1:]
 
 
 def test_a_database_is_current_only_after_its_upgrade(tmp_path: Path) -> None:
@@ -72,7 +94,7 @@ def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_the_registry_of_migrated_books_begins_with_its_first_version(tmp_path: Path) -> None:
-    upgrade(f"sqlite:///{tmp_path}/books.db")
+    upgrade_to("head", f"sqlite:///{tmp_path}/books.db")
 
     with closing(sqlite3.connect(tmp_path / "books.db")) as connection:
         assert connection.execute("SELECT * FROM registry").fetchall() == [(1, 1, None)]
@@ -187,9 +209,14 @@ def test_a_gateway_process_never_imports_alembic() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-def upgrade_to(revision: str, url: str) -> None:
+def config_of_migrations() -> Config:
     config = Config()
     config.set_main_option("script_location", "wellhead.database:migrations")
+    return config
+
+
+def upgrade_to(revision: str, url: str) -> None:
+    config = config_of_migrations()
     engine = make_engine(url)
     with engine.begin() as connection:
         config.attributes["connection"] = connection
@@ -199,11 +226,17 @@ def upgrade_to(revision: str, url: str) -> None:
 
 def statements(path: Path) -> set[tuple[str, str]]:
     connection = sqlite3.connect(path)
-    query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'"
+    query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
     # A column that came later stands in the same place, but on the line of the one before it.
     found = {(name, " ".join(sql.split())) for name, sql in connection.execute(query)}
     connection.close()
     return found
+
+
+def all_rows(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    with closing(sqlite3.connect(path)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for (name,) in tables}
 
 
 def test_books_of_a_newer_version_or_of_somebody_else_are_left_alone(tmp_path: Path) -> None:

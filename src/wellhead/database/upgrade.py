@@ -1,13 +1,14 @@
 """Brings a database to the present schema.
 
-The only module that knows Alembic, and it imports it only when called: a gateway
-process never does.
+The only module that knows Alembic, and it imports it only where there is something to
+migrate: new books are made at once, and a gateway process never comes here.
 """
 
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wellhead.database import versions
 from wellhead.database.engine import make_engine, outages
 from wellhead.errors import BooksUnavailable
 from wellhead.moments import to_the_second
@@ -28,26 +29,34 @@ def upgrade(url: str, copies: int = COPIES) -> None:
     All or nothing, and safe for several processes at once.  Books that are to be changed are copied before,
     and the newest `copies` of those copies are kept; 0 makes none.
     """
+    # The lock comes before the look: whoever is second waits, and then finds nothing to do.
+    engine = make_engine(url).execution_options(begin="BEGIN IMMEDIATE")
+    try:
+        with outages(), engine.begin() as connection:
+            if versions.is_empty(connection):
+                versions.make(connection)
+            elif not versions.is_newest(connection):
+                _migrate(connection, Path(str(engine.url.database)), copies)
+    except BooksUnavailable as error:
+        raise BooksUnavailable(f"{engine.url.database}: {error}") from error
+    finally:
+        engine.dispose()
+
+
+def _migrate(connection: "Connection", books: Path, copies: int) -> None:
     from alembic import command
     from alembic.util import CommandError
 
-    # The lock comes before the look: whoever is second waits, and then finds nothing to do.
-    engine = make_engine(url).execution_options(begin="BEGIN IMMEDIATE")
     config = _config()
+    # A transaction that is there already is what keeps Alembic from making one for each migration.
+    config.attributes["connection"] = connection
     try:
-        # A transaction that is there already is what keeps Alembic from making one for each migration.
-        with outages(), engine.begin() as connection:
-            config.attributes["connection"] = connection
-            if copies:
-                _copy(connection, config, Path(str(engine.url.database)), copies)
-            command.upgrade(config, "head")
-    except BooksUnavailable as error:
-        raise BooksUnavailable(f"{engine.url.database}: {error}") from error
+        if copies:
+            _copy(connection, config, books, copies)
+        command.upgrade(config, "head")
     except CommandError as error:
         said = "a newer version of Wellhead or another program made it; use that one, or another file"
-        raise BooksUnavailable(f"{engine.url.database}: {said}") from error
-    finally:
-        engine.dispose()
+        raise BooksUnavailable(said) from error
 
 
 def _copy(connection: "Connection", config: "Config", books: Path, copies: int) -> None:
@@ -73,23 +82,17 @@ def _copy(connection: "Connection", config: "Config", books: Path, copies: int) 
 
 def is_current(url: str) -> bool:
     """Whether every migration has run; `BooksUnavailable` if the database does not answer."""
-    from alembic.migration import MigrationContext
-    from alembic.script import ScriptDirectory
-
     engine = make_engine(url)
     try:
         with outages(), engine.connect() as connection:
-            done = MigrationContext.configure(connection).get_current_heads()
+            return versions.is_newest(connection)
     finally:
         engine.dispose()
-    return set(done) == set(ScriptDirectory.from_config(_config()).get_heads())
 
 
 def is_known(revision: str) -> bool:
     """Whether books of that version can be brought up to date."""
-    from alembic.script import ScriptDirectory
-
-    return revision in {one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return revision in versions.known()
 
 
 def _config() -> "Config":
