@@ -2,7 +2,10 @@
 
 import asyncio
 import sqlite3
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -150,10 +153,21 @@ def a_settlement(**changes: Any) -> Settlement:
 
 
 def books_on_disk(folder: Path) -> Engine:
-    """An empty database with the present schema."""
-    engine = make_engine(f"sqlite:///{folder}/books.db")
-    metadata.create_all(engine)
-    return engine
+    """An empty database with the present schema; where there are books already, they stay."""
+    with suppress(FileExistsError), (folder / "books.db").open("xb") as file:
+        file.write(_empty_books())
+    return make_engine(f"sqlite:///{folder}/books.db")
+
+
+@cache
+def _empty_books() -> bytes:
+    """Made once in a process: hundreds of tests begin with such a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        engine = make_engine(f"sqlite:///{folder}/books.db")
+        metadata.create_all(engine)
+        engine.dispose()  # The last connection puts everything from the log into the file.
+        assert not Path(folder, "books.db-wal").exists()
+        return Path(folder, "books.db").read_bytes()
 
 
 def rows_of(engine: Engine, table: str) -> list[dict[str, Any]]:
