@@ -83,7 +83,12 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
     error_code: str | None = None
     """Why it came to nothing; `None` if it did not."""
     unmetered: bool = False
-    """The upstream may have worked for it, and nobody knows what it used."""
+    """The upstream may have worked for it, and nobody knows what it used..."""
+    input_tokens_max: int | None = None
+    """...but no more than this, as limits reckon: beside the facts, never among them."""
+    output_tokens_max: int | None = None
+    cost_nanousd_max: int | None = None
+    """What so much would cost; `None` until the books estimate it, and where there is no price."""
 
 
 class Settlement(msgspec.Struct, frozen=True, gc=False):
@@ -126,7 +131,8 @@ class Settlement(msgspec.Struct, frozen=True, gc=False):
     trouble: tuple[str, ...] = ()
     """What the meter could not read."""
     tried: tuple[Attempt, ...] = ()
-    """The attempts, in order, where there was more than one or it came to nothing."""
+    """The attempts, in order, where there was more than one or it came to nothing, and where the client left
+    without anybody knowing what was used."""
     hold_input_tokens: int | None = None
     """What is kept of the hold, beside the facts, since the upstream did not say what it used."""
     hold_output_tokens: int | None = None

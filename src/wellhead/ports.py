@@ -29,6 +29,7 @@ from wellhead.report import (
     Question,
     Seen,
 )
+from wellhead.unmetered import Unmetered
 
 NO_TIMEOUTS = Timeouts()
 Headers = list[tuple[bytes, bytes]]
@@ -251,6 +252,11 @@ class Reports(Protocol):
 
     def figures(self, now_us: int) -> Figures:
         """What monitoring reads; gives names in it to models that are new."""
+        ...
+
+    def unmetered(self, since_us: int, until_us: int) -> Sequence[Unmetered]:
+        """Attempts that began in [since, until) whose usage nobody knows, with the most that they may have
+        cost: by provider and model, the most expensive first, and no more than a thousand lines."""
         ...
 
     def workers(self, now_us: int) -> Sequence[WorkerFigure]:

@@ -33,6 +33,7 @@ ROLES: dict[str, Role | None] = {
     "GET /admin/usage/accounts/range": Role.VIEWER,
     "GET /admin/usage/accounts/summary": Role.VIEWER,
     "GET /admin/usage/trend": Role.VIEWER,
+    "GET /admin/usage/unmetered": Role.VIEWER,
     "GET /admin/usage/report": Role.VIEWER,
     "GET /admin/usage/names": Role.VIEWER,
     "GET /admin/pricing": Role.VIEWER,

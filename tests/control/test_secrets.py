@@ -128,6 +128,7 @@ PATHS = (
     "/admin/usage/accounts/range",
     "/admin/usage/accounts/summary",
     "/admin/usage/trend",
+    "/admin/usage/unmetered",
     "/admin/usage/report",
     "/admin/usage/names?dimension=key",
     "/admin/stats",

@@ -453,7 +453,9 @@ async def test_what_a_call_went_through_is_told_with_it(tmp_path: Path) -> None:
     call, tried = (
         an_opening(5),
         (
-            Attempt("openai", 3, NOW_US, None, None, "upstream_timeout_headers", unmetered=True),
+            Attempt(
+                "openai", 3, NOW_US, None, None, "upstream_timeout_headers", True, 1800, 4096, 66_840_000
+            ),
             Attempt("groq", None, NOW_US + 1_000_000, 310_499, 429, "upstream_error"),
         ),
     )
@@ -472,6 +474,9 @@ async def test_what_a_call_went_through_is_told_with_it(tmp_path: Path) -> None:
             "error_code": "upstream_timeout_headers",
             "latency_ms": None,
             "unmetered": True,
+            "input_tokens_max": 1800,
+            "output_tokens_max": 4096,
+            "cost_usd_max": 0.06684,
             "started_at": shown.moment(NOW_US),
         },
         {
@@ -482,6 +487,9 @@ async def test_what_a_call_went_through_is_told_with_it(tmp_path: Path) -> None:
             "error_code": "upstream_error",
             "latency_ms": 310,
             "unmetered": False,
+            "input_tokens_max": None,
+            "output_tokens_max": None,
+            "cost_usd_max": None,
             "started_at": shown.moment(NOW_US + 1_000_000),
         },
     ]

@@ -23,6 +23,7 @@ from wellhead.report import (
     Question,
     Seen,
 )
+from wellhead.unmetered import Unmetered
 
 NO_CALLS: Mapping[str, Any] = {
     "totals": {"total_tokens": 0, "total_requests": 0},
@@ -83,6 +84,8 @@ class FakeReports:
         self.scrapes = 0
         self.found = NO_FIGURES
         """What monitoring reads."""
+        self.estimates: Sequence[Unmetered] = ()
+        """Of attempts whose usage nobody knows."""
         self.present: Sequence[WorkerFigure] = (A_WORKER,)
         """The gateway processes that are there."""
         self.available = True
@@ -119,6 +122,11 @@ class FakeReports:
         self.scrapes += 1
         self._answer()
         return self.found
+
+    def unmetered(self, since_us: int, until_us: int) -> Sequence[Unmetered]:
+        self.ranges.append((since_us, until_us))
+        self._answer()
+        return self.estimates
 
     def workers(self, now_us: int) -> Sequence[WorkerFigure]:
         self._answer()

@@ -336,6 +336,7 @@ async def test_a_client_that_leaves_stops_its_upstream_call_and_is_no_upstream_f
         _, settlement = await gateway.the_call()
         assert (settlement.state, settlement.error_code) == (CallState.ABORTED, "aborted")
         assert settlement.usage.total_tokens == 10
+        assert settlement.tried == ()
         assert settlement.status_code == 200
         await until(lambda: server.open_connections == 0)
         assert gateway.app.open_calls == 0
@@ -353,6 +354,9 @@ async def test_a_client_that_leaves_before_the_head_stops_its_upstream_call() ->
         client.close()
         _, settlement = await gateway.the_call()
         assert (settlement.state, settlement.status_code) == (CallState.ABORTED, 499)
+        # It was sent, so it may have been worked on.
+        (one,) = settlement.tried
+        assert (one.unmetered, one.input_tokens_max) == (True, -(-len(ASK) // 4))
         await until(lambda: server.open_connections == 0)
 
 

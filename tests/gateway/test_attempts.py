@@ -84,9 +84,10 @@ async def test_a_post_that_was_perhaps_read_is_never_sent_twice(trouble: Script)
         assert place.asked() == {"a": 1, "b": 0, "c": 0}
         _, end = await place.gateway.the_call()
         assert (end.state, end.error_code, end.attempts) == (CallState.FAILED, "bad_gateway", 1)
-        assert [(one.provider, one.error_code, one.unmetered) for one in end.tried] == [
-            ("a", "bad_gateway", True)
-        ]
+        (one,) = end.tried
+        assert (one.provider, one.error_code, one.unmetered) == ("a", "bad_gateway", True)
+        # What a limit would have held for it.
+        assert (one.input_tokens_max, one.output_tokens_max) == (-(-len(ASK) // 4), 4096)
         assert await place.breakers.are_left() == [("a", FAILURE)]
 
 
@@ -99,6 +100,7 @@ async def test_a_post_of_which_nothing_was_sent_is_tried_again() -> None:
         assert [(one.error_code, one.unmetered, one.latency_us) for one in end.tried] == [
             ("bad_gateway", False, None)
         ] * 3
+        assert {(one.input_tokens_max, one.output_tokens_max) for one in end.tried} == {(None, None)}
 
 
 async def test_an_upload_of_which_nothing_was_sent_reaches_whoever_is_there() -> None:

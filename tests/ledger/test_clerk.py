@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 
 from fakes.books import NOON_US, a_settlement, an_opening, rollups_of, rows_of
 from fakes.desk import HERE, Clock
-from wellhead.call import CallState, Opening, Settlement
+from wellhead.call import Attempt, CallState, Opening, Settlement
 from wellhead.call_id import slot_of
 from wellhead.cost import Costed, CostState
 from wellhead.database.gauges import GAUGES_MAX
@@ -192,6 +192,47 @@ def test_a_call_is_priced_by_all_of_its_steps_and_as_many_as_fit_are_kept(engine
     assert (kept["cut_short"], 300 < len(kept["iterations"]) < 900) == (True, True)
     assert row["trouble"] == "usage_extra_cut"
     clerk.sign_off()
+
+
+class ByTheToken:
+    """A nano-dollar for each token, at one provider only."""
+
+    def estimate(self, call: Opening, input_tokens: int, output_tokens: int) -> int | None:
+        return input_tokens + output_tokens if call.provider == "dear" else None
+
+    def price(self, call: Opening, end: Settlement) -> None: ...
+
+
+def test_what_nobody_knows_of_attempts_is_estimated_beside_the_facts(engine: Engine) -> None:
+    clerk = Clerk(engine, Clock().now_us, HERE, Rules(prices=ByTheToken()))
+    clerk.sign_on()
+    call = opening(clerk)
+    unmetered = Attempt("dear", None, NOON_US, unmetered=True, input_tokens_max=100, output_tokens_max=4096)
+    tried = (
+        unmetered,
+        structs.replace(unmetered, provider="cheap"),
+        structs.replace(unmetered, unmetered=False, input_tokens_max=None, output_tokens_max=None),
+        structs.replace(unmetered, input_tokens_max=None, output_tokens_max=None),
+        structs.replace(unmetered, output_tokens_max=COUNT_MAX),
+    )
+    end = a_settlement(tried=tried, attempts=5)
+    clerk.book([call], [])
+    clerk.book([], [(call, end)])
+    clerk.sign_off()
+    found = [
+        (row["input_tokens_max"], row["output_tokens_max"], row["cost_nanousd_max"])
+        for row in rows_of(engine, "attempts")
+    ]
+    assert found == [
+        (100, 4096, 4196),
+        (100, 4096, None),
+        (None, None, None),
+        (None, None, None),
+        (100, TOKENS_MAX, 100 + TOKENS_MAX),
+    ]
+    (row,) = rows_of(engine, "calls")
+    assert (row["total_tokens"], row["cost_nanousd"]) == (200, None)
+    assert check(engine, NOON_US) == []
 
 
 @pytest.mark.parametrize("in_one_batch", [True, False])

@@ -37,6 +37,7 @@ from wellhead.control import (
     stats,
     system,
     trend,
+    unmetered,
     usage,
     usage_names,
     usage_report,
@@ -103,6 +104,7 @@ def build(
     completion_requests.add_to(app.router, reports)
     usage.add_to(app.router, reports, now_us)
     trend.add_to(app.router, reports, now_us)
+    unmetered.add_to(app.router, reports, now_us)
     usage_report.add_to(app.router, reports, now_us)
     usage_names.add_to(app.router, reports, now_us)
     pricing.add_to(app.router, background, now_us)

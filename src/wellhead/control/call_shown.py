@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from wellhead import shown
+from wellhead.call import CallState
 from wellhead.control.bodies import example
 from wellhead.control.call_whole import EXAMPLE_WHOLE, WholeCall
 from wellhead.control.calls_wanted import STATES
@@ -125,6 +126,9 @@ EXAMPLE_ATTEMPT: dict[str, Any] = {
     "error_code": "upstream_error",
     "latency_ms": 310,
     "unmetered": True,
+    "input_tokens_max": 1800,
+    "output_tokens_max": 4096,
+    "cost_usd_max": 0.06684,
     "started_at": "2026-03-01T09:11:58.160Z",
 }
 
@@ -141,6 +145,9 @@ class AttemptShown(BaseModel):
     error_code: str | None = Field(description="Why it came to nothing; null if it did not.")
     latency_ms: int | None = Field(description="Until the head of the answer was there.")
     unmetered: bool = Field(description="Perhaps it was worked on, and nobody knows what it used.")
+    input_tokens_max: int | None = Field(description="An estimate of that, beside all other figures.")
+    output_tokens_max: int | None = Field(description="The same.")
+    cost_usd_max: float | None = Field(description="What so much costs; null: there is no price.")
     started_at: str
 
 
@@ -210,6 +217,9 @@ def attempt_shown(one: Mapping[str, Any]) -> AttemptShown:
         error_code=one["error_code"],
         latency_ms=_ms(one["latency_us"]),
         unmetered=one["unmetered"],
+        input_tokens_max=one["input_tokens_max"],
+        output_tokens_max=one["output_tokens_max"],
+        cost_usd_max=None if one["cost_nanousd_max"] is None else usd(one["cost_nanousd_max"]),
         started_at=shown.moment(one["started_us"]),
     )
 

@@ -53,6 +53,7 @@ from wellhead.report import (
     Question,
     Seen,
 )
+from wellhead.unmetered import Unmetered
 
 END_HOUR = 2**31 - 1
 """Later than any hour in the books."""
@@ -155,6 +156,11 @@ class DatabaseReports:
         """What monitoring reads."""
         with outages():
             return figures.figures(self._engine, now_us, self._is_up)
+
+    def unmetered(self, since_us: int, until_us: int) -> Sequence[Unmetered]:
+        """What attempts may have cost of which nobody knows what they used."""
+        with outages(), self._engine.connect() as connection:
+            return attempts.unmetered(connection, since_us, until_us)
 
     def workers(self, now_us: int) -> Sequence[WorkerFigure]:
         """The gateway processes that are registered."""

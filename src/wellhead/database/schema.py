@@ -548,6 +548,9 @@ attempts = Table(
     Column("status_code", Integer),
     Column("error_code", Text),
     Column("unmetered", Boolean, nullable=False),
+    Column("input_tokens_max", BigInteger),
+    Column("output_tokens_max", BigInteger),
+    Column("cost_nanousd_max", BigInteger),
     PrimaryKeyConstraint("call_id", "number"),
     sqlite_with_rowid=False,
 )
@@ -555,6 +558,12 @@ attempts = Table(
 
 `calls.attempts` has their number; of a single one that went well the call itself says everything.
 """
+
+_UNMETERED = text("unmetered = 1")
+Index(
+    "attempts_unmetered", attempts.c.started_us, sqlite_where=_UNMETERED, postgresql_where=text("unmetered")
+)
+"""Those whose usage nobody knows."""
 
 breakers = Table(
     "breakers",

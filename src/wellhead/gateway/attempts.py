@@ -16,8 +16,6 @@ import asyncio
 import random
 from collections.abc import Callable
 
-from msgspec import structs
-
 from wellhead.breaker import Outcome
 from wellhead.call import Attempt, Opening
 from wellhead.errors import BooksUnavailable, BreakerOpen, CallerError, NoRoomToConnect, UpstreamError
@@ -288,19 +286,29 @@ class Attempts:
         if self._way.is_entered:
             self._leave(Outcome.NEUTRAL)
 
-    def tried(self, error_code: str | None, *, failed: bool, metered: bool) -> tuple[Attempt, ...]:
+    def tried(
+        self, error_code: str | None, *, failed: bool, well: bool, metered: bool
+    ) -> tuple[Attempt, ...]:
         """The attempts, where there is more to tell of them than the call itself says.
 
-        `error_code` is how the call ended, if not well; `metered`: it is known what it used.
+        `error_code` is how the call ended, if not `well`; `metered`: it is known what it used.
         """
-        if not self._over and not (failed and self.count):
+        if not self._over and (well or not self.count):
             return ()
-        last = self._attempt(error_code)
-        return (*self._over, structs.replace(last, unmetered=last.unmetered and not metered))
+        last = self._attempt(error_code, metered=metered)
+        if not self._over and not failed and not last.unmetered:
+            return ()
+        return (*self._over, last)
 
-    def _attempt(self, error_code: str | None) -> Attempt:
+    def _attempt(self, error_code: str | None, *, metered: bool = False) -> Attempt:
         """The last one, for the books."""
-        way, status = self._way, self.status
+        way, status, opened = self._way, self.status, self.opened
+        # Who refuses a request has not worked for it.
+        was_refused = status is not None and 400 <= status < FAILED_STATUS
+        unmetered = self._was_sent and not metered and not was_refused
+        holds: tuple[int | None, int | None] = None, None
+        if unmetered and opened is not None:
+            holds = opened.hold_input_tokens, opened.hold_output_tokens
         return Attempt(
             provider=way.plan.provider.id,
             credential_id=None if way.credential is None else way.credential.id,
@@ -308,8 +316,9 @@ class Attempts:
             latency_us=None if self.head_us is None else self.head_us - self._began_us,
             status_code=status,
             error_code=error_code,
-            # Who refuses a request has not worked for it.
-            unmetered=self._was_sent and not (status is not None and 400 <= status < FAILED_STATUS),
+            unmetered=unmetered,
+            input_tokens_max=holds[0],
+            output_tokens_max=holds[1],
         )
 
     def _outcome(self, body: bytes = b"") -> Outcome:

@@ -184,6 +184,7 @@ def settlement(opened: Opening, relay: Relay, client: Client, end: End, now_us: 
         tried=attempts.tried(
             code,
             failed=state is CallState.FAILED,
+            well=state is CallState.COMPLETED,
             metered=reading.usage_source is not UsageSource.ABSENT,
         ),
     )

@@ -161,7 +161,8 @@ class Clerk:
             unsent = [pair for pair in unsent if pair[0].id in ids]
             once = [pair for pair in once if pair[0].id not in ids]
         costed, with_cost = self._costing.costed(once), self._costing.with_cost
-        once = [(opening, with_fitted_extra(end)) for opening, end in once]
+        estimated = self._costing.with_estimates
+        once = [(opening, with_fitted_extra(estimated(opening, end))) for opening, end in once]
         exact = False
         while True:
             slot = self.worker.slot

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import structs
 
-from wellhead.call import Settlement
+from wellhead.call import Attempt, Opening, Settlement
 from wellhead.cost import Costed
 from wellhead.database import costs
 from wellhead.database.bulk import Row
@@ -12,6 +12,7 @@ from wellhead.database.calls import Settled
 from wellhead.database.engine import transaction
 from wellhead.ledger.connection import HeldConnection
 from wellhead.ledger.say import Say
+from wellhead.policy.limits import HOLD_TOKENS_MAX, priced
 from wellhead.ports import Prices
 
 GUARDED = "guard"
@@ -47,6 +48,26 @@ class Costing:
             return end
         rate_id = None if cost.rate is None else self._held.rate_ids[cost.rate.digest]
         return structs.replace(end, cost_nanousd=cost.nanousd, cost_state=cost.state, rate_id=rate_id)
+
+    def with_estimates(self, call: Opening, end: Settlement) -> Settlement:
+        """The end of a call with the most that its attempts may have cost whose usage nobody knows."""
+        if not any(one.unmetered for one in end.tried):
+            return end
+        tried = tuple(self._estimated(call, one) if one.unmetered else one for one in end.tried)
+        return structs.replace(end, tried=tried)
+
+    def _estimated(self, call: Opening, one: Attempt) -> Attempt:
+        if one.input_tokens_max is None:
+            return one
+        input_tokens = min(one.input_tokens_max, HOLD_TOKENS_MAX)
+        output_tokens = min(one.output_tokens_max or 0, HOLD_TOKENS_MAX)
+        there = structs.replace(call, provider=one.provider)
+        return structs.replace(
+            one,
+            input_tokens_max=input_tokens,
+            output_tokens_max=output_tokens,
+            cost_nanousd_max=priced(self._prices.estimate, there, input_tokens, output_tokens),
+        )
 
     def audit_rows(self, settled: Sequence[Settled], costed: Mapping[int, Costed]) -> list[Row]:
         """How each cost came about, so that it can be computed again."""

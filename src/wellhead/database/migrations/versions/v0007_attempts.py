@@ -22,6 +22,17 @@ def upgrade() -> None:
         sa.Column("status_code", sa.Integer()),
         sa.Column("error_code", sa.Text()),
         sa.Column("unmetered", sa.Boolean(), nullable=False),
+        *(
+            sa.Column(f"{what}_max", sa.BigInteger())
+            for what in ("input_tokens", "output_tokens", "cost_nanousd")
+        ),
         sa.PrimaryKeyConstraint("call_id", "number"),
         sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "attempts_unmetered",
+        "attempts",
+        ["started_us"],
+        sqlite_where=sa.text("unmetered = 1"),
+        postgresql_where=sa.text("unmetered"),
     )
