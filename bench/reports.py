@@ -98,6 +98,7 @@ def queries() -> Iterator[tuple[str, Ask]]:
     yield from _usage()
     yield from _reports()
     yield from _by_session()
+    yield from _names()
     yield from _metrics()
     yield from _listings()
 
@@ -144,6 +145,23 @@ def _reports() -> Iterator[tuple[str, Ask]]:
         ):
             yield f"percentiles_{days}d{name}", _histograms((Dimension.PROVIDER, Dimension.MODEL), edges)
     yield "percentiles_ever", _histograms((Dimension.MODEL,), ())
+    for hours, interval in ((1, Interval.MINUTE), (6, Interval.FIVE_MINUTES), (12, Interval.FIVE_MINUTES)):
+        edges = edges_us(END_US - hours * HOUR_US - 1, END_US, interval, UTC)
+        for by in GROUPS:
+            yield f"report_{len(by)}_dimensions_{hours}h_by_{interval}", _question(EVERYTHING, by, edges)
+        yield f"percentiles_{hours}h_by_{interval}", _histograms((Dimension.MODEL,), edges)
+
+
+def _names() -> Iterator[tuple[str, Ask]]:
+    for days in DAYS:
+        since = END_US - days * DAY_US
+        for dimension in (Dimension.MODEL, Dimension.KEY, Dimension.PROJECT):
+            yield (
+                f"names_{dimension}_{days}d",
+                lambda reports, since=since, dimension=dimension: reports.names(  # type: ignore[misc]
+                    dimension, since_us=since, text="", count=101
+                ),
+            )
 
 
 def _by_session() -> Iterator[tuple[str, Ask]]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellhead.intervals import Interval, day_of, edges_us, midnight_us
+from wellhead.intervals import BY_MINUTES, WIDTHS_US, Interval, day_of, edges_us, midnight_us
 from wellhead.moments import DAY_US, EPOCH, HOUR_US
 
 ZONES = (
@@ -67,7 +67,12 @@ def test_the_pieces_of_a_range_are_the_range(
     since_us: int, size_us: int, interval: Interval | None, zone: str
 ) -> None:
     tz = ZoneInfo(zone)
+    if interval in BY_MINUTES:
+        size_us = 1 + size_us % DAY_US
     edges = edges_us(since_us, since_us + size_us, interval, tz)
+    if interval in WIDTHS_US:
+        assert all(one % WIDTHS_US[interval] == 0 for one in edges[1:-1])
+        assert all(other - one <= WIDTHS_US[interval] for one, other in pairwise(edges))
     assert (edges[0], edges[-1]) == (since_us, since_us + size_us)
     assert all(one < other for one, other in pairwise(edges))
     if interval is Interval.DAY:

@@ -1,4 +1,4 @@
-"""Days, weeks and months as the clocks of a time zone have them, and a range of time cut into them.
+"""Days, weeks and months as the clocks of a time zone have them, and a range of time cut into pieces.
 
 ::
 
@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from wellhead.moments import DAY_US, EPOCH, HOUR_US
+from wellhead.moments import DAY_US, EPOCH, HOUR_US, MINUTE_US
 
 ONE_US = timedelta(microseconds=1)
 
@@ -21,12 +21,24 @@ ONE_US = timedelta(microseconds=1)
 class Interval(StrEnum):
     """What a range is cut into."""
 
+    MINUTE = "minute"
+    FIVE_MINUTES = "5min"
     HOUR = "hour"
     """Of UTC, as the books have them."""
     DAY = "day"
     WEEK = "week"
     """From Monday."""
     MONTH = "month"
+
+
+WIDTHS_US = {
+    Interval.MINUTE: MINUTE_US,
+    Interval.FIVE_MINUTES: 5 * MINUTE_US,
+    Interval.HOUR: HOUR_US,
+}
+"""Of those that begin everywhere at the same moments."""
+BY_MINUTES = frozenset({Interval.MINUTE, Interval.FIVE_MINUTES})
+"""No rollup knows these."""
 
 
 def midnight_us(day: date, zone: ZoneInfo) -> int:
@@ -43,8 +55,9 @@ def edges_us(since_us: int, until_us: int, interval: Interval | None, zone: Zone
     """The bounds of the pieces of a range, its own ends included; without an interval it is one piece."""
     if interval is None:
         return since_us, until_us
-    if interval is Interval.HOUR:
-        inner = list(range(since_us - since_us % HOUR_US + HOUR_US, until_us, HOUR_US))
+    width = WIDTHS_US.get(interval)
+    if width is not None:
+        inner = list(range(since_us - since_us % width + width, until_us, width))
     else:
         first = day_of(since_us, zone)
         some = (first + timedelta(days=n) for n in range((until_us - since_us) // DAY_US + 3))

@@ -36,7 +36,7 @@ class Walk:
         json = {**(body or {}), **sent} if body is not None or sent else None
         headers = {"x-admin-token": PASSWORDS["token"], "x-csrf": "1"}
         answer = await self.client.request(method, path, headers=headers, json=json)
-        of = path.replace("/breakers/openai", "/breakers/{providerId:path}")
+        of = path.partition("?")[0].replace("/breakers/openai", "/breakers/{providerId:path}")
         self.asked.add(f"{method} {re.sub(r'/([0-9]+|[0-9a-f-]{36}|nobody)(?=/|$)', '/{id}', of)}")
         everything = answer.text + repr(answer.headers.multi_items())
         assert [one for one in self.secrets if one in everything] == [], path

@@ -99,6 +99,28 @@ async def test_days_begin_at_midnight_of_the_zone_whatever_its_clocks_do(app: Fa
     assert {one["start"]: one["calls"] for one in found} == expected
 
 
+@pytest.mark.parametrize(("interval", "width"), [("minute", 1), ("5min", 5)])
+@pytest.mark.parametrize("by", ["", "model", "session"])
+async def test_minutes_have_the_calls_that_ended_in_them_to_the_microsecond(
+    app: FastAPI, interval: str, width: int, by: str
+) -> None:
+    since, until = START + timedelta(hours=5, seconds=7), START + timedelta(hours=17, seconds=7)
+    query = f"from={since:%Y-%m-%dT%H:%M:%SZ}&to={until:%Y-%m-%dT%H:%M:%SZ}&interval={interval}&group_by={by}"
+    async with a_client(app) as client:
+        answer = await client.get(f"/admin/usage/report?{query}&percentiles={by != 'session'}")
+    assert answer.status_code == 200, answer.text
+    expected: dict[str, int] = {}
+    for at in ENDED:
+        if since <= at < until:
+            start = max(at.replace(minute=at.minute - at.minute % width, second=0), since)
+            expected[f"{start:%Y-%m-%dT%H:%M:%S.000Z}"] = 1
+    found = answer.json()["lines"]
+    assert {one["start"]: one["calls"] for one in found} == expected
+    if by != "session":
+        for one in found:
+            assert one["p50_latency_ms"] == pytest.approx(one["avg_latency_ms"], rel=0.07)
+
+
 async def test_a_line_has_the_fields_that_the_document_shows(app: FastAPI) -> None:
     found = await lines(app, "group_by=tool&interval=day")
     assert list(found[0]) == list(EXAMPLE_LINE)
@@ -154,6 +176,8 @@ async def test_percentiles_are_those_of_the_calls(app: FastAPI) -> None:
         ("from=2026-01-02&to=2026-01-01", "INVALID_RANGE"),
         ("from=2026-01-01&to=2026-03-01&group_by=session", "INVALID_RANGE"),
         ("from=2026-01-01&to=2026-03-01&interval=hour", "REPORT_TOO_LARGE"),
+        ("from=2026-01-01T00:00:00Z&to=2026-01-01T12:00:00.001Z&interval=minute", "INVALID_RANGE"),
+        ("from=2026-01-01&to=2026-12-31&interval=5min", "INVALID_RANGE"),
         ("from=1970-01-01&to=1970-01-02", "INVALID_TIME"),
         ("interval=year", "VALIDATION_FAILED"),
         ("groupby=model", "UNKNOWN_PARAMETER"),

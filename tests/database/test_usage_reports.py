@@ -94,6 +94,12 @@ partitions = (
         st.sampled_from([None, Interval.DAY, Interval.WEEK]),
         st.sampled_from(ZONES),
     )
+    | st.builds(
+        lambda since, length, interval: edges_us(since, since + length, interval, ZoneInfo("UTC")),
+        moments,
+        st.integers(1, 3 * HOUR_US),
+        st.sampled_from([Interval.MINUTE, Interval.FIVE_MINUTES]),
+    )
 )
 """Of time: any cuts, and days as the clocks of a zone have them."""
 questions = st.builds(

@@ -334,6 +334,7 @@ def _manage(walk: _Walk) -> None:
 
     ask("GET", "/admin/usage/range", query=RANGE)
     ask("GET", "/admin/usage/accounts/range", query=RANGE)
+    ask("GET", "/admin/usage/names", query="dimension=key")
     ask("GET", "/metrics", query="format=json")
     ask("GET", "/metrics")
     walk.ids["/admin/logs/"] = ask("GET", "/admin/logs", query="limit=1").json()[0]["id"]

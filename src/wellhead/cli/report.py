@@ -32,6 +32,7 @@ from wellhead.report import Dimension, Line, Measure, Question
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+INTERVALS = (Interval.HOUR, Interval.DAY, Interval.WEEK, Interval.MONTH)
 DAYS = {None: 7, Interval.HOUR: 1, Interval.DAY: 7, Interval.WEEK: 56, Interval.MONTH: 365}
 """How far back a report goes that does not say so, by what it is cut into."""
 SLOTS_MAX = 10_000
@@ -153,11 +154,11 @@ def report(
 def _cut_by(by: Iterable[str] | None) -> tuple[Interval | None, tuple[Dimension, ...]]:
     """What `--by` says, whether repeated or with commas."""
     names = [name.strip() for one in by or ("day",) for name in one.split(",")]
-    known = (*Interval, *Dimension)
+    known = (*INTERVALS, *Dimension)
     for name in names:
         if name not in known:
             raise typer.BadParameter(f"--by must be some of {', '.join(sorted(known))}, not {name!r}")
-    intervals = [name for name in names if name in tuple(Interval)]
+    intervals = [name for name in names if name in INTERVALS]
     if len(intervals) > 1 or len(set(names)) < len(names):
         raise typer.BadParameter("--by takes each thing once, and one of hour, day, week and month")
     interval = Interval(intervals[0]) if intervals else None

@@ -26,14 +26,15 @@ from wellhead.control.times import EXAMPLE, moment_us
 from wellhead.control.usage import UNKNOWN
 from wellhead.errors import CallerError
 from wellhead.histogram import percentile_us
-from wellhead.intervals import Interval, day_of, edges_us, midnight_us
-from wellhead.moments import DAY_US, EPOCH
+from wellhead.intervals import BY_MINUTES, Interval, day_of, edges_us, midnight_us
+from wellhead.moments import DAY_US, EPOCH, HOUR_US
 from wellhead.money import usd
 from wellhead.ports import Reports
 from wellhead.report import HISTOGRAMMED, UNROLLED, Dimension, Histogram, Key, Line, Measure, Question
 
 DEFAULT_DAYS = 7
 UNROLLED_DAYS_MAX = 31
+BY_MINUTES_HOURS_MAX = 12
 SLOTS_MAX = 1_000
 LINES_MAX = 10_000
 PERCENTS = (50, 95, 99)
@@ -150,7 +151,9 @@ def add_to(routes: APIRouter, reports: Reports, now_us: Callable[[], int]) -> No
             str | None,
             Query(alias="to", description="A day, which is included, or a moment.", examples=[EXAMPLE]),
         ] = None,
-        interval: Annotated[Interval | None, Query(description="Absent: the range in one.")] = None,
+        interval: Annotated[
+            Interval | None, Query(description="Absent: the range in one. By minutes for 12 hours at most.")
+        ] = None,
         tz: Annotated[str, Query(max_length=64, description="An IANA time zone.")] = "UTC",
         percentiles: Annotated[bool, Query(description="Of latencies, too.")] = False,
         provider: Exact = None,
@@ -227,6 +230,9 @@ def _moment_us(text: str, parameter: str, zone: ZoneInfo, more_days: int) -> int
 
 def _cut(since_us: int, until_us: int, interval: Interval | None, zone: ZoneInfo) -> tuple[int, ...]:
     """The bounds of the intervals of a range, which begin when they do on the clocks of the zone."""
+    if interval in BY_MINUTES and until_us - since_us > BY_MINUTES_HOURS_MAX * HOUR_US:
+        said = f"Reports by minutes cannot exceed {BY_MINUTES_HOURS_MAX} hours; ask for a shorter range."
+        raise CallerError("INVALID_RANGE", 400, said)
     edges = edges_us(since_us, until_us, interval, zone)
     if len(edges) > SLOTS_MAX + 1:
         said = f"A report has at most {SLOTS_MAX} intervals; ask for a shorter range or wider ones."
