@@ -7,6 +7,10 @@
 
 import { accounts } from "./en/accounts";
 import { app } from "./en/app";
+import { credentials } from "./en/credentials";
+import { keys } from "./en/keys";
+import { limits } from "./en/limits";
+import { system } from "./en/system";
 import { prices } from "./en/prices";
 import { calls } from "./en/calls";
 import { live } from "./en/live";
@@ -14,7 +18,20 @@ import { overview } from "./en/overview";
 import { providers } from "./en/providers";
 import { spend } from "./en/spend";
 
-export const en = { app, calls, live, overview, spend, accounts, prices, providers };
+export const en = {
+  accounts,
+  app,
+  calls,
+  credentials,
+  keys,
+  limits,
+  live,
+  overview,
+  prices,
+  providers,
+  spend,
+  system,
+};
 export type Words = typeof en;
 
 export const LANGUAGES = ["en", "de"] as const;

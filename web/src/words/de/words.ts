@@ -1,6 +1,10 @@
 import type { Words } from "../words";
 import { accounts } from "./accounts";
 import { app } from "./app";
+import { credentials } from "./credentials";
+import { keys } from "./keys";
+import { limits } from "./limits";
+import { system } from "./system";
 import { prices } from "./prices";
 import { calls } from "./calls";
 import { live } from "./live";
@@ -8,4 +12,17 @@ import { overview } from "./overview";
 import { providers } from "./providers";
 import { spend } from "./spend";
 
-export const de: Words = { app, calls, live, overview, spend, accounts, prices, providers };
+export const de: Words = {
+  accounts,
+  app,
+  calls,
+  credentials,
+  keys,
+  limits,
+  live,
+  overview,
+  prices,
+  providers,
+  spend,
+  system,
+};

@@ -1,0 +1,140 @@
+/** Forms for secrets.  What is typed lives in the form alone and is gone with it. */
+
+import { type FormEvent, type ReactNode, useState } from "react";
+import { type Credential, useProjects } from "@/api/all";
+import { patch, post } from "@/api/client";
+import { useAsked, useChange } from "@/api/hooks";
+import { useWords } from "@/app/preferences";
+import { Button } from "@/parts/button";
+import { Dialog } from "@/parts/dialog";
+import { Field } from "@/parts/field";
+import { said } from "@/parts/states";
+
+const TOUCHED = ["/admin/credentials"];
+
+export function NewCredential({ close }: { close: () => void }) {
+  const words = useWords();
+  const saying = words.credentials.form;
+  const providers = useAsked("/admin/providers");
+  const projects = useProjects();
+  const ids = providers.data?.providers.map(({ id }) => id) ?? [];
+  const [named, setNamed] = useState<string | null>(null);
+  const provider = named ?? ids[0] ?? "";
+  const [name, setName] = useState("main");
+  const [project, setProject] = useState("");
+  const [secret, setSecret] = useState("");
+  const make = useChange(
+    () =>
+      post("/admin/credentials", {
+        body: { provider, name: name.trim(), secret, project_id: project || null },
+      }),
+    TOUCHED,
+  );
+  return (
+    <Form
+      title={words.credentials.add}
+      isBusy={make.isPending}
+      error={make.error}
+      send={() => make.mutate(undefined, { onSuccess: close })}
+      close={close}
+    >
+      <Field label={saying.provider}>
+        <select value={provider} onChange={(event) => setNamed(event.target.value)}>
+          {ids.map((id) => (
+            <option key={id} value={id}>
+              {id}
+            </option>
+          ))}
+        </select>
+      </Field>
+      <Field label={saying.name}>
+        <input required maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
+      </Field>
+      <Field label={saying.project}>
+        <select value={project} onChange={(event) => setProject(event.target.value)}>
+          <option value="">{words.credentials.everybody}</option>
+          {(projects.data?.rows ?? [])
+            .filter(({ is_active }) => is_active)
+            .map(({ id, name: called }) => (
+              <option key={id} value={id}>
+                {called}
+              </option>
+            ))}
+        </select>
+      </Field>
+      <SecretField secret={secret} set={setSecret} />
+    </Form>
+  );
+}
+
+/** Another secret in the place of the old one. */
+export function NewSecret({ of, close }: { of: Credential; close: () => void }) {
+  const words = useWords();
+  const [secret, setSecret] = useState("");
+  const change = useChange(
+    () => patch("/admin/credentials/{id}", { path: { id: of.id }, body: { secret } }),
+    TOUCHED,
+  );
+  return (
+    <Form
+      title={`${words.credentials.replace}: ${of.name}`}
+      isBusy={change.isPending}
+      error={change.error}
+      send={() => change.mutate(undefined, { onSuccess: close })}
+      close={close}
+    >
+      <SecretField secret={secret} set={setSecret} />
+    </Form>
+  );
+}
+
+function SecretField({ secret, set }: { secret: string; set: (secret: string) => void }) {
+  const { form } = useWords().credentials;
+  return (
+    <Field label={form.secret} hint={form.secretHint}>
+      <input
+        type="password"
+        required
+        autoComplete="off"
+        spellCheck={false}
+        value={secret}
+        onChange={(event) => set(event.target.value)}
+      />
+    </Field>
+  );
+}
+
+interface Props {
+  readonly title: string;
+  readonly isBusy: boolean;
+  readonly error: unknown;
+  readonly send: () => void;
+  readonly close: () => void;
+  readonly children: ReactNode;
+}
+
+function Form({ title, isBusy, error, send, close, children }: Props) {
+  const words = useWords();
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    send();
+  };
+  return (
+    <Dialog title={title} close={close}>
+      <form className="stack" onSubmit={submit}>
+        {children}
+        {error != null && (
+          <p role="alert" className="bad">
+            {said(error, words)}
+          </p>
+        )}
+        <div className="row">
+          <Button type="submit" kind="main" isBusy={isBusy}>
+            {words.credentials.form.save}
+          </Button>
+          <Button onClick={close}>{words.app.cancel}</Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,285 @@
+import { type FormEvent, type ReactNode, useState } from "react";
+import { type Limit, useKeys, useProjects } from "@/api/all";
+import { patch, post } from "@/api/client";
+import { useChange } from "@/api/hooks";
+import { useWords } from "@/app/preferences";
+import { Button } from "@/parts/button";
+import { Dialog } from "@/parts/dialog";
+import { Field } from "@/parts/field";
+import { said } from "@/parts/states";
+import { isAmount, isCount } from "@/pure/keys";
+
+const KINDS = ["global", "project", "key", "provider", "model", "tool_client"] as const;
+const MEASURES = [
+  "cost",
+  "calls",
+  "total_tokens",
+  "input_tokens",
+  "output_tokens",
+  "concurrent_calls",
+] as const;
+const WINDOWS = ["minute", "hour", "day", "week", "month", "total"] as const;
+const ACTIONS = ["refuse", "warn", "shadow"] as const;
+const TOUCHED = ["/admin/limits"];
+
+type Kind = (typeof KINDS)[number];
+
+export function NewLimit({ close }: { close: () => void }) {
+  const words = useWords();
+  const saying = words.limits;
+  const [kind, setKind] = useState<Kind>("global");
+  const [id, setId] = useState("");
+  const [tool, setTool] = useState("");
+  const [client, setClient] = useState("");
+  const [measure, setMeasure] = useState<(typeof MEASURES)[number]>("cost");
+  const [window, setWindow] = useState<(typeof WINDOWS)[number]>("month");
+  const [amount, setAmount] = useState("");
+  const [action, setAction] = useState<Limit["action"]>("refuse");
+  const [isSliding, setSliding] = useState(false);
+  const [zone, setZone] = useState("UTC");
+  const [name, setName] = useState("");
+  const isTotal = measure === "concurrent_calls";
+  const make = useChange(
+    () =>
+      post("/admin/limits", {
+        body: {
+          scope: {
+            kind,
+            ...(kind === "tool_client"
+              ? { tool: tool.trim() || null, client: client.trim() || null }
+              : kind === "global"
+                ? {}
+                : { id: id.trim() || null }),
+          },
+          measure,
+          window: isTotal ? "total" : window,
+          amount: measure === "cost" ? amount : Number(amount),
+          action,
+          sliding: !isTotal && window !== "total" && isSliding,
+          zone: zone.trim(),
+          name: name.trim() || null,
+        },
+      }),
+    TOUCHED,
+  );
+  return (
+    <Form
+      title={saying.add}
+      isBusy={make.isPending}
+      error={make.error}
+      send={() => make.mutate(undefined, { onSuccess: close })}
+      isGood={isGood(amount, measure)}
+      close={close}
+    >
+      <Field label={saying.form.scope}>
+        <select
+          value={kind}
+          onChange={(event) => {
+            setKind(event.target.value as Kind);
+            setId("");
+          }}
+        >
+          {KINDS.map((one) => (
+            <option key={one} value={one}>
+              {saying.kinds[one]}
+            </option>
+          ))}
+        </select>
+      </Field>
+      {kind === "tool_client" ? (
+        <>
+          <Field label={saying.form.tool}>
+            <input value={tool} onChange={(event) => setTool(event.target.value)} />
+          </Field>
+          <Field label={saying.form.client}>
+            <input value={client} onChange={(event) => setClient(event.target.value)} />
+          </Field>
+        </>
+      ) : (
+        kind !== "global" && <Which kind={kind} id={id} set={setId} />
+      )}
+      <Field label={saying.form.measure}>
+        <select value={measure} onChange={(event) => setMeasure(event.target.value as typeof measure)}>
+          {MEASURES.map((one) => (
+            <option key={one} value={one}>
+              {saying.measures[one]}
+            </option>
+          ))}
+        </select>
+      </Field>
+      {!isTotal && (
+        <Field label={saying.form.window}>
+          <select value={window} onChange={(event) => setWindow(event.target.value as typeof window)}>
+            {WINDOWS.map((one) => (
+              <option key={one} value={one}>
+                {saying.windows[one]}
+              </option>
+            ))}
+          </select>
+        </Field>
+      )}
+      <Amount amount={amount} measure={measure} set={setAmount} />
+      <Action action={action} set={setAction} />
+      {!isTotal && window !== "total" && (
+        <>
+          <label className="row">
+            <input
+              type="checkbox"
+              checked={isSliding}
+              onChange={(event) => setSliding(event.target.checked)}
+            />
+            {saying.form.sliding}
+          </label>
+          {!isSliding && (
+            <Field label={saying.form.zone}>
+              <input required value={zone} onChange={(event) => setZone(event.target.value)} />
+            </Field>
+          )}
+        </>
+      )}
+      <Field label={saying.form.name}>
+        <input maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
+      </Field>
+    </Form>
+  );
+}
+
+export function ChangeLimit({ of, close }: { of: Limit; close: () => void }) {
+  const { limits: saying } = useWords();
+  const [amount, setAmount] = useState(String(of.amount));
+  const [action, setAction] = useState(of.action);
+  const [name, setName] = useState(of.name ?? "");
+  const change = useChange(
+    () =>
+      patch("/admin/limits/{id}", {
+        path: { id: of.id },
+        body: { amount: of.measure === "cost" ? amount : Number(amount), action, name: name.trim() || null },
+      }),
+    TOUCHED,
+  );
+  return (
+    <Form
+      title={saying.edit}
+      isBusy={change.isPending}
+      error={change.error}
+      send={() => change.mutate(undefined, { onSuccess: close })}
+      isGood={isGood(amount, of.measure)}
+      close={close}
+    >
+      <Amount amount={amount} measure={of.measure} set={setAmount} />
+      <Action action={action} set={setAction} />
+      <Field label={saying.form.name}>
+        <input maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
+      </Field>
+    </Form>
+  );
+}
+
+/** One of a kind, or each of them alone. */
+function Which({ kind, id, set }: { kind: Kind; id: string; set: (id: string) => void }) {
+  const { limits: saying } = useWords();
+  const projects = useProjects().data?.rows ?? [];
+  const keys = useKeys().data?.rows ?? [];
+  if (kind === "provider" || kind === "model") {
+    return (
+      <Field label={saying.form[kind]}>
+        <input value={id} onChange={(event) => set(event.target.value)} />
+      </Field>
+    );
+  }
+  const some: readonly { id: string | number; name: string }[] =
+    kind === "project"
+      ? projects.filter(({ is_active }) => is_active)
+      : keys.filter(({ state }) => state === "active");
+  return (
+    <Field label={saying.form.which}>
+      <select value={id} onChange={(event) => set(event.target.value)}>
+        <option value="">{saying.form.each}</option>
+        {some.map((one) => (
+          <option key={one.id} value={one.id}>
+            {one.name}
+          </option>
+        ))}
+      </select>
+    </Field>
+  );
+}
+
+function Amount({
+  amount,
+  measure,
+  set,
+}: {
+  amount: string;
+  measure: Limit["measure"];
+  set: (amount: string) => void;
+}) {
+  const { form } = useWords().limits;
+  const hint = measure === "cost" ? form.usd : form.count;
+  const isWrong = amount !== "" && !isGood(amount, measure);
+  return (
+    <Field label={form.amount} hint={isWrong ? undefined : hint} error={isWrong ? hint : undefined}>
+      <input
+        required
+        inputMode="decimal"
+        value={amount}
+        onChange={(event) => set(event.target.value.trim())}
+      />
+    </Field>
+  );
+}
+
+function Action({ action, set }: { action: Limit["action"]; set: (action: Limit["action"]) => void }) {
+  const { limits: saying } = useWords();
+  return (
+    <Field label={saying.form.action}>
+      <select value={action} onChange={(event) => set(event.target.value as Limit["action"])}>
+        {ACTIONS.map((one) => (
+          <option key={one} value={one}>
+            {saying[one]}
+          </option>
+        ))}
+      </select>
+    </Field>
+  );
+}
+
+function isGood(amount: string, measure: Limit["measure"]): boolean {
+  return measure === "cost" ? isAmount(amount) : isCount(amount);
+}
+
+interface Props {
+  readonly title: string;
+  readonly isBusy: boolean;
+  readonly isGood: boolean;
+  readonly error: unknown;
+  readonly send: () => void;
+  readonly close: () => void;
+  readonly children: ReactNode;
+}
+
+function Form({ title, isBusy, isGood: mayGo, error, send, close, children }: Props) {
+  const words = useWords();
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (mayGo) send();
+  };
+  return (
+    <Dialog title={title} close={close}>
+      <form className="stack" onSubmit={submit}>
+        {children}
+        {error != null && (
+          <p role="alert" className="bad">
+            {said(error, words)}
+          </p>
+        )}
+        <div className="row">
+          <Button type="submit" kind="main" isBusy={isBusy}>
+            {words.app.save}
+          </Button>
+          <Button onClick={close}>{words.app.cancel}</Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
