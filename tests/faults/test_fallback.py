@@ -181,6 +181,28 @@ async def test_an_open_breaker_sends_everybody_to_whoever_stands_in(tmp_path: Pa
         place.check()
 
 
+@pytest.mark.fault("The disk", "the database is locked, `database_outage` is `open`, and the provider fails")
+async def test_without_the_books_another_one_stands_in_all_the_same_where_that_is_wanted(
+    tmp_path: Path, fault: Fault
+) -> None:
+    async with a_place(tmp_path, database_outage="open") as place:
+        place.limit("first", 10)
+        place.limit("second", 10)
+        assert await place.ask() == 200
+        place.first.script = down
+        with closing(sqlite3.connect(place.wellhead.database_path, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            said = await place.talk()
+            connection.execute("ROLLBACK")
+        assert said.status == 200
+        rows = await place.rows(2)
+        assert [(row["provider"], row["attempts"]) for row in rows] == [("first", 1), ("second", 2)]
+        fault.client(said)
+        fault.books(rows[1:], place.wellhead.database_path, "then")
+        fault.over_when("as without the outage; no limit counts the call")
+        place.check()
+
+
 async def test_whatever_upstreams_do_every_call_ends_once_and_the_figures_agree(tmp_path: Path) -> None:
     """Two hundred calls at once before upstreams that fail in every way, with clients that leave."""
     chance = random.Random(7)
