@@ -6,7 +6,7 @@ import { useFormat } from "@/app/view";
 import { Button } from "@/parts/button";
 import { Table } from "@/parts/table";
 import type { Format, Known } from "@/pure/format";
-import type { Chartable } from "@/pure/series";
+import { type Chartable, isAlone } from "@/pure/series";
 import { Chart } from "./chart";
 import { type Colours, coloursNow } from "./colours";
 import { tipOf } from "./tip";
@@ -106,7 +106,14 @@ export function SeriesChart({
         ...(isStacked ? { stack: "all" } : {}),
         ...(isBars
           ? { barCategoryGap: "18%" }
-          : { showSymbol: data.times.length < 3, lineStyle: { width: 2 } }),
+          : {
+              // A line needs two points; one by itself is a dot.
+              symbol: "circle",
+              symbolSize: (_: unknown, { dataIndex }: { dataIndex: number }) =>
+                isAlone(values, dataIndex) ? DOT : 0,
+              showAllSymbol: true,
+              lineStyle: { width: 2 },
+            }),
         itemStyle: { color: colourOf(colours, n) },
       })),
     }),
@@ -177,14 +184,18 @@ export function SeriesChart({
 }
 
 const A_DAY_MS = 86_400_000;
+const DOT = 6;
 
 /** The hour where the times are closer than a day, and its weekday where they are of several; else the day. */
 function axisLabel(
   time: number,
   times: readonly number[],
-  format: Pick<Format, "time" | "weekdayTime" | "day">,
+  format: Pick<Format, "time" | "weekdayTime" | "shortDay">,
 ) {
-  const [first = time, second = time + A_DAY_MS, last = time] = [times[0], times[1], times.at(-1)];
-  if (second - first >= A_DAY_MS / 2) return format.day(time);
-  return last - first <= 1.5 * A_DAY_MS ? format.time(time).slice(0, 5) : format.weekdayTime(time);
+  const [first = time, second = first, third = second] = times;
+  // The first may be a part of an hour or a day.
+  const step = times.length < 2 ? A_DAY_MS : Math.max(second - first, third - second);
+  if (step >= A_DAY_MS / 2) return format.shortDay(time);
+  const length = (times.at(-1) ?? first) - first;
+  return length <= 1.5 * A_DAY_MS ? format.time(time).slice(0, 5) : format.weekdayTime(time);
 }

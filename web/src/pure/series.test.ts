@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { HOUR_MS } from "./range";
-import { seriesOf, timesOf } from "./series";
+import { isAlone, seriesOf, timesOf } from "./series";
 
 const T0 = Date.parse("2026-03-01T00:00:00Z");
 const at = (hour: number) => new Date(T0 + hour * HOUR_MS).toISOString();
@@ -52,4 +52,9 @@ describe("series", () => {
       [true, [1, 0, 0.5]],
     ]);
   });
+});
+
+it("a value is alone where those beside it are unknown", () => {
+  const values = [1, null, 0, null, 2, 3];
+  expect(values.map((_, n) => isAlone(values, n))).toEqual([true, false, true, false, false, false]);
 });

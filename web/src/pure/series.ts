@@ -88,3 +88,9 @@ export function sum(values: readonly (number | null | undefined)[]): number | nu
   const known = values.filter((value) => typeof value === "number");
   return known.length === 0 ? null : known.reduce((total, value) => total + value, 0);
 }
+
+/** Whether a value is known and those beside it are not. */
+export function isAlone(values: readonly (number | null)[], n: number): boolean {
+  const isThere = (at: number) => (values[at] ?? null) !== null;
+  return isThere(n) && !isThere(n - 1) && !isThere(n + 1);
+}

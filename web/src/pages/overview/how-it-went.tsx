@@ -69,7 +69,7 @@ export function ErrorTypes() {
   return (
     <Card title={said.title} span={4}>
       {!isKnown ? (
-        <Empty title={said.hidden} />
+        <p className="muted">{said.hidden}</p>
       ) : (
         <Answered query={answer}>
           {({ requests }) => {
@@ -82,7 +82,7 @@ export function ErrorTypes() {
               count,
               tone: "bad" as const,
             }));
-            if (shares.length === 0) return <Empty title={said.none} />;
+            if (shares.length === 0) return <p className="muted">{said.none}</p>;
             return (
               <Shares
                 label={said.label}
@@ -106,7 +106,7 @@ export function Origins() {
   return (
     <Card title={said.title} span={4}>
       {!isKnown || streamed !== undefined ? (
-        <Empty title={said.hidden} />
+        <p className="muted">{said.hidden}</p>
       ) : (
         <Answered query={answer}>
           {({ origin_distribution }) => {
@@ -115,7 +115,7 @@ export function Origins() {
               name: origin,
               count,
             }));
-            if (shares.length === 0) return <Empty title={said.none} />;
+            if (shares.length === 0) return <p className="muted">{said.none}</p>;
             return (
               <Shares
                 label={said.label}

@@ -24,10 +24,11 @@ export function KeyFigures() {
   const format = useFormat();
   const { range } = useView();
   const { filters } = useFilters();
+  const isExact = hasPercentiles(filters);
   const before = useBefore();
   const totals = useTotals(range);
   const earlier = useTotals(before.range, before.isThere);
-  const models = useModels(range, { percentiles: hasPercentiles(filters) });
+  const models = useModels(range, { percentiles: isExact });
   const modelsEarlier = useModels(before.range, { percentiles: false, enabled: before.isThere });
   const lately = useLastDay();
 
@@ -43,10 +44,15 @@ export function KeyFigures() {
     const now = line && figure(line);
     return { value: say(now), ...compared(now, then && figure(then), say) };
   };
+  // What is not known does not change either.
+  const ofExact = (line: ReportLine | undefined, figure: (line: ReportLine) => Known) =>
+    isExact ? of(line, figure, format.ms) : { value: format.ms(null) };
   const named = (lines: readonly ReportLine[] | undefined) =>
     lines?.filter(({ model }) => model !== null).length;
+  // After a change there is a dot between.
+  const beside = (text: string, isCompared = true) => (before.isThere && isCompared ? ` · ${text}` : text);
   const average = (line: ReportLine | undefined, figure: "avg_latency_ms" | "avg_ttft_ms") =>
-    ` · ${words.overview.kpis.average(format.ms(line?.[figure]))}`;
+    beside(words.overview.kpis.average(format.ms(line?.[figure])), isExact);
 
   return (
     <Answered query={totals}>
@@ -65,7 +71,7 @@ export function KeyFigures() {
                 name={words.overview.kpis.cost}
                 {...of(line, ({ cost_usd }) => cost_usd, format.usd)}
                 value={format.usd(calls === 0 ? 0 : line?.cost_usd)}
-                note={unpriced > 0 && ` · ${words.overview.kpis.unpriced(format.count(unpriced))}`}
+                note={unpriced > 0 && beside(words.overview.kpis.unpriced(format.count(unpriced)))}
               />
               <Kpi
                 name={words.overview.kpis.calls}
@@ -100,24 +106,24 @@ export function KeyFigures() {
                 good="down"
                 note={
                   isKnown(line?.aborted) && line.aborted > 0
-                    ? ` · ${words.overview.kpis.aborted(format.short(line.aborted))}`
+                    ? beside(words.overview.kpis.aborted(format.short(line.aborted)))
                     : null
                 }
               />
               <Kpi
                 name={words.overview.kpis.p50}
-                {...of(line, (one) => one.p50_latency_ms, format.ms)}
+                {...ofExact(line, (one) => one.p50_latency_ms)}
                 good="down"
                 note={average(line, "avg_latency_ms")}
               />
               <Kpi
                 name={words.overview.kpis.p95}
-                {...of(line, (one) => one.p95_latency_ms, format.ms)}
+                {...ofExact(line, (one) => one.p95_latency_ms)}
                 good="down"
               />
               <Kpi
                 name={words.overview.kpis.ttft}
-                {...of(line, (one) => one.p50_ttft_ms, format.ms)}
+                {...ofExact(line, (one) => one.p50_ttft_ms)}
                 good="down"
                 note={average(line, "avg_ttft_ms")}
               />
