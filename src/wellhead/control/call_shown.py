@@ -12,7 +12,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from wellhead import shown
-from wellhead.call import CallState
 from wellhead.control.bodies import example
 from wellhead.control.call_whole import EXAMPLE_WHOLE, WholeCall
 from wellhead.control.calls_wanted import STATES
