@@ -29,7 +29,7 @@ EXAMPLE_NAME: dict[str, Any] = {
 }
 
 
-class Named(StrEnum):
+class NamedDimension(StrEnum):
     """Dimensions whose values are to be chosen from."""
 
     PROVIDER = "provider"
@@ -73,7 +73,7 @@ def add_to(routes: APIRouter, reports: Reports, now_us: Callable[[], int]) -> No
         responses=failing(400),
     )
     def names(
-        dimension: Annotated[Named, Query(description="Of what.")],
+        dimension: Annotated[NamedDimension, Query(description="Of what.")],
         text: Annotated[
             str, Query(max_length=TEXT_CHARS_MAX, description="Only those with this in them, in any case.")
         ] = "",
