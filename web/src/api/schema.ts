@@ -764,6 +764,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/usage/unmetered": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description By provider and model, the most expensive first; without a range, today and the six days before. */
+        get: operations["unmetered_admin_usage_unmetered_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/completion_requests": {
         parameters: {
             query?: never;
@@ -1017,13 +1034,19 @@ export interface components {
         };
         /** @description One time that a call was sent upstream. */
         AttemptShown: {
+            /** @description What so much costs; null: there is no price. */
+            cost_usd_max: number | null;
             /** @description Which credential of ours went with it. */
             credential_id: number | null;
             /** @description Why it came to nothing; null if it did not. */
             error_code: string | null;
+            /** @description An estimate of that, beside all other figures. */
+            input_tokens_max: number | null;
             /** @description Until the head of the answer was there. */
             latency_ms: number | null;
             number: number;
+            /** @description The same. */
+            output_tokens_max: number | null;
             provider: string;
             started_at: string;
             /** @description The upstream's; null if there was no answer. */
@@ -2415,6 +2438,21 @@ export interface components {
             timestamp: string;
             tokens: number;
         };
+        /** @description Such attempts of one model at one provider. */
+        UnmeteredShown: {
+            /** @description That were sent, and ended without any usage. */
+            attempts: number;
+            /** @description What so much costs, of those with a price. */
+            cost_usd_max: number;
+            /** @description What they may have read, as limits reckon it. */
+            input_tokens_max: number;
+            model: string;
+            /** @description What they may have written at most. */
+            output_tokens_max: number;
+            provider: string;
+            /** @description Attempts whose cost nobody can estimate. */
+            without_price: number;
+        };
         /** @description The one upstream, or CLIProxyAPI. */
         UpstreamConfig: {
             /** @description Without user, password and query. */
@@ -2708,6 +2746,7 @@ export type TokensRevoked = components['schemas']['TokensRevoked'];
 export type Totals = components['schemas']['Totals'];
 export type Trend = components['schemas']['Trend'];
 export type TrendBucket = components['schemas']['TrendBucket'];
+export type UnmeteredShown = components['schemas']['UnmeteredShown'];
 export type UpstreamConfig = components['schemas']['UpstreamConfig'];
 export type UsageOfCall = components['schemas']['UsageOfCall'];
 export type UsageReport = components['schemas']['UsageReport'];
@@ -4266,6 +4305,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Trend"];
+                };
+            };
+        };
+    };
+    unmetered_admin_usage_unmetered_get: {
+        parameters: {
+            query?: {
+                /** @description The first UTC day. */
+                from?: string;
+                /** @description The last UTC day; 366 at most. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnmeteredShown"][];
                 };
             };
         };
