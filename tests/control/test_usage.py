@@ -18,7 +18,7 @@ from fakes.prices import A_CENT
 from fakes.reports import FakeReports
 from wellhead import shown
 from wellhead.call import Attempt, CallState
-from wellhead.control import call_logs, completion_requests, metrics, usage
+from wellhead.control import call_shown, completion_requests, metrics, usage
 from wellhead.cost import Costed, CostedStep, CostState
 from wellhead.database import attempts, calls, costs
 from wellhead.database.engine import transaction, writing_connection
@@ -258,9 +258,9 @@ async def test_a_whole_leap_year_is_not_too_long(app: FastAPI) -> None:
 async def test_rows_of_logs_have_agent_cli_proxys_fields_and_types(app: FastAPI) -> None:
     logs = await get(app, "/admin/logs")
     assert [one["id"] for one in logs] == ["8", "7", "6", "5", "4", "3", "2", "1"]
-    assert list(logs[0]) == list(call_logs.EXAMPLE_CALL)
+    assert list(logs[0]) == list(call_shown.EXAMPLE_CALL)
     assert logs[7] | {"user_agent": None, "source_ip": None} == {
-        **call_logs.EXAMPLE_CALL,
+        **call_shown.EXAMPLE_CALL,
         "id": "1",
         "request_id": "1",
         "path": "/v1/chat/completions",
