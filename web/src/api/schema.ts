@@ -1870,7 +1870,7 @@ export interface components {
          * @description Dimensions whose values are to be chosen from.
          * @enum {string}
          */
-        Named: "provider" | "model" | "tool" | "client" | "project" | "key" | "account";
+        NamedDimension: "provider" | "model" | "tool" | "client" | "project" | "key" | "account";
         /** @description Those that most calls have, first. */
         Names: {
             /** @description There are others: say some `text` that is in the one that is looked for. */
@@ -2688,7 +2688,7 @@ export type ManagedProjectSent = components['schemas']['ManagedProjectSent'];
 export type Measure = components['schemas']['Measure'];
 export type Metrics = components['schemas']['Metrics'];
 export type ModelTotals = components['schemas']['ModelTotals'];
-export type Named = components['schemas']['Named'];
+export type NamedDimension = components['schemas']['NamedDimension'];
 export type Names = components['schemas']['Names'];
 export type NameShown = components['schemas']['NameShown'];
 export type NonStreamed = components['schemas']['NonStreamed'];
@@ -4130,7 +4130,7 @@ export interface operations {
                 /** @description Of calls of so many UTC days up to now. */
                 days?: number;
                 /** @description Of what. */
-                dimension: components["schemas"]["Named"];
+                dimension: components["schemas"]["NamedDimension"];
                 /** @description Entries at most. */
                 limit?: number;
                 /** @description Only those with this in them, in any case. */
