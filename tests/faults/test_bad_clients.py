@@ -47,13 +47,19 @@ TWO_WAYS = pytest.mark.fault(
 )
 UNKNOWN = pytest.mark.fault(
     "Clients",
-    "a transfer coding other than `chunked`, a tunnel, another protocol ([every form](#what-is-a-request))",
+    "a tunnel, another protocol ([every form](#what-is-a-request))",
+)
+CODING = pytest.mark.fault(
+    "Clients", "a transfer coding other than `chunked` ([every form](#what-is-a-request))"
 )
 
 
 def shown(form: Form) -> tuple[pytest.MarkDecorator, ...]:
     """The row that a form belongs to, if it is refused."""
-    return () if form.refused is None else ({400: TWO_WAYS, 501: UNKNOWN}[form.refused],)
+    if form.refused is None:
+        return ()
+    unknown = CODING if b"transfer-encoding" in form.sent.lower() else UNKNOWN
+    return ({400: TWO_WAYS, 501: unknown}[form.refused],)
 
 
 FORMS = [
