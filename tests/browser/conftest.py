@@ -33,15 +33,16 @@ class Running:
         return self.wellhead.gateway_url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For one file: while it is there, its event loop runs, and no test may begin one of its own."""
     with sync_playwright() as playwright:
         opened = launch(playwright)
         yield opened
         opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Thirty days of the demo's calls up to now; whoever is on this machine is an admin."""
     directory: Path = tmp_path_factory.mktemp("dashboard")
