@@ -11,7 +11,7 @@ from wellhead.control.bodies import Body
 from wellhead.control.roles import OPEN, Door
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/_qs", "/_qs/metrics/", "/_qs/metrics/ui", "/docs"])
+@pytest.mark.parametrize("path", ["/nothing", "/_qs", "/_qs/metrics/", "/docs"])
 async def test_an_unknown_path_is_a_json_404(path: str) -> None:
     async with a_client(an_app()) as client:
         assert_one_shape(await client.get(path), 404, "NOT_FOUND")

@@ -113,7 +113,7 @@ def test_a_slow_client_holds_up_its_export_and_nobody_else(program: Wellhead) ->
         assert memory.growth < GROWTH_MAX
         # Nothing of the database is held meanwhile, and others are answered.
         assert log_pages(program.database_path) == 0
-        assert httpx.get(f"{program.control_url}/ready").json()["status"] == "pass"
+        assert httpx.get(f"{program.control_url}/ready").status_code == 200
         more = sum(len(next(pieces)) for _ in range(1_000))
     assert still
     assert more > 1_000_000, "it goes on with the client"

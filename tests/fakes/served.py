@@ -99,6 +99,6 @@ class Served:
         return self._asked[-1]
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self.loop)
-        self.loop.run_until_complete(self.server.serve([self._listener]))
-        self.loop.close()
+        # A runner also ends what the server leaves behind when it is forced to end.
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(self.server.serve([self._listener]))
