@@ -131,6 +131,7 @@ def _options(settings: Settings) -> "GatewayOptions":
     gateway, limits = settings.gateway, settings.limits
     return GatewayOptions(
         max_request_body=gateway.max_request_body,
+        max_held_bodies=gateway.held_bodies,
         require_key=gateway.requires_key,
         client_names={bytes.fromhex(hash_): name for hash_, name in gateway.client_names},
         allowed_origins=gateway.allowed_origins,
@@ -151,6 +152,7 @@ def _terms(settings: Settings, gateway: "Gateway", life: Life) -> "Terms":
         idle_timeout_s=KEEPALIVE_S,
         calls_max=settings.gateway.max_concurrent_calls,
         open_calls=lambda: gateway.open_calls,
+        refusals=gateway.refusals,
         is_leaving=lambda: life.is_replaced,
     )
 

@@ -127,6 +127,7 @@ def test_every_setting_can_be_set_in_the_environment(place: Place) -> None:
         "WELLHEAD_GATEWAY__BIND": "[::1]:9000",
         "WELLHEAD_GATEWAY__WORKERS": "2",
         "WELLHEAD_GATEWAY__MAX_REQUEST_BODY": "1MiB",
+        "WELLHEAD_GATEWAY__MAX_HELD_BODIES": "64MB",
         "WELLHEAD_GATEWAY__ON_DISCONNECT": "drain 10s",
         "WELLHEAD_GATEWAY__MAX_CONCURRENT_CALLS": "500",
         "WELLHEAD_GATEWAY__HEADER_TIMEOUT_S": "5s",
@@ -317,6 +318,15 @@ def test_a_gateway_off_loopback_requires_keys(place: Place, host: str) -> None:
     assert place.settings({}, bind).gateway.requires_key
     assert place.problems({}, {**bind, "gateway.require_key": "false"}) == {
         "gateway.require_key": "must be true when gateway.bind is not loopback"
+    }
+
+
+def test_the_largest_body_always_has_room(place: Place) -> None:
+    body, held = "WELLHEAD_GATEWAY__MAX_REQUEST_BODY", "WELLHEAD_GATEWAY__MAX_HELD_BODIES"
+    assert place.settings({body: "900MB"}).gateway.held_bodies == 900_000_000
+    assert place.settings({held: "0"}).gateway.held_bodies == 0
+    assert place.problems({body: "3MB", held: "2MB"}) == {
+        "gateway.max_held_bodies": "must not be below gateway.max_request_body (3000000 bytes), or be 0"
     }
 
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from fakes.stand import MB, Stand, a_stand
 from fakes.wire import Exchange, WireAnswer, WireClient, answer, post, talk, until
-from fault_table import Fault
+from fault_table import Fault, with_limits
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -245,3 +245,78 @@ async def test_three_times_as_many_calls_as_fit_leave_most_of_the_goodput(stand:
     )
     fault.books(rows, stand.wellhead.database_path, "those that were answered")
     fault.over_when("with the load")
+
+
+BODIES_MAX = 4 * MB
+STREAMS = 20
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def narrow() -> AsyncIterator[Stand]:
+    config = {"gateway": {"max_request_body": 3 * MB, "max_held_bodies": BODIES_MAX}}
+    async with a_stand(config) as made:
+        with_limits(made.wellhead.database_path)
+        yield made
+
+
+def long_ask(size: int) -> bytes:
+    return b'{"model":"gpt-5","messages":[],"user":"%s"}' % (b"u" * size)
+
+
+@pytest.mark.fault("Clients", "bodies that wait for an answer fill `gateway.max_held_bodies`")
+async def test_a_body_that_there_is_no_room_for_is_refused(narrow: Stand, fault: Fault) -> None:
+    held = Held(narrow)
+    waiting = await narrow.client()
+    await waiting.send(post(CHAT, long_ask(3 * MB - 100), JSON))
+    await until(lambda: len(narrow.upstream.requests) == 1)
+    said = await talk(narrow.port, post(CHAT, long_ask(2 * MB), JSON))
+    refused(said)
+    fault.client(said, whose="the one too many")
+    small = await narrow.client()
+    await small.send(post(CHAT, ASK, JSON))
+    await until(lambda: len(narrow.upstream.requests) == 2)
+    held.go_on.set()
+    for client in (waiting, small):
+        said = await client.answer()
+        assert said.body == TOLD
+        fault.client(said, whose="the others")
+    said = await talk(narrow.port, post(CHAT, long_ask(3 * MB - 100), JSON))
+    assert said.body == TOLD
+    fault.next_call(said)
+    rows = await narrow.ended(3)
+    fault.books([], whose="the one too many")
+    fault.books(rows, narrow.wellhead.database_path, "the others")
+
+
+async def test_what_was_refused_or_broken_off_leaves_its_room_to_others(narrow: Stand) -> None:
+    narrow.upstream.script = answer(TOLD, JSON)
+    for _ in range(4):
+        gone = await narrow.client()
+        await gone.send(b"POST " + CHAT + b" HTTP/1.1\r\nhost: h\r\ncontent-length: %d\r\n\r\n" % (3 * MB))
+        await gone.send(b" " * (2 * MB))
+        gone.close()
+        assert (await talk(narrow.port, post(CHAT, b" " * (4 * MB), JSON))).status == 413
+    deadline = asyncio.get_running_loop().time() + 5
+    while (await talk(narrow.port, post(CHAT, long_ask(3 * MB - 100), JSON))).status != 200:
+        assert asyncio.get_running_loop().time() < deadline
+
+
+async def test_a_stream_that_has_begun_holds_nothing_of_its_request(narrow: Stand) -> None:
+    go_on = asyncio.Event()
+
+    async def stream(exchange: Exchange) -> None:
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+        await exchange.send(head + b"8\r\n: begun\n\r\n")
+        await go_on.wait()
+        await exchange.send(b"0\r\n\r\n")
+
+    narrow.upstream.script = stream
+    clients, before = [], narrow.rss()
+    for _ in range(STREAMS):
+        client = await narrow.client()
+        await client.send(post(CHAT, long_ask(2 * MB), JSON))
+        await client.reader.readuntil(b": begun")
+        clients.append(client)
+    assert narrow.rss() - before < STREAMS * 2 * MB // 4
+    go_on.set()
+    await narrow.ended(STREAMS)

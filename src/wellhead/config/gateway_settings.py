@@ -9,6 +9,7 @@ from wellhead.config.setting import setting
 from wellhead.config.values import Address, Leaving
 
 REQUEST_BODY_MAX = 10**9
+HELD_BODIES_MAX = 10**12
 WORKERS_MAX = 64
 GRACE_MAX_S = 3600.0
 CALLS_MAX = 1_000_000
@@ -27,6 +28,12 @@ class GatewaySettings:
     workers: int = setting(1, values.whole(1, WORKERS_MAX), "How many gateway processes share the listener.")
     max_request_body: int = setting(
         25_000_000, values.size(1, REQUEST_BODY_MAX), "Larger request bodies are answered with 413."
+    )
+    max_held_bodies: int = setting(
+        500_000_000,
+        values.size(0, HELD_BODIES_MAX),
+        "How much memory the bodies of requests that wait for their answer may take in each worker; one more "
+        "is answered with 503. 0: any amount.",
     )
     on_disconnect: Leaving = setting(
         Leaving(),
@@ -83,6 +90,11 @@ class GatewaySettings:
         "Whether a client's address is what the proxy before the gateway says (X-Forwarded-For, else "
         "CF-Connecting-IP); only where every request comes through one.",
     )
+
+    @property
+    def held_bodies(self) -> int:
+        """`max_held_bodies`, as it is in force: there is always room for the largest body."""
+        return max(self.max_held_bodies, self.max_request_body) if self.max_held_bodies else 0
 
     @property
     def requires_key(self) -> bool:

@@ -30,6 +30,7 @@ ADMIN_CREDENTIALS = (
 def problems(settings: Settings, given: Mapping[str, Given]) -> Iterator[Problem]:
     """What cannot go together."""
     yield from _keys_off_loopback(settings, given)
+    yield from _room_for_bodies(settings, given)
     yield from _pairs(given)
     yield from _remote(settings, given)
     yield from _ready_upstream(settings)
@@ -54,6 +55,13 @@ def _keys_off_loopback(settings: Settings, given: Mapping[str, Given]) -> Iterat
     if given["gateway.require_key"].origin == REQUIRE_KEY:
         message = f"{REQUIRE_KEY} must be true when PROXY_HOST is not loopback"
     yield Problem("gateway.require_key", message)
+
+
+def _room_for_bodies(settings: Settings, given: Mapping[str, Given]) -> Iterator[Problem]:
+    gateway, name = settings.gateway, "gateway.max_held_bodies"
+    if name in given and 0 < gateway.max_held_bodies < gateway.max_request_body:
+        told = f"must not be below gateway.max_request_body ({gateway.max_request_body} bytes), or be 0"
+        yield Problem(name, told)
 
 
 def _ready_upstream(settings: Settings) -> Iterator[Problem]:

@@ -20,13 +20,14 @@ from wellhead.errors import BooksUnavailable, BreakerOpen, CallerError, Upstream
 from wellhead.gateway import booking, replies, vocabulary
 from wellhead.gateway.attempts import Attempts
 from wellhead.gateway.booking import CLIENT_LEFT, COMPLETED, SHUTDOWN, End
-from wellhead.gateway.client import Client, Patience, Receive, Scope, Send, Upload
+from wellhead.gateway.client import BodyRoom, Client, Patience, Receive, Scope, Send
 from wellhead.gateway.credentials import Credentials
 from wellhead.gateway.door import Door
 from wellhead.gateway.exchange import ClientLeft, ResponseBroken
 from wellhead.gateway.means import Log, Means
 from wellhead.gateway.plan import Places, plan_of
 from wellhead.gateway.relay import CALL_HEADER, Relay
+from wellhead.gateway.terms import Refusals
 from wellhead.policy import forwarded, quota_headers, routing
 from wellhead.policy.attribution import Attribution, Rule
 from wellhead.policy.retry import Retries
@@ -40,6 +41,8 @@ class GatewayOptions:
 
     max_request_body: int = 25_000_000
     """Bytes."""
+    max_held_bodies: int = 0
+    """Bytes of the bodies of all requests that are held at the same time; 0: any number."""
     books_retry_after_s: int = 2
     """What `Retry-After` says while the books cannot take a call."""
     require_key: bool = False
@@ -79,6 +82,9 @@ class Gateway:
         self._options = options
         self._now_us = now_us
         self._log = log
+        self.refusals = Refusals()
+        """Of calls that there was no room for."""
+        self._room = BodyRoom(options.max_held_bodies, self.refusals)
         self._running: set[asyncio.Task[object]] = set()
         self._door = Door(
             books,
@@ -120,7 +126,7 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        client = Client(scope, receive, send)
+        client = Client(scope, receive, send, self._room)
         if self._options.trust_proxy_headers:
             client.address = forwarded.address(client.headers) or client.address
         task = asyncio.current_task()
@@ -131,6 +137,7 @@ class Gateway:
         except ClientLeft:
             pass
         finally:
+            client.let_go_of_body()
             self._running.discard(task)
 
     async def _serve(self, client: Client, call_id: int) -> None:
@@ -140,12 +147,13 @@ class Gateway:
         try:
             place = self._places.of(client)
             caller = await self._door.identify(client)
-            body = await client.body(self._options.max_request_body)
-            plan = plan_of(self._directory, client, place, caller, body)
+            size_max = self._options.max_request_body
+            # The plan alone holds the body, so that it can let go of it.
+            plan = plan_of(self._directory, client, place, caller, await client.body(size_max))
             self._door.guard_credential(client, caller, plan.provider)
             attempts = Attempts(self._means, client, plan, call_id, now_us)
             try:
-                await self._send(client, attempts, call_id, started_us, body)
+                await self._send(client, attempts, call_id, started_us)
             finally:
                 attempts.close()
         except (CallerError, asyncio.CancelledError) as cause:
@@ -159,14 +167,7 @@ class Gateway:
             headers.append((CALL_HEADER, b"%d" % call_id))
             await client.answer(error.status, headers, answer)
 
-    async def _send(
-        self,
-        client: Client,
-        attempts: Attempts,
-        call_id: int,
-        started_us: int,
-        body: bytes | Upload | None,
-    ) -> None:
+    async def _send(self, client: Client, attempts: Attempts, call_id: int, started_us: int) -> None:
         """Book the call, if it is one that is booked, and relay it."""
         refused: BreakerOpen | None = None
         try:
@@ -190,9 +191,8 @@ class Gateway:
             raise refused
         ceiling = self._options.output_tokens_ceiling
         expected = booking.expected_tokens(client, plan, ceiling, self._options.max_request_body)
-        count = self._options.count_tokens
-        if count is not None and isinstance(body, bytes) and self._counts(body):
-            expected = await asyncio.to_thread(count, body), expected[1]
+        if self._options.count_tokens is not None and self._books.directory.limits:
+            expected = await self._counted(plan.original, expected)
         opened = booking.opening(call_id, started_us, client, plan, expected, who)
         attempts.opened = opened
         attempts.reopened = lambda was, by: booking.reopened(was, client, by, ceiling)
@@ -200,9 +200,12 @@ class Gateway:
         await self._open(opened, relay, client)
         await self._relay(relay, client)
 
-    def _counts(self, body: bytes) -> bool:
-        """Whether it is worth while to count a body's tokens instead of reckoning by its size."""
-        return bool(self._books.directory.limits) and len(body) <= vocabulary.BODY_MAX
+    async def _counted(self, body: object, expected: tuple[int, int]) -> tuple[int, int]:
+        """What is expected, with the body counted where it is worth while, not reckoned by its size."""
+        count = self._options.count_tokens
+        if count is None or not isinstance(body, bytes) or len(body) > vocabulary.BODY_MAX:
+            return expected
+        return await asyncio.to_thread(count, body), expected[1]
 
     async def _open(self, opened: Opening, relay: Relay, client: Client) -> None:
         try:

@@ -231,6 +231,7 @@ class Attempts:
             if wait_s is not None or not await self._move(way):
                 continue
             self._leave(self._outcome(b"" if response is None else response.ready()))
+            self._way.plan.let_go_of_body()
             self._way = way
             return True
         return False

@@ -12,6 +12,7 @@ from typing import Any
 
 from wellhead.errors import CallerError
 from wellhead.gateway.exchange import ClientLeft, Exchange
+from wellhead.gateway.terms import Refusals, overloaded
 from wellhead.ports import Headers
 
 Scope = dict[str, Any]
@@ -35,6 +36,27 @@ FORM_HEAD_MAX = 16 * 1024
 """Bytes of a form that may wait for the rest of its fields, which come before its file."""
 
 
+class BodyRoom:
+    """How many bytes of request bodies a process holds at the moment, and how many it may."""
+
+    def __init__(self, bytes_max: int = 0, refusals: Refusals | None = None) -> None:
+        self._max = bytes_max
+        """0: any number."""
+        self._refusals = refusals if refusals is not None else Refusals()
+        self.held = 0
+
+    def take(self, size: int) -> None:
+        """Hold so many bytes more.  Raises `CallerError` (503) where there is no room for them."""
+        if self._max and self.held + size > self._max:
+            self._refusals.count += 1
+            raise overloaded()
+        self.held += size
+
+    def leave(self, size: int) -> None:
+        """Hold so many bytes less."""
+        self.held -= size
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """A body that streams through."""
@@ -47,7 +69,7 @@ class Upload:
 class Client:
     """One request of a client, and the way to answer it."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, room: BodyRoom | None = None) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.raw_path: bytes = scope["raw_path"]
@@ -64,6 +86,9 @@ class Client:
         """All of the body was read before the request leaves (or it has none)."""
         self._receive = receive
         self._send = send
+        self._room = room if room is not None else BodyRoom()
+        self._held_bytes = 0
+        """Of the body: those that are in `room`."""
         server = getattr(send, "__self__", None)
         self._exchange = server if isinstance(server, Exchange) else None
         self._watch: asyncio.Task[None] | None = None
@@ -81,7 +106,8 @@ class Client:
     async def body(self, size_max: int) -> "bytes | Upload | None":
         """The request's body: whole where it may be JSON, else as it comes; `None` where there is none.
 
-        Raises `CallerError` (413) when it is larger than `size_max` bytes, `ClientLeft` when it breaks off.
+        Raises `CallerError` when it is larger than `size_max` bytes (413), or when there is no room for
+        what has come of it (503), and `ClientLeft` when it breaks off.
         """
         announced = self.size
         if announced is None and b"transfer-encoding" not in self.fields:
@@ -97,13 +123,24 @@ class Client:
             self._reading = more  # The watch must not take pieces that nobody has asked for yet.
             return Upload(first, self._pieces(first, more, size_max))
         first, more = await self._next(size_max)
+        self._hold(first)
         if not more:
             return first
         pieces = [first]
         while more:
             piece, more = await self._next(size_max)
+            self._hold(piece)
             pieces.append(piece)
         return b"".join(pieces)
+
+    def _hold(self, piece: bytes) -> None:
+        self._room.take(len(piece))
+        self._held_bytes += len(piece)
+
+    def let_go_of_body(self) -> None:
+        """Nobody needs it any more; a second time does nothing."""
+        self._room.leave(self._held_bytes)
+        self._held_bytes = 0
 
     @property
     def _is_form(self) -> bool:

@@ -87,6 +87,10 @@ class Plan:
         streamed = self.place.streamed if self.place.streamed is not None else self.asked.streamed
         return bool(streamed)
 
+    def let_go_of_body(self) -> None:
+        """It was sent, and will not be again."""
+        self.body = self.original = None
+
     def request(self, client: Client, credential: Credential | None) -> UpstreamRequest:
         """The request as it leaves, with the credential in the place of the client's, if there is one."""
         headers = to_upstream(

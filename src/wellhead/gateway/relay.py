@@ -67,6 +67,9 @@ class Relay:
             response = await self.attempts.response()
             try:
                 head_us, plan = self.attempts.head_us, self.attempts.plan
+                # An answer may take minutes, and a conversation that is sent again and again has megabytes.
+                plan.let_go_of_body()
+                client.let_go_of_body()
                 assert head_us is not None
                 self.provider, self.headers = plan.provider, response.headers
                 self._note("passthrough.upstream_headers", head_us, status=response.status)
