@@ -26,7 +26,9 @@ ROW: dict[str, Any] = {
     **dict.fromkeys(
         ("status_code", "cost_nanousd", "cost_state", "incomplete", "error_code", "error_message")
     ),
-    **dict.fromkeys(("latency_us", "finished_us", "user_agent", "client_address", "account")),
+    **dict.fromkeys(
+        ("latency_us", "ttft_us", "finished_us", "user_agent", "client_address", "account", "project")
+    ),
     "provider": "openai",
     "path": "/",
     "streamed": False,

@@ -284,6 +284,20 @@ async def test_rows_of_logs_have_agent_cli_proxys_fields_and_types(app: FastAPI)
         "user_agent": None,
         "source_ip": None,
         "meta_json": '{"method":"POST","originator":null,"session_id":null}',
+        "exact": {
+            "state": "completed",
+            "project_id": None,
+            "session": None,
+            "error_code": None,
+            "input_tokens": 1000,
+            "output_tokens": 500,
+            "cache_read_tokens": 200,
+            "cache_write_tokens": 100,
+            "reasoning_tokens": 12,
+            "total_tokens": 1500,
+            "cost_usd": 0.005475,
+            "ttft_ms": 1000.0,
+        },
     }
     assert [(one["lifecycle_status"], one["cost_status"], one["status"]) for one in logs[:4]] == [
         ("pending", "unresolved", None),
@@ -292,6 +306,9 @@ async def test_rows_of_logs_have_agent_cli_proxys_fields_and_types(app: FastAPI)
         ("error", "unsupported", 500),
     ]
     assert (logs[3]["total_tokens"], logs[3]["cost_usd"], logs[0]["finished_at"]) == (0, 0.0, None)
+    exact = [one["exact"] for one in logs[:4]]
+    assert [one["state"] for one in exact] == ["pending", "interrupted", "refused", "failed"]
+    assert (exact[3]["total_tokens"], exact[3]["cost_usd"]) == (None, None)
     one = await get(app, "/admin/logs/7")
     assert one.pop("wellhead")["state"] == "interrupted"
     assert one == {**logs[1], "attempts": []}

@@ -2,7 +2,8 @@
 
 What those rows cannot say is said as they would say it: a count that no provider
 told is 0 there, and a cost that is not known is 0 with a `cost_status` that is not
-`ok`.  Ids are text, since they do not fit a JavaScript number.
+`ok`.  What is known for certain is in `exact`.  Ids are text, since they do not fit a
+JavaScript number.
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from wellhead import shown
+from wellhead.call import CallState
 from wellhead.control.bodies import example
 from wellhead.control.call_whole import EXAMPLE_WHOLE, WholeCall
 from wellhead.control.calls_wanted import STATES
@@ -29,6 +31,41 @@ COST: dict[str | None, CostStatus] = {
     "unpriceable": "unsupported",
     None: "unresolved",
 }
+
+EXAMPLE_EXACT: dict[str, Any] = {
+    "state": "completed",
+    "project_id": "77b0c0de-0000-4000-8000-000000000001",
+    "session": "sess-42",
+    "error_code": None,
+    "input_tokens": 25,
+    "output_tokens": 15,
+    "cache_read_tokens": 0,
+    "cache_write_tokens": 0,
+    "reasoning_tokens": None,
+    "total_tokens": 40,
+    "cost_usd": 0.0003,
+    "ttft_ms": 320.112,
+}
+
+
+class ExactFacts(BaseModel):
+    """What the row beside it cannot say, in our own words: `null` is what nobody said."""
+
+    model_config = example(**EXAMPLE_EXACT)
+
+    state: CallState
+    project_id: str | None = Field(description="Its UUID; the number of one that is gone.")
+    session: str | None
+    error_code: str | None = Field(description="Which timeout, too.")
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    total_tokens: int | None
+    cost_usd: float | None
+    ttft_ms: float | None = Field(description="Until the first byte of the body was there.")
+
 
 EXAMPLE_CALL: dict[str, Any] = {
     "id": "815694120529133568",
@@ -69,6 +106,7 @@ EXAMPLE_CALL: dict[str, Any] = {
     "cliproxy_auth_index": None,
     "cliproxy_source": None,
     "correlated_at": None,
+    "exact": EXAMPLE_EXACT,
 }
 
 
@@ -115,6 +153,7 @@ class CallShown(BaseModel):
     cliproxy_auth_index: str | None
     cliproxy_source: str | None
     correlated_at: str | None
+    exact: ExactFacts
 
 
 EXAMPLE_ATTEMPT: dict[str, Any] = {
@@ -203,6 +242,25 @@ def as_shown(call: CallRow) -> CallShown:
         cliproxy_auth_index=None,
         cliproxy_source=None,
         correlated_at=None,
+        exact=_exact(call),
+    )
+
+
+def _exact(call: CallRow) -> ExactFacts:
+    cost_nanousd, ttft_us = call["cost_nanousd"], call["ttft_us"]
+    return ExactFacts(
+        state=call["state"],
+        project_id=call["project"],
+        session=call["session"],
+        error_code=call["error_code"],
+        input_tokens=call["input_tokens"],
+        output_tokens=call["output_tokens"],
+        cache_read_tokens=call["cache_read_tokens"],
+        cache_write_tokens=call["cache_write_tokens"],
+        reasoning_tokens=call["reasoning_tokens"],
+        total_tokens=call["total_tokens"],
+        cost_usd=None if cost_nanousd is None else usd(cost_nanousd),
+        ttft_ms=None if ttft_us is None else ttft_us / 1000,
     )
 
 

@@ -1100,6 +1100,7 @@ export interface components {
             cost_usd: number;
             error_code: string | null;
             error_message: string | null;
+            exact: components["schemas"]["ExactFacts"];
             finalized_at: string | null;
             finished_at: string | null;
             /** @description As in the header `x-wellhead-call`. */
@@ -1153,6 +1154,7 @@ export interface components {
             cost_usd: number;
             error_code: string | null;
             error_message: string | null;
+            exact: components["schemas"]["ExactFacts"];
             finalized_at: string | null;
             finished_at: string | null;
             /** @description As in the header `x-wellhead-call`. */
@@ -1467,6 +1469,24 @@ export interface components {
             id: number;
             object_id: string | null;
             object_kind: string;
+        };
+        /** @description What the row beside it cannot say, in our own words: `null` is what nobody said. */
+        ExactFacts: {
+            cache_read_tokens: number | null;
+            cache_write_tokens: number | null;
+            cost_usd: number | null;
+            /** @description Which timeout, too. */
+            error_code: string | null;
+            input_tokens: number | null;
+            output_tokens: number | null;
+            /** @description Its UUID; the number of one that is gone. */
+            project_id: string | null;
+            reasoning_tokens: number | null;
+            session: string | null;
+            state: components["schemas"]["CallState"];
+            total_tokens: number | null;
+            /** @description Until the first byte of the body was there. */
+            ttft_ms: number | null;
         };
         /** @description Calls, by how they were answered. */
         Exchanges: {
@@ -2654,6 +2674,7 @@ export type DaySummary = components['schemas']['DaySummary'];
 export type Done = components['schemas']['Done'];
 export type Entries = components['schemas']['Entries'];
 export type Entry = components['schemas']['Entry'];
+export type ExactFacts = components['schemas']['ExactFacts'];
 export type Exchanges = components['schemas']['Exchanges'];
 export type ExportedCall = components['schemas']['ExportedCall'];
 export type FailedLoop = components['schemas']['FailedLoop'];

@@ -1,8 +1,12 @@
-/** A call to test with: completed, unless told otherwise. */
+/** Calls to test with. */
 
 import type { Call } from "./calls";
 
-export function aCall(facts: Partial<Call> = {}): Call {
+/** One that completed, unless told otherwise. */
+export function aCall({
+  exact,
+  ...facts
+}: Partial<Omit<Call, "exact">> & { exact?: Partial<Call["exact"]> } = {}): Call {
   return {
     id: "912009126987431936",
     request_id: "912009126987431936",
@@ -42,17 +46,32 @@ export function aCall(facts: Partial<Call> = {}): Call {
     cliproxy_auth_index: null,
     cliproxy_source: null,
     correlated_at: null,
+    exact: {
+      state: "completed",
+      project_id: null,
+      session: null,
+      error_code: null,
+      input_tokens: null,
+      output_tokens: null,
+      cache_read_tokens: null,
+      cache_write_tokens: null,
+      reasoning_tokens: null,
+      total_tokens: null,
+      cost_usd: null,
+      ttft_ms: null,
+      ...exact,
+    },
     ...facts,
   };
 }
 
 /** One that is under way. */
-export function anOpenCall(facts: Partial<Call> = {}): Call {
+export function anOpenCall(facts: Partial<Omit<Call, "exact">> = {}): Call {
   return aCall({
     lifecycle_status: "pending",
-    cost_status: "unresolved",
     status: null,
     latency_ms: null,
+    exact: { state: "pending" },
     ...facts,
   });
 }

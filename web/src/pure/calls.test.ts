@@ -1,16 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { aCall } from "./a-call";
-import { above, beganAt, figuresOf, newestFirst, sessionOf } from "./calls";
+import { above, beganAt, figuresOf, newestFirst } from "./calls";
 
 describe("the figures of a call", () => {
-  it("are unknown where its row has a zero", () =>
-    expect(figuresOf(aCall({ prompt_tokens: 7, cost_status: "unsupported" }))).toMatchObject({
-      input: 7,
-      output: null,
-      costUsd: null,
-    }));
-  it("have a cost of nothing where that is known", () =>
-    expect(figuresOf(aCall({ cost_status: "ok", cost_usd: 0 })).costUsd).toBe(0));
+  const call = aCall({ prompt_tokens: 0, completion_tokens: 0, exact: { input_tokens: 0, cost_usd: 0 } });
+  it("know nothing used from what nobody told", () =>
+    expect(figuresOf(call)).toMatchObject({ input: 0, output: null, costUsd: 0, total: null }));
 });
 
 describe("ids", () => {
@@ -23,11 +18,4 @@ describe("ids", () => {
     ]));
   it("say when a call began", () =>
     expect(new Date(beganAt("912009126987431936")).toISOString()).toBe("2026-11-21T15:58:40.184Z"));
-});
-
-describe("a session", () => {
-  it("is told with the call", () => {
-    expect(sessionOf(aCall({ meta_json: '{"session_id":"s"}' }))).toBe("s");
-    expect(sessionOf(aCall({ meta_json: '{"session_id":null}' }))).toBeNull();
-  });
 });

@@ -1,8 +1,8 @@
 /**
  * Calls as the API shows them, and what can be told of them.
  *
- * A row has numbers where a count is not known: 0.  So a 0 is only believed where the exact facts
- * say it too; elsewhere it is unknown (`null`), which is never wrong.
+ * A row itself has a 0 where a count is not known, and fewer words for how a call ended; what is said
+ * here is out of the exact facts beside it, in which unknown is `null`.
  */
 
 import type { CallShown, CallState } from "@/api/schema";
@@ -21,35 +21,25 @@ export interface Figures {
   readonly costUsd: number | null;
 }
 
-export function figuresOf(call: Call): Figures {
+export function figuresOf({ exact }: Call): Figures {
   return {
-    input: told(call.prompt_tokens),
-    output: told(call.completion_tokens),
-    cacheRead: told(call.cache_read_tokens),
-    cacheWrite: told(call.cache_creation_tokens),
-    reasoning: told(call.reasoning_tokens),
-    total: told(call.total_tokens),
-    costUsd: call.cost_status === "ok" ? call.cost_usd : null,
+    input: exact.input_tokens,
+    output: exact.output_tokens,
+    cacheRead: exact.cache_read_tokens,
+    cacheWrite: exact.cache_write_tokens,
+    reasoning: exact.reasoning_tokens,
+    total: exact.total_tokens,
+    costUsd: exact.cost_usd,
   };
 }
 
-function told(count: number): number | null {
-  return count > 0 ? count : null;
-}
-
 export function isOpen(call: Call): boolean {
-  return call.lifecycle_status === "pending";
+  return call.exact.state === "pending";
 }
 
 /** How it ended, if it did. */
 export function outcomeOf(call: Call): Outcome {
-  return call.lifecycle_status === "error" ? "failed" : call.lifecycle_status;
-}
-
-/** The session that a call belongs to. */
-export function sessionOf(call: Call): string | null {
-  const meta = JSON.parse(call.meta_json) as { session_id?: unknown };
-  return typeof meta.session_id === "string" ? meta.session_id : null;
+  return call.exact.state;
 }
 
 /** Orders ids as calls began, the newest first; ids are numbers too large for JavaScript. */

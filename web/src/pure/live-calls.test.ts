@@ -14,16 +14,16 @@ describe("rows of live calls", () => {
   it("stay where they are when their call settles", () => {
     const live = new LiveCalls(T);
     live.happened([anOpenCall({ id: "11" }), anOpenCall({ id: "12" })], T);
-    live.happened([aCall({ id: "11", cost_usd: 2, cost_status: "ok" })], T + 1);
+    live.happened([aCall({ id: "11", exact: { cost_usd: 2 } })], T + 1);
     expect(ids(live)).toEqual(["12", "11"]);
-    expect(live.rows[1]?.cost_usd).toBe(2);
+    expect(live.rows[1]?.exact.cost_usd).toBe(2);
     expect(live.totals(T + 1).open).toBe(1);
   });
   it("stay settled, whatever is told late", () => {
     const live = new LiveCalls(T);
     live.happened([aCall({ id: "11" }), anOpenCall({ id: "11" })], T);
     live.known([anOpenCall({ id: "11" })], T);
-    expect(live.rows[0]?.lifecycle_status).toBe("completed");
+    expect(live.rows[0]?.exact.state).toBe("completed");
     expect(live.totals(T).open).toBe(0);
   });
   it("are bounded, and what falls off still counts as open", () => {
@@ -83,14 +83,14 @@ describe("totals", () => {
   });
   it("are of the last minute, and leave out what is unknown", () => {
     const live = new LiveCalls(T);
-    live.happened([aCall({ id: "11", cost_status: "ok", cost_usd: 5 })], T);
-    live.happened([aCall({ id: "12", cost_status: "ok", cost_usd: 1 }), aCall({ id: "13" })], T + 30_000);
+    live.happened([aCall({ id: "11", exact: { cost_usd: 5 } })], T);
+    live.happened([aCall({ id: "12", exact: { cost_usd: 1 } }), aCall({ id: "13" })], T + 30_000);
     expect(live.totals(T + 59_000)).toMatchObject({ costUsd: 6, ended: 3, unpriced: 1, watchedS: 59 });
     expect(live.totals(T + 61_000)).toMatchObject({ costUsd: 1, ended: 2, unpriced: 1, watchedS: 60 });
   });
   it("do not count what was there before", () => {
     const live = new LiveCalls(T);
-    live.known([anOpenCall({ id: "11" }), aCall({ id: "10", cost_status: "ok", cost_usd: 5 })], T);
+    live.known([anOpenCall({ id: "11" }), aCall({ id: "10", exact: { cost_usd: 5 } })], T);
     expect(live.totals(T + 10_000)).toMatchObject({ callsPerSecond: 0, open: 1, ended: 0, costUsd: 0 });
   });
 });

@@ -128,7 +128,12 @@ export function CallTable({
         <thead>
           <tr aria-rowindex={1}>
             {columns.map(({ name, isNumber }) => (
-              <th key={name} scope="col" className={isNumber ? "number" : ""}>
+              <th
+                key={name}
+                scope="col"
+                className={isNumber ? "number" : ""}
+                title={pen.words.calls.columns[name]}
+              >
                 {pen.words.calls.columns[name]}
               </th>
             ))}

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import type { NameOf } from "@/app/names";
 import { Badge, type Tone } from "@/parts/badge";
 import type { CallFilterName } from "@/pure/call-filters";
-import { type Call, figuresOf, isOpen, type Outcome, outcomeOf, sessionOf } from "@/pure/calls";
+import { type Call, figuresOf, isOpen, type Outcome, outcomeOf } from "@/pure/calls";
 import { type Format, UNKNOWN } from "@/pure/format";
 import type { Words } from "@/words/words";
 import { Running } from "./running";
@@ -44,40 +44,40 @@ export function OutcomeBadge({ call, words }: { call: Call; words: Words }) {
   return <Badge tone={TONES[outcome]}>{words.app.outcomes[outcome]}</Badge>;
 }
 
-/** What B's rows call a tool, model or client that nobody said. */
+/** What a row calls a tool, model or client that nobody said. */
 const NOBODY = "unknown";
 const orNull = (text: string | null) => (text === NOBODY ? null : text);
 const orDash = (text: string | null) => (text === null || text === NOBODY ? UNKNOWN : text);
 
 const made = {
   time: {
-    width: 9.5,
+    width: 10,
     show: (call: Call, { format, isToday }: Pen) => (isToday ? format.time : format.stamp)(call.started_at),
   },
   outcome: {
-    width: 7,
+    width: 8,
     show: (call: Call, { words }: Pen) => <OutcomeBadge call={call} words={words} />,
     filter: (call: Call) => ["outcome", outcomeOf(call)],
   },
   status: {
-    width: 4.4,
+    width: 4.6,
     show: (call: Call) => call.status ?? UNKNOWN,
     filter: (call: Call) => ["status", call.status === null ? null : `${call.status}-${call.status}`],
   },
   tool: {
-    width: 8,
+    width: 7.6,
     show: (call: Call) => orDash(call.tool),
     filter: (call: Call) => ["tool", orNull(call.tool)],
   },
   client: {
-    width: 10.5,
+    width: 10,
     show: (call: Call) => orDash(call.client_id),
     filter: (call: Call) => ["client", orNull(call.client_id)],
   },
   session: {
     width: 12,
-    show: (call: Call) => orDash(sessionOf(call)),
-    filter: (call: Call) => ["session", sessionOf(call)],
+    show: (call: Call) => orDash(call.exact.session),
+    filter: (call: Call) => ["session", call.exact.session],
   },
   agent: {
     width: 8,
@@ -85,13 +85,13 @@ const made = {
     filter: (call: Call) => ["agent", call.agent],
   },
   model: {
-    width: 10.5,
+    width: 10,
     show: (call: Call) => orDash(call.model),
     filter: (call: Call) => ["model", orNull(call.model)],
   },
   served: { width: 14, show: (call: Call) => orDash(call.actual_model) },
   provider: {
-    width: 6.5,
+    width: 6.4,
     show: (call: Call) => call.provider,
     filter: (call: Call) => ["provider", call.provider],
   },
@@ -106,22 +106,29 @@ const made = {
       call.proxy_api_key_id === null ? UNKNOWN : nameOf("key", String(call.proxy_api_key_id)),
     filter: (call: Call) => ["key", call.proxy_api_key_id === null ? null : String(call.proxy_api_key_id)],
   },
+  project: {
+    width: 9,
+    show: ({ exact }: Call, { nameOf }: Pen) =>
+      exact.project_id === null ? UNKNOWN : nameOf("project", exact.project_id),
+    filter: ({ exact }: Call) => ["project", exact.project_id],
+  },
   path: { width: 12, show: (call: Call) => call.path },
   streamed: {
     width: 6,
     show: (call: Call, { words }: Pen) => (call.streamed === 1 ? words.calls.yes : words.calls.no),
   },
-  input: number(5.2, (call, { format }) => format.count(figuresOf(call).input)),
-  cacheRead: number(6.4, (call, { format }) => format.count(figuresOf(call).cacheRead)),
+  input: number(4.8, (call, { format }) => format.count(figuresOf(call).input)),
+  cacheRead: number(6, (call, { format }) => format.count(figuresOf(call).cacheRead)),
   cacheWrite: number(6.8, (call, { format }) => format.count(figuresOf(call).cacheWrite)),
-  output: number(5, (call, { format }) => format.count(figuresOf(call).output)),
+  output: number(4.8, (call, { format }) => format.count(figuresOf(call).output)),
   reasoning: number(6, (call, { format }) => format.count(figuresOf(call).reasoning)),
   total: number(5.2, (call, { format }) => format.count(figuresOf(call).total)),
-  cost: number(5.2, (call, { format }) => format.usd(figuresOf(call).costUsd)),
-  latency: number(5.2, (call, { format, stoppedAt }) =>
+  cost: number(5.6, (call, { format }) => format.usd(figuresOf(call).costUsd)),
+  latency: number(4.8, (call, { format, stoppedAt }) =>
     isOpen(call) ? <Running since={call.started_at} stoppedAt={stoppedAt} /> : format.ms(call.latency_ms),
   ),
-  error: { width: 9.5, show: (call: Call) => orDash(call.error_code) },
+  ttft: number(5.4, (call, { format }) => format.ms(call.exact.ttft_ms)),
+  error: { width: 8.6, show: (call: Call) => orDash(call.exact.error_code) },
   userAgent: { width: 16, show: (call: Call) => orDash(call.user_agent) },
   address: { width: 9, show: (call: Call) => orDash(call.source_ip) },
   id: { width: 12, show: (call: Call) => <code>{call.id}</code> },

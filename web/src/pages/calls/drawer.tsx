@@ -1,7 +1,7 @@
 /** One call as a whole, beside the list that it was picked from. */
 
 import { Link } from "@tanstack/react-router";
-import { type KeyboardEvent, type ReactNode, useEffect } from "react";
+import { type ReactNode, useEffect } from "react";
 import { useAsked } from "@/api/hooks";
 import { useWords } from "@/app/preferences";
 import { shared, useFormat, useUrl } from "@/app/view";
@@ -42,16 +42,21 @@ export function CallDrawer({ id, newer, older, open }: Props) {
     return () => clearInterval(timer);
   }, [isPending, refetch]);
 
-  const go = (event: KeyboardEvent) => {
-    if (event.altKey || event.ctrlKey || event.metaKey || isScrolling(event.target)) return;
-    const to = { ArrowLeft: newer, ArrowRight: older }[event.key];
-    if (to === undefined) return;
-    event.preventDefault();
-    open(to);
-  };
+  useEffect(() => {
+    const go = (event: KeyboardEvent) => {
+      if (event.altKey || event.ctrlKey || event.metaKey || isScrolling(event.target)) return;
+      const to = { ArrowLeft: newer, ArrowRight: older }[event.key];
+      if (to === undefined) return;
+      event.preventDefault();
+      open(to);
+    };
+    document.addEventListener("keydown", go);
+    return () => document.removeEventListener("keydown", go);
+  }, [newer, older, open]);
+
   return (
     <Dialog title={words.calls.drawer.title(id)} isDrawer close={() => open(undefined)}>
-      <div className="stack" onKeyDown={go}>
+      <div className="stack">
         <div className="call-nav">
           <Button
             className="small"
@@ -80,7 +85,7 @@ export function CallDrawer({ id, newer, older, open }: Props) {
 }
 
 /** Whether the arrow keys belong to what has the focus. */
-function isScrolling(target: EventTarget): boolean {
+function isScrolling(target: EventTarget | null): boolean {
   return target instanceof Element && target.closest("pre, .table-frame, input, select, textarea") !== null;
 }
 

@@ -1,11 +1,10 @@
 /** The filters of calls: chips that a click takes away, and a way to one more, written or chosen. */
 
-import { type FormEvent, type ReactNode, useId, useState } from "react";
+import { type FormEvent, type ReactNode, useDeferredValue, useId, useState } from "react";
 import { useAsked } from "@/api/hooks";
-import { useReport } from "@/api/report";
 import { type NameOf, useNames } from "@/app/names";
 import { useWords } from "@/app/preferences";
-import { useUrl, useView } from "@/app/view";
+import { useUrl } from "@/app/view";
 import { Button } from "@/parts/button";
 import {
   CALL_FILTERS,
@@ -18,10 +17,10 @@ import {
   statusSaid,
 } from "@/pure/call-filters";
 import { DIMENSIONS, type Dimension } from "@/pure/filters";
-import { keyOf } from "@/pure/series";
 import type { Words } from "@/words/words";
 
-const OFFERED_MAX = 200;
+/** What there is a list of. */
+const OFFERED = ["provider", "model", "tool", "client", "account"] as const;
 
 interface Props {
   readonly names?: readonly CallFilterName[];
@@ -153,7 +152,7 @@ function Named({ name, done }: { name: "project" | "key"; done: (value: string) 
   return <Chosen options={["unknown", ...ids].map((id) => [id, nameOf(name, id)] as const)} done={done} />;
 }
 
-/** A text; what calls in the range had is offered. */
+/** A text; what the calls of the last months had is offered. */
 function Written({
   name,
   filters,
@@ -165,15 +164,15 @@ function Written({
 }) {
   const words = useWords();
   const id = useId();
-  const { range, zone } = useView();
   const [text, setText] = useState(() => (name === "status" ? "" : (filters[name] ?? "")));
-  const by = isDimension(name) ? name : undefined;
-  const report = useReport(
-    { range, zone, filters: {}, by: by === undefined ? [] : [by] },
-    { enabled: by !== undefined, refetchInterval: false },
+  const searched = useDeferredValue(text.trim());
+  const dimension = OFFERED.find((one) => one === name);
+  const names = useAsked(
+    "/admin/usage/names",
+    { query: { dimension: dimension ?? "model", text: searched === "" ? undefined : searched } },
+    { enabled: dimension !== undefined, refetchInterval: false },
   );
-  const offered =
-    by === undefined ? [] : (report.data?.lines ?? []).slice(0, OFFERED_MAX).map((line) => keyOf(line[by]));
+  const offered = dimension === undefined ? [] : (names.data?.names ?? []).map(({ value }) => value);
   const status = name === "status" ? statusRange(text) : null;
   const isWrong = name === "status" && text.trim() !== "" && status === null;
   const send = (event: FormEvent) => {
@@ -195,8 +194,8 @@ function Written({
         onChange={(event) => setText(event.target.value)}
       />
       <datalist id={id}>
-        {offered.map((key) => (
-          <option key={key ?? ""} value={key ?? "unknown"} />
+        {offered.map((value) => (
+          <option key={value} value={value} />
         ))}
       </datalist>
       <Button type="submit">{words.calls.filter.set}</Button>

@@ -25,7 +25,7 @@ function Drawn({ whole, nowMs }: { whole: Whole; nowMs: number | null }) {
   const stretches = stretchesOf(steps, nowMs);
   const wholeMs = stretches.at(-1)?.toMs ?? 0;
   const began = Date.parse(call.started_at);
-  const isWhole = call.lifecycle_status === "completed";
+  const isWhole = whole.facts.state === "completed";
   const nameOf = (name: Stretch["until"]) =>
     name === "open"
       ? words.calls.time.open

@@ -81,7 +81,7 @@ export default function Page() {
   const came = now === null ? 0 : shown.came - now.came;
 
   return (
-    <>
+    <div className="live">
       <PageHead title={words.app.pages.live} about={words.live.about}>
         <State shown={shown} again={again} />
         <Button
@@ -136,7 +136,7 @@ export default function Page() {
           open={open}
         />
       )}
-    </>
+    </div>
   );
 }
 
