@@ -60,6 +60,7 @@ PARTS = (
             "litellm_calls_per_s",
             "limited_ratio",
             "limited_calls_per_s",
+            "crowd_ratio",
             "disk_bytes_per_call",
         ),
     ),

@@ -87,6 +87,15 @@ TARGETS = (
     ),
     Target("limited_calls_per_s", "  Wellhead with five limits", CALLS, "higher", None, None, LOAD),
     Target(
+        "crowd_ratio",
+        "calls answered when 3,000 clients come again at once, / with 32",
+        "×",
+        "higher",
+        0.80,
+        0.95,
+        "the same load over 3,000 connections, none of which waits when it is refused; refusals do not count",
+    ),
+    Target(
         "added_latency_p50_ms",
         "added latency, p50",
         "ms",

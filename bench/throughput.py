@@ -25,12 +25,16 @@ ROUNDS = 5
 ROUND_S = 2
 WARM_S = 1
 CONNECTIONS = 32
+CROWD = 3_000
+"""Connections of clients that come again at once, whatever they are told."""
+CROWD_ROUNDS, CROWD_ROUND_S = 3, 8
 PAUSE_S = 0.5
 """Between two loads, for calls that were under way when the load ended."""
 CALL_MAX_S = 15
 
 RATIOS = {"nginx": "throughput_ratio", "nginx_kept": "throughput_kept_ratio", "litellm": "peer_ratio"}
 LIMITED_RATIO = "limited_ratio"
+CROWD_RATIO = "crowd_ratio"
 
 SCRIPT = """
 wrk.method = "POST"
@@ -38,9 +42,9 @@ wrk.body = [==[{body}]==]
 {headers}
 done = function(summary, latency, requests)
     local e = summary.errors
-    local failed = e.connect + e.read + e.write + e.status + e.timeout
-    io.write(string.format('{{"calls": %d, "failed": %d, "duration_us": %d}}\\n',
-        summary.requests, failed, summary.duration))
+    local broken = e.connect + e.read + e.write + e.timeout
+    io.write(string.format('{{"answers": %d, "refused": %d, "broken": %d, "duration_us": %d}}\\n',
+        summary.requests, e.status, broken, summary.duration))
 end
 """
 
@@ -62,6 +66,7 @@ def measure(rig: Rig) -> Rounds:
         ):
             ports |= {"gateway": gateway.port, "limited": limited.port}
             _load(rig, ports | ({"litellm": peer} if peer else {}), rounds, {"limited": limited.key})
+            _crowd(rig, gateway.port, rounds)
         rounds.add("disk_bytes_per_call", bytes_per_call(gateway.database))
     return rounds
 
@@ -86,12 +91,7 @@ def _load(rig: Rig, ports: dict[str, int], rounds: Rounds, keys: Mapping[str, st
                 speeds[name] = calls_per_s(rig, ports[name], seconds=seconds, key=keys.get(name))
             except Failed as error:
                 del ports[name]
-                ratios = (
-                    [*RATIOS.values(), "limited_ratio"]
-                    if name == "gateway"
-                    else [RATIOS.get(name, "limited_ratio")]
-                )
-                rounds.miss((f"{name}_calls_per_s", *ratios), error)
+                rounds.miss((f"{name}_calls_per_s", *_ratios_with(name)), error)
             time.sleep(PAUSE_S)
         if number:
             _note(speeds, rounds)
@@ -111,13 +111,27 @@ def _note(speeds: dict[str, float], rounds: Rounds) -> None:
         rounds.add(LIMITED_RATIO, speeds["limited"] / speeds["gateway"])
 
 
-def calls_per_s(rig: Rig, port: int, *, seconds: int, key: str | None = None) -> float:
-    """The rate of answered calls.  Raises `Failed` if any failed."""
+def _crowd(rig: Rig, port: int, rounds: Rounds) -> None:
+    """How much is still answered well when many times more come than can be served."""
+    try:
+        for _ in range(CROWD_ROUNDS):
+            few = calls_per_s(rig, port, seconds=ROUND_S)
+            many = calls_per_s(rig, port, seconds=CROWD_ROUND_S, connections=CROWD)
+            rounds.add(CROWD_RATIO, many / few)
+            time.sleep(PAUSE_S)
+    except Failed as error:
+        rounds.miss((CROWD_RATIO,), error)
+
+
+def calls_per_s(
+    rig: Rig, port: int, *, seconds: int, key: str | None = None, connections: int = CONNECTIONS
+) -> float:
+    """The rate of answered calls.  Raises `Failed` if any failed; in a crowd some may be refused."""
     script = rig.directory("wrk") / "chat.lua"
     lines = chat.HEADERS | ({"authorization": f"Bearer {key}"} if key else {})
     headers = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in lines.items())
     script.write_text(SCRIPT.format(body=chat.body().decode(), headers=headers))
-    command = [rig.tool("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", f"--timeout={CALL_MAX_S}s"]
+    command = [rig.tool("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", f"--timeout={CALL_MAX_S}s"]
     command += ["-s", str(script), f"http://127.0.0.1:{port}{chat.PATH}"]
     limit_s = seconds + 2 * CALL_MAX_S
     try:
@@ -125,9 +139,11 @@ def calls_per_s(rig: Rig, port: int, *, seconds: int, key: str | None = None) ->
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise Failed(f"wrk did not finish: {error}") from error
     told = json.loads(done.stdout.strip().splitlines()[-1])
-    if told["failed"] or not told["calls"]:
-        raise Failed(f"{told['failed']} of {told['calls']} calls under load failed")
-    return float(told["calls"] / (told["duration_us"] / 1e6))
+    well = told["answers"] - told["refused"]
+    if told["broken"] or not well or (told["refused"] and connections < CROWD):
+        counts = f"{told['refused']} of {told['answers']} answers were errors, {told['broken']} broke"
+        raise Failed(f"calls under load failed: {counts}")
+    return float(well / (told["duration_us"] / 1e6))
 
 
 def bytes_per_call(database: Path) -> float:

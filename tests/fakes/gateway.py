@@ -17,7 +17,7 @@ from wellhead.gateway.app import Gateway, GatewayOptions
 from wellhead.gateway.client import Client, Message
 from wellhead.gateway.front import Front
 from wellhead.gateway.readiness import Readiness, books_check
-from wellhead.gateway.server import GatewayProtocol, quiet
+from wellhead.gateway.server import held_to, quiet
 from wellhead.gateway.terms import Terms
 from wellhead.gateway.upstream import AiohttpUpstream
 from wellhead.ports import NO_BREAKERS, Breakers
@@ -99,6 +99,7 @@ async def running_gateway(
     books: FakeBooks | None = None,
     options: GatewayOptions = GatewayOptions(),
     breakers: Breakers = NO_BREAKERS,
+    terms: Terms = Terms(),
 ) -> AsyncIterator[RunningGateway]:
     books, log = books or FakeBooks(), SilentLog()
     upstream = AiohttpUpstream()
@@ -114,10 +115,10 @@ async def running_gateway(
     quiet()
     readiness = Readiness([books_check(books, lambda: None)])
     config = uvicorn.Config(
-        Front(app, Terms(), readiness, log),
+        Front(app, terms, readiness, log),
         host="127.0.0.1",
         port=0,
-        http=GatewayProtocol,
+        http=held_to(terms),
         ws="none",
         interface="asgi3",
         lifespan="off",

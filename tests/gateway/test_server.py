@@ -6,7 +6,9 @@ import pytest
 
 from fakes.gateway import running_gateway, sole
 from fakes.wire import WireClient, WireServer, answer, post, talk
+from wellhead.gateway import server as under_test
 from wellhead.gateway.server import OVERHEAD_MAX
+from wellhead.gateway.terms import Pace, Terms
 
 PATH = b"/v1/chat/completions"
 BODY = b'{"model":"m"}'
@@ -69,3 +71,45 @@ async def test_a_large_head_passes() -> None:
         said = await talk(gateway.port, post(PATH, BODY, b"x-large: " + b"a" * (OVERHEAD_MAX // 4)))
         assert said.status == 200
         assert len(server.requests[0].head) > OVERHEAD_MAX // 4
+
+
+class House:
+    """A process that cannot keep up, and how many calls it has."""
+
+    def __init__(self) -> None:
+        self.calls = 1
+        self.terms = Terms(calls_max=1, open_calls=lambda: self.calls, pace=Pace(is_late=True))
+
+
+async def test_a_process_that_cannot_keep_up_does_not_hear_at_once_whom_it_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rest_s = 0.2
+    monkeypatch.setattr(under_test, "RETRY_AFTER_S", rest_s)
+    loop, house = asyncio.get_running_loop(), House()
+    async with (
+        WireServer(answer(b"ok")) as upstream,
+        running_gateway(sole(upstream.url), terms=house.terms) as gateway,
+    ):
+        client = await WireClient.connect(gateway.port)
+        for status in (503, 503):
+            asked_s = loop.time()
+            await client.send(post(PATH, b" " * 100_000))
+            assert (await client.answer()).status == status
+        assert loop.time() - asked_s > rest_s / 2
+        house.calls = 0
+        await client.send(post(PATH, BODY))
+        assert (await client.answer()).body == b"ok"
+        client.close()
+
+
+async def test_who_was_refused_and_leaves_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "RETRY_AFTER_S", 0.05)
+    house = House()
+    async with (
+        WireServer(answer(b"ok")) as upstream,
+        running_gateway(sole(upstream.url), terms=house.terms) as gateway,
+    ):
+        for _ in range(3):
+            assert (await talk(gateway.port, post(PATH, BODY))).status == 503
+        assert (await talk(gateway.port, b"GET /health HTTP/1.1\r\nhost: h\r\n\r\n")).status == 200

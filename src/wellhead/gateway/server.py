@@ -8,7 +8,8 @@ An exchange of a proxy differs from an application's (`exchange.py`), and so doe
 * a query that is empty is not the same as none: its question mark stays in `raw_path`;
 * a client has so long for a head, for the next piece of a body and between two requests (`terms.py`);
 * what may be read in two ways is refused (`heads.py`), and a refusal is read before the connection ends;
-* a call that there is no room for is refused here, at a tenth of what a call costs.
+* a call that there is no room for is refused here, at a tenth of what a call costs, and where even that is too
+  much, its connection rests for as long as the client was told to wait.
 
 Any other ASGI server works too: then a client that left is noticed by the watch
 on `receive` alone, and how long it may take is the server's to say.
@@ -29,7 +30,7 @@ from wellhead.directory import ProviderType
 from wellhead.errors import CallerError
 from wellhead.gateway import heads, replies
 from wellhead.gateway.exchange import ClientLeft, Exchange, ResponseBroken
-from wellhead.gateway.terms import BODY_STEP, Terms, overloaded, too_slow
+from wellhead.gateway.terms import BODY_STEP, RETRY_AFTER_S, Terms, overloaded, too_slow
 from wellhead.policy import routing
 
 OVERHEAD_MAX = 128 * 1024
@@ -133,9 +134,7 @@ class GatewayProtocol(HttpToolsProtocol):
         if self._objection is not None:
             raise self._objection  # To the parser, which stops there.
         if self.terms.is_full and self._may_be_refused_here():
-            self.terms.refusals.count += 1
-            self.transport.write(_refusal(routing.family(self.url.decode("latin-1"))))
-            self.cycle = self._running = self._answered
+            self._refuse_for_want_of_room()
         else:
             super().on_headers_complete()
         self._phase, self._since_s = Phase.BODY, self.loop.time()
@@ -146,6 +145,19 @@ class GatewayProtocol(HttpToolsProtocol):
         # ASGI has no word for a question mark with nothing behind it, but the upstream is to see it.
         if self.url[-1:] == b"?" and not self.scope["query_string"]:
             self.scope["raw_path"] += b"?"
+
+    def _refuse_for_want_of_room(self) -> None:
+        self.terms.refusals.count += 1
+        self.transport.write(_refusal(routing.family(self.url.decode("latin-1"))))
+        self.cycle = self._running = self._answered
+        if self.terms.pace.is_late:
+            # Thousands that come again at once would have all of a core for their refusals.
+            self.flow.pause_reading()
+            self.loop.call_later(RETRY_AFTER_S, self._read_on)
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def _may_be_refused_here(self) -> bool:
         """A plain call on a connection that goes on, and nothing before it is still to be answered."""
