@@ -17,6 +17,7 @@ from sqlalchemy import (
     inspect,
     select,
 )
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from wellhead.database.schema import metadata, registry
 
@@ -50,7 +51,19 @@ def is_empty(connection: Connection) -> bool:
 
 def make(connection: Connection) -> None:
     """Make new books as all migrations would make them, in a fifth of the time."""
-    metadata.create_all(connection)
+    make_tables(connection)
     connection.execute(insert(registry).values(id=1, version=1))
     alembic_version.create(connection)
     connection.execute(insert(alembic_version).values(version_num=known()[-1]))
+
+
+def make_tables(connection: Connection) -> None:
+    """All tables, with their indexes in an order that is always the same.
+
+    Between two indexes that seem as good to SQLite it decides by which of them was made first.  This is the
+    order in which migrations made those where it matters: `calls_finished` before `calls_long`.
+    """
+    for table in metadata.sorted_tables:
+        connection.execute(CreateTable(table))
+        for index in sorted(table.indexes, key=lambda one: str(one.name)):
+            connection.execute(CreateIndex(index))
