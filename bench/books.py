@@ -15,6 +15,8 @@ from wellhead.call import CallState, Opening, Settlement
 from wellhead.clock import wall_us
 from wellhead.database.engine import make_engine
 from wellhead.database.upgrade import upgrade
+from wellhead.ledger.clerk import Clerk
+from wellhead.ledger.processes import this_process
 from wellhead.ledger.writer import Writer
 from wellhead.usage import Usage, UsageSource
 
@@ -22,6 +24,10 @@ CALLS = 40_000
 WARM_UP_CALLS = 4_000
 OPENERS = (32, 256)
 """Calls under way at one time."""
+BATCHES = (1, 32, 128)
+"""Calls in one transaction, of which the time on the processor is taken..."""
+BATCH_CALLS = 4_096
+"""...of so many calls."""
 
 Call = tuple[Opening, Settlement]
 
@@ -39,6 +45,8 @@ def measure() -> dict[str, float]:
         engine = make_engine(url)
         for openers in OPENERS:
             figures[f"books_{openers}_calls_per_s"] = _calls_per_s(engine, openers)
+        for batch in BATCHES:
+            figures[f"books_batch_{batch}_cpu_us"] = _cpu_us(engine, batch)
         figures["books_calls_per_s"] = figures[f"books_{OPENERS[-1]}_calls_per_s"]
         figures["books_bytes_per_call"] = _bytes_per_call(engine)
         engine.dispose()
@@ -57,6 +65,23 @@ def _calls_per_s(engine: Engine, openers: int) -> float:
     return CALLS / (time.perf_counter() - begun_s)
 
 
+def _cpu_us(engine: Engine, batch: int) -> float:
+    """Of a call through open, settle and rollups, without the writer's threads and queues around it."""
+    clerk = Clerk(engine, wall_us, this_process())
+    clerk.sign_on()
+    chance = random.Random(2)
+    took_s, count = 0.0, max(BATCH_CALLS // 128 * min(batch, 128), 512)
+    for _ in range(count // batch):
+        openings = [_opening(clerk.next_id(), chance) for _ in range(batch)]
+        ends = [(opening, _settlement(chance)) for opening in openings]
+        began_s = time.thread_time()
+        clerk.book(openings, [])
+        clerk.book([], ends)
+        took_s += time.thread_time() - began_s
+    clerk.sign_off()
+    return took_s / (count // batch * batch) * 1e6
+
+
 async def _write(writer: Writer, some: list[Call], openers: int) -> None:
     left = iter(some)
 
@@ -71,12 +96,12 @@ async def _write(writer: Writer, some: list[Call], openers: int) -> None:
 def _some_calls(writer: Writer, count: int) -> list[Call]:
     """Calls as a coding agent makes them, with all that is usually known of one."""
     chance = random.Random(1)
-    return [(_opening(writer, chance), _settlement(chance)) for _ in range(count)]
+    return [(_opening(writer.next_id(), chance), _settlement(chance)) for _ in range(count)]
 
 
-def _opening(writer: Writer, chance: random.Random) -> Opening:
+def _opening(id_: int, chance: random.Random) -> Opening:
     return Opening(
-        id=writer.next_id(),
+        id=id_,
         started_us=wall_us(),
         provider="openai",
         dialect="openai_chat",

@@ -4,6 +4,7 @@
 
     400 days ──► calls of a day ──► INSERT, UPDATE     as the clerk books them
                                └──► Tally ──► rollups  once for each day
+         ──► days closed                               but for the last one
 
 The habits are those of an organisation: thirty clients with forty keys in ten
 projects, five tools, six providers, office hours.  The file is kept for the next
@@ -31,8 +32,17 @@ from wellhead.database import calls, rollups
 from wellhead.database.calls import Settled
 from wellhead.database.engine import make_engine, transaction, writing_connection
 from wellhead.database.schema import calls as calls_table
+from wellhead.database.schema import (
+    closed_days,
+    models_daily,
+    session_sheets,
+    usage_daily,
+    usage_keys,
+    usage_sheets,
+)
 from wellhead.database.upgrade import upgrade
 from wellhead.demo.history import awake
+from wellhead.ledger.closing import close, last_day
 from wellhead.ledger.ids import Ids
 from wellhead.ledger.rollup import tally
 from wellhead.moments import DAY_US, HOUR_US
@@ -174,6 +184,7 @@ MISHAPS = (
     Mishap(0.048, CallState.REFUSED, 429, "limit_calls"),
     Mishap(0.049, CallState.INTERRUPTED, None, "worker_died"),
 )
+CLOSED = (closed_days, usage_daily, models_daily, usage_keys, usage_sheets, session_sheets)
 PAGE = "http://localhost:5173"
 FROM_A_PAGE = 0.02
 
@@ -337,8 +348,8 @@ def books(say: Callable[[str], None]) -> Path:
 
 def _kind() -> str:
     """What the file is made of, beside its calls: the schema of what is written, and the habits."""
-    written = (calls_table, *rollups.TABLES)
-    made = [str(CreateTable(table)) for table in written]
+    written = (calls_table, *rollups.TABLES, *CLOSED)
+    made = [str(calls.RESERVE_CHARS), *(str(CreateTable(table)) for table in written)]
     made += [str(CreateIndex(index)) for table in written for index in table.indexes]
     return hashlib.sha256(f"{MADE_BY} {END_US} {sorted(made)}".encode()).hexdigest()[:12]
 
@@ -364,6 +375,9 @@ def _fill(part: Path, count: int, say: Callable[[str], None]) -> None:
                     _book(connection, day)
                     say(f"\rmade {(hour - hours.start) // 24} of {DAYS} days of calls")
                     day = []
+        say("\rclosing the days")
+        close(engine, last_day(END_US), rest=lambda _: None)
+        with closing(writing_connection(engine)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             connection.execute("PRAGMA journal_mode=DELETE")  # One file, to be renamed.
     finally:

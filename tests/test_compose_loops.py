@@ -53,9 +53,9 @@ def fetched(engine: Engine, hours_ago: float) -> None:
 
 
 async def test_what_is_switched_off_is_no_loop(engine: Engine) -> None:
-    assert await begun(engine, refresh_interval_s=0, backfill_interval_s=0) == {}
-    assert list(await begun(engine, refresh_interval_s=0)) == ["cost-backfill"]
-    assert list(await begun(engine, backfill_interval_s=0)) == ["pricing-refresh"]
+    assert list(await begun(engine, refresh_interval_s=0, backfill_interval_s=0)) == ["days-closing"]
+    assert list(await begun(engine, refresh_interval_s=0)) == ["cost-backfill", "days-closing"]
+    assert list(await begun(engine, backfill_interval_s=0)) == ["pricing-refresh", "days-closing"]
 
 
 @pytest.mark.parametrize(

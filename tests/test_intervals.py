@@ -57,6 +57,25 @@ def test_weeks_begin_on_monday_and_months_on_the_first() -> None:
     assert months[1:-1] == (us("2026-03-31T22:00Z"),)
 
 
+@pytest.mark.parametrize(
+    ("zone", "inner"),
+    [
+        ("UTC", ["10:00", "11:00"]),
+        ("Asia/Kolkata", ["09:30", "10:30", "11:30"]),
+        ("Asia/Kathmandu", ["09:15", "10:15", "11:15"]),
+    ],
+)
+def test_hours_begin_when_they_do_on_the_clocks(zone: str, inner: list[str]) -> None:
+    edges = edges_us(us("2026-03-20T09:01Z"), us("2026-03-20T11:59Z"), Interval.HOUR, ZoneInfo(zone))
+    assert edges[1:-1] == tuple(us(f"2026-03-20T{one}Z") for one in inner)
+
+
+def test_an_hour_may_be_half_as_long_when_the_clocks_are_set() -> None:
+    zone = ZoneInfo("Australia/Lord_Howe")
+    edges = edges_us(us("2026-04-04T13:00Z"), us("2026-04-04T17:00Z"), Interval.HOUR, zone)
+    assert edges[1:-1] == tuple(us(f"2026-04-04T{one}Z") for one in ("14:00", "15:00", "15:30", "16:30"))
+
+
 @given(
     since_us=st.integers(0, 60 * 365 * DAY_US),
     size_us=st.integers(1, 400 * DAY_US),

@@ -38,8 +38,10 @@ def prepare_control() -> None:
     import wellhead.database.registry
     import wellhead.database.reports
     import wellhead.jobs.backfill
+    import wellhead.jobs.closing
     import wellhead.jobs.prices
     import wellhead.jobs.retention
+    import wellhead.ledger.closing
     import wellhead.ledger.repricing  # noqa: F401
 
 

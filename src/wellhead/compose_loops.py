@@ -5,6 +5,7 @@
     pricing-refresh ─► price_lists ─► the PriceBook of every process
     cost-backfill ───► calls         prices those that have no price yet
     calls-retention ─► calls         removes those that are too old
+    days-closing ────► closed_days   makes what reports read of days that are over
 
 A part of `wellhead.compose`, which says how its modules hang together.
 """
@@ -72,8 +73,9 @@ class ControlLoops:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _loops(self) -> "Iterator[Loop]":
-        from wellhead.jobs import backfill, prices, retention
+        from wellhead.jobs import backfill, closing, prices, retention
         from wellhead.jobs.runner import Loop
+        from wellhead.ledger.closing import close, last_day
         from wellhead.ledger.retention import remove
 
         pricing = self._pricing
@@ -105,6 +107,12 @@ class ControlLoops:
                 log=self._log,
             )
             yield Loop(retention.LOOP, retention.INTERVAL_S, keeping.run, first_s=retention.FIRST_S)
+        days = closing.DaysClosing(
+            lambda now_us, is_ending: close(self._engine, last_day(now_us), is_ending=is_ending),
+            now_us=self._now_us,
+            log=self._log,
+        )
+        yield Loop(closing.LOOP, closing.INTERVAL_S, days.run, first_s=closing.FIRST_S)
 
     async def _refresh_and_go_by(self) -> None:
         await self._refresh.refresh()

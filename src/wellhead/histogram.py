@@ -11,14 +11,17 @@ allows, and nothing at all without calls.  So the same counts give the same byte
 in whatever order they were added up.
 """
 
+import struct
 import sys
 from array import array
 from collections.abc import Iterable, Mapping
-from operator import add
+from operator import add, itemgetter
 
 _MANTISSA_BITS = 4
 _HEAD_BYTES = 3
 _KINDS = {array(kind).itemsize: kind for kind in "BHIQ"}
+_WIDE_BYTES = 8
+_COUNT = itemgetter(1)
 _NARROW = 2**8, 2**16, 2**32
 assert set(_KINDS) == {1, 2, 4, 8}
 
@@ -99,6 +102,34 @@ def summed(histograms: Iterable[bytes]) -> dict[int, int]:
         end = place + len(lanes)
         total[place:end] = map(add, total[place:end], lanes)
     return {start + place: count for place, count in enumerate(total) if count}
+
+
+def first_of(histogram: bytes) -> int:
+    """The first bucket that has any calls, of a packed histogram that is not empty."""
+    return histogram[1] | histogram[2] << 8
+
+
+def widened(histogram: bytes, base: int) -> int:
+    """One whole number with 64 bits for each bucket from `base` on: such numbers add up in one step.
+
+    Taken from each other they may be below zero in some bucket in between, as long as in the end none is.
+    """
+    if not histogram:
+        return 0
+    width, counts = histogram[0], histogram[_HEAD_BYTES:]
+    if width < _WIDE_BYTES:
+        wide = bytearray(len(counts) // width * _WIDE_BYTES)
+        for byte in range(width):
+            wide[byte::_WIDE_BYTES] = counts[byte::width]
+        counts = bytes(wide)
+    return int.from_bytes(counts, "little") << 8 * _WIDE_BYTES * (first_of(histogram) - base)
+
+
+def counted(total: int, base: int) -> dict[int, int]:
+    """Calls by their bucket, of a sum of widened histograms."""
+    size = -(-total.bit_length() // (8 * _WIDE_BYTES))
+    counts = struct.unpack(f"<{size}Q", total.to_bytes(size * _WIDE_BYTES, "little"))
+    return dict(filter(_COUNT, enumerate(counts, base)))
 
 
 def _with_one(histogram: bytes, number: int, more: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Days, weeks and months as the clocks of a time zone have them, and a range of time cut into pieces.
+"""Hours, days, weeks and months as the clocks of a time zone have them, and a range cut into pieces.
 
 ::
 
@@ -9,6 +9,7 @@
 A day may be 23 or 25 hours long.  The pieces of a range always add up to it.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -24,18 +25,13 @@ class Interval(StrEnum):
     MINUTE = "minute"
     FIVE_MINUTES = "5min"
     HOUR = "hour"
-    """Of UTC, as the books have them."""
     DAY = "day"
     WEEK = "week"
     """From Monday."""
     MONTH = "month"
 
 
-WIDTHS_US = {
-    Interval.MINUTE: MINUTE_US,
-    Interval.FIVE_MINUTES: 5 * MINUTE_US,
-    Interval.HOUR: HOUR_US,
-}
+WIDTHS_US = {Interval.MINUTE: MINUTE_US, Interval.FIVE_MINUTES: 5 * MINUTE_US}
 """Of those that begin everywhere at the same moments."""
 BY_MINUTES = frozenset({Interval.MINUTE, Interval.FIVE_MINUTES})
 """No rollup knows these."""
@@ -58,11 +54,22 @@ def edges_us(since_us: int, until_us: int, interval: Interval | None, zone: Zone
     width = WIDTHS_US.get(interval)
     if width is not None:
         inner = list(range(since_us - since_us % width + width, until_us, width))
+    elif interval is Interval.HOUR:
+        inner = list(_hours(since_us, until_us, zone))
     else:
         first = day_of(since_us, zone)
         some = (first + timedelta(days=n) for n in range((until_us - since_us) // DAY_US + 3))
         inner = [midnight_us(day, zone) for day in some if _begins(interval, day)]
     return tuple(sorted({since_us, until_us, *(one for one in inner if since_us < one < until_us)}))
+
+
+def _hours(since_us: int, until_us: int, zone: ZoneInfo) -> Iterator[int]:
+    """When the hours after a moment begin: in India, at half past those of UTC."""
+    at_us = since_us
+    while at_us < until_us:
+        offset = (EPOCH + at_us * ONE_US).astimezone(zone).utcoffset() or timedelta()
+        at_us += HOUR_US - (at_us + offset // ONE_US) % HOUR_US
+        yield at_us
 
 
 def _begins(interval: Interval, day: date) -> bool:

@@ -19,7 +19,7 @@ from wellhead.database.reports import DatabaseReports
 from wellhead.database.schema import calls as calls_table
 from wellhead.database.schema import retention
 from wellhead.moments import HOUR_US
-from wellhead.report import CallFilter, CallPage
+from wellhead.report import CallFilter
 
 Call = tuple[Opening, Settlement | None]
 WATER = "77b0c0de-0000-4000-8000-000000000001"

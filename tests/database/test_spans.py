@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellhead.database.spans import Even, Spans, even, spans
+from wellhead.database.spans import Even, Marked, Spans, even, marked, spans, split, whole_days
 from wellhead.intervals import Interval, edges_us
 from wellhead.moments import DAY_US, HOUR_US
 
@@ -96,3 +96,51 @@ def test_spans_that_follow_each_other_are_one() -> None:
         [(0, 1, 2), (0, 2, 3)],
     ):
         assert even(some) is None
+
+
+def test_parts_of_closed_days_are_differences_of_sheets() -> None:
+    closed = {1: True, 2: True, 3: False}
+    assert marked((D, 2 * D), closed).marks == {(48, 1): {0: 1}}
+    assert marked((D + 5 * H, 3 * D), closed).marks == {(48, 1): {0: 1}, (10, 1): {0: -1}, (48, 2): {0: 1}}
+    half = marked((D + H // 2, 2 * D), closed)
+    assert half.marks == {(48, 1): {0: 1}, (1, 1): {0: -1}}
+    later = marked((D + 3 * H // 2, 2 * D + 7), closed)
+    assert later.marks == {(48, 1): {0: 1}, (2, 1): {0: -1}, (3, 1): {0: -1}}
+    assert later.rest == [(0, 2 * D, 2 * D + 7)]
+    assert marked((3 * D + H // 2, 3 * D + 2 * H), closed) == Marked(
+        marks={(4, 3): {0: 1}, (2, 3): {0: -1}}, rest=[(0, 3 * D + H // 2, 3 * D + H)]
+    )
+
+
+def test_half_an_hour_is_a_sheet_of_its_own() -> None:
+    assert marked((D + 5 * H, D + 5 * H + H // 2), {1: True}).marks == {(11, 1): {0: 1}}
+    assert marked((D + 5 * H + H // 2, D + 6 * H), {1: True}).marks == {
+        (12, 1): {0: 1},
+        (10, 1): {0: -1},
+        (11, 1): {0: -1},
+    }
+
+
+def test_a_sheet_between_two_slots_is_read_once() -> None:
+    assert marked((D, D + 4 * H, 2 * D), {1: True}).marks == {(8, 1): {0: 1, 1: -1}, (48, 1): {1: 1}}
+
+
+def test_open_days_are_cut_into_hours_and_what_is_left() -> None:
+    assert marked((-1, D, 2 * D + 7), {1: True}) == Marked(
+        marks={(48, 1): {1: 1}}, hours=[(0, 0, 24)], rest=[(0, -1, 0), (1, 2 * D, 2 * D + 7)]
+    )
+
+
+def test_days_that_are_not_closed_are_read_by_their_hours() -> None:
+    assert split([(0, 1, 3), (1, 3, 6)], [2, 3, 5, 9]) == (
+        [(0, 2, 3), (1, 3, 4), (1, 5, 6)],
+        [(0, 24, 48), (1, 96, 120)],
+    )
+
+
+def test_whole_days_are_told_from_what_is_left_of_slots() -> None:
+    assert whole_days((D - 1, 3 * D, 4 * D + 5), [1, 2, 3, 4, 9]) == (
+        {1: 0, 2: 0, 3: 1},
+        [(0, D - 1, D), (1, 4 * D, 4 * D + 5)],
+    )
+    assert whole_days((0, D), [], 7) == ({}, [(7, 0, D)])

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from msgspec.structs import replace
 from sqlalchemy import inspect, text
 
-from fakes.books import NOON_US, an_opening, rollups_of
+from fakes.books import NOON_US, an_opening, rollups_of, rows_of
 from wellhead.database import calls, versions
 from wellhead.database.backup import checked
 from wellhead.database.bulk import placeholders
@@ -27,8 +27,10 @@ from wellhead.demo.history import history
 from wellhead.errors import BooksUnavailable
 from wellhead.histogram import unpacked
 from wellhead.ledger.check import check
+from wellhead.ledger.closing import close
 from wellhead.ledger.rebuild import rebuild
 from wellhead.ledger.rollup import tally
+from wellhead.moments import DAY_US
 
 ALEMBICS = "alembic_version"
 
@@ -133,6 +135,32 @@ def test_books_with_calls_get_the_rollups_that_rebuilding_gives(tmp_path: Path) 
     assert rollups_of(engine) == filled
     assert all(filled.values())
     assert "latency_hourly" not in inspect(engine).get_table_names()
+    engine.dispose()
+
+
+def test_books_of_the_ninth_version_keep_what_was_removed_and_what_they_added_up(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/books.db"
+    upgrade_to("0003", url)
+    engine = make_engine(url)
+    settled = list(history(NOON_US, 1, 500))
+    with closing(writing_connection(engine)) as connection, transaction(connection):
+        calls.insert(connection, calls.pending_rows(1, (opening for opening, _ in settled)))
+        calls.settle(connection, calls.settled_rows(settled))
+        book_rollups_of_the_third_version(connection, settled)
+    upgrade_to("0009", url)
+    with closing(writing_connection(engine)) as connection, transaction(connection):
+        assert connection.execute("SELECT count(*) FROM spending_daily").fetchone()[0]
+        connection.execute("INSERT INTO latency_removed SELECT * FROM latency_total")
+
+    upgrade(url)
+
+    assert rows_of(engine, "latency_removed") == rows_of(engine, "latency_total") != []
+    assert check(engine, NOON_US) != []  # As if as many calls more had been removed.
+    with closing(writing_connection(engine)) as connection, transaction(connection):
+        connection.execute("DELETE FROM latency_removed")
+    assert check(engine, NOON_US) == []
+    assert close(engine, NOON_US // DAY_US + 1, rest=lambda _: None) > 0
+    assert check(engine, NOON_US) == []
     engine.dispose()
 
 

@@ -20,6 +20,7 @@ from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
 from wellhead.histogram import bucket
 from wellhead.intervals import Interval, edges_us
+from wellhead.ledger.closing import close
 from wellhead.moments import DAY_US, HOUR_US
 from wellhead.report import Dimension, Measure, Question, TooManyLines
 from wellhead.usage import NO_USAGE, Usage, UsageSource
@@ -29,9 +30,16 @@ ENDS = [state for state in CallState if state is not CallState.PENDING]
 DIMENSIONS = [one for one in Dimension if one is not Dimension.PROJECT]
 
 
-def book(engine: Engine, made: list[Call], pending: int = 0) -> None:
+def book(engine: Engine, made: list[Call], pending: int = 0, closed: int = 0) -> None:
+    """Some calls; the first of them end before so many days are closed, from the first day on."""
+    half = len(made) // 2 if closed else 0
+    if half:
+        book(engine, made[:half])
+        close(engine, NOON_US // DAY_US + closed, rest=lambda _: None)
+        made = made[half:]
+    pending += half
     numbered = [(replace(opening, id=n), end) for n, (opening, end) in enumerate(made, start=1 + pending)]
-    openings = [an_opening(n) for n in range(1, 1 + pending)] + [opening for opening, _ in numbered]
+    openings = [an_opening(n) for n in range(1 + half, 1 + pending)] + [opening for opening, _ in numbered]
     connection = writing_connection(engine)
     with transaction(connection):
         calls.insert(connection, calls.pending_rows(1, openings))
@@ -81,17 +89,19 @@ calls_made = st.builds(
     agent=st.sampled_from([None, "nora"]),
     streamed=st.booleans(),
 )
-moments = st.integers(NOON_US - HOUR_US, NOON_US + LENGTH_US + HOUR_US) | st.integers(-1, 250).map(
-    lambda n: NOON_US + n * HOUR_US
+moments = st.integers(NOON_US - HOUR_US, NOON_US + LENGTH_US + HOUR_US) | st.integers(-2, 500).map(
+    lambda n: NOON_US + n * HOUR_US // 2
 )
-ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Apia")
+days_closed = st.integers(0, 12)
+"""How many days from the first one on are closed, but for those that a call came to later."""
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu", "Pacific/Apia")
 partitions = (
     st.just(())
     | st.lists(moments, min_size=2, max_size=6, unique=True).map(lambda some: tuple(sorted(some)))
     | st.builds(
         lambda since, interval, zone: edges_us(since, since + LENGTH_US, interval, ZoneInfo(zone)),
         moments,
-        st.sampled_from([None, Interval.DAY, Interval.WEEK]),
+        st.sampled_from([None, Interval.DAY, Interval.WEEK, Interval.HOUR]),
         st.sampled_from(ZONES),
     )
     | st.builds(
@@ -117,11 +127,11 @@ questions = st.builds(
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.lists(calls_made, max_size=25), st.lists(questions, min_size=6, max_size=6))
-def test_every_answer_is_the_sum_over_its_rows(made: list[Call], asked: list[Question]) -> None:
+@given(st.lists(calls_made, max_size=25), days_closed, st.lists(questions, min_size=6, max_size=6))
+def test_every_answer_is_the_sum_over_its_rows(made: list[Call], closed: int, asked: list[Question]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         engine = books_on_disk(Path(folder))
-        book(engine, made, pending=2)
+        book(engine, made, pending=2, closed=closed)
         reports = DatabaseReports(engine)
         for question in asked:
             found = {(line.slot, line.keys): line.sums for line in reports.usage(question)}
@@ -132,14 +142,15 @@ def test_every_answer_is_the_sum_over_its_rows(made: list[Call], asked: list[Que
 @settings(deadline=None, max_examples=30)
 @given(
     st.lists(calls_made, max_size=25),
+    days_closed,
     st.lists(st.tuples(partitions, st.sampled_from([(), (Dimension.MODEL,)])), min_size=4, max_size=4),
 )
 def test_every_histogram_holds_the_calls_of_its_line(
-    made: list[Call], asked: list[tuple[tuple[int, ...], tuple[Dimension, ...]]]
+    made: list[Call], closed: int, asked: list[tuple[tuple[int, ...], tuple[Dimension, ...]]]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         engine = books_on_disk(Path(folder))
-        book(engine, made, pending=2)
+        book(engine, made, pending=2, closed=closed)
         for edges, by in asked:
             found = DatabaseReports(engine).histograms(Question((), by, edges))
             counted: defaultdict[Any, tuple[Counter[int], Counter[int]]]
@@ -242,13 +253,37 @@ def test_histograms_hold_every_call_of_their_range(engine: Engine, edges: tuple[
     ("where", "by_day", "by_hour"),
     [
         ({Dimension.PROVIDER: "openai"}, "models_daily", "models_hourly"),
-        ({Dimension.TOOL: "codex"}, "spending_daily", "usage_hourly"),
-        ({Dimension.TOOL: "codex", Dimension.OUTCOME: "failed"}, "usage_daily", "usage_hourly"),
+        ({Dimension.TOOL: "codex", Dimension.OUTCOME: "completed"}, "usage_daily", "usage_hourly"),
     ],
 )
 def test_days_and_hours_are_looked_up_by_the_key_and_edges_by_the_index(
     engine: Engine, where: dict[Dimension, str], by_day: str, by_hour: str
 ) -> None:
+    book(engine, [a_call(n * DAY_US) for n in range(6)])
+    close(engine, NOON_US // DAY_US + 4, rest=lambda _: None)
+    edges = tuple(range(NOON_US + 5 * HOUR_US + 1, NOON_US + 99 * HOUR_US, 30 * HOUR_US))
+    plans = plans_of(engine, Question((Measure.CALLS,), (Dimension.MODEL,), edges, where))
+    for part in (
+        f"{by_day} USING PRIMARY KEY (day>? AND day<?)",
+        f"{by_hour} USING PRIMARY KEY (hour>? AND hour<?)",
+        "calls USING INDEX calls_finished (finished_us>? AND finished_us<?)",
+    ):
+        assert any(part in plan for plan in plans), part
+
+
+def test_parts_of_closed_days_come_from_sheets_alone(engine: Engine) -> None:
+    book(engine, [a_call(n * DAY_US) for n in range(4)])
+    close(engine, NOON_US // DAY_US + 4, rest=lambda _: None)
+    for by in (Dimension.TOOL, Dimension.SESSION):
+        edges = [NOON_US - 12 * HOUR_US, NOON_US + 60 * HOUR_US]
+        if by is Dimension.TOOL:
+            edges = [NOON_US - HOUR_US // 2, NOON_US + HOUR_US // 2, NOON_US + 30 * HOUR_US]
+        plans = plans_of(engine, Question((Measure.CALLS,), (by,), tuple(edges)))
+        assert not any("calls USING" in plan or "usage_hourly USING PRIMARY KEY" in plan for plan in plans)
+
+
+def plans_of(engine: Engine, question: Question) -> list[str]:
+    """How each statement finds its rows."""
     statements: list[tuple[str, Any]] = []
 
     @event.listens_for(engine, "before_cursor_execute")
@@ -256,18 +291,9 @@ def test_days_and_hours_are_looked_up_by_the_key_and_edges_by_the_index(
         if "FROM" in told[2]:
             statements.append((told[2], told[3]))
 
-    edges = tuple(range(NOON_US + 5 * HOUR_US + 1, NOON_US + 99 * HOUR_US, 30 * HOUR_US))
-    DatabaseReports(engine).usage(Question((Measure.CALLS,), (Dimension.MODEL,), edges, where))
+    DatabaseReports(engine).usage(question)
     with engine.connect() as connection:
-        plans = [
+        return [
             str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", values).all())
             for one, values in tuple(statements)
         ]
-    wanted = [
-        f"{by_day} USING PRIMARY KEY (day>? AND day<?)",
-        f"{by_hour} USING PRIMARY KEY (hour>? AND hour<?)",
-        f"{by_hour} USING PRIMARY KEY (hour>? AND hour<?)",
-        "calls USING INDEX calls_finished (finished_us>? AND finished_us<?)",
-    ]
-    for plan, part in zip(plans, wanted, strict=True):
-        assert part in plan

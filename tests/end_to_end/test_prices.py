@@ -134,7 +134,11 @@ def test_every_gateway_prices_by_a_new_list_soon_and_without_a_pause(tmp_path: P
             pricing = httpx.get(f"{program.control_url}/admin/pricing", params={"model": MODEL}).json()
             assert pricing["refresh"]["source"] == "models.dev"
             ready = httpx.get(f"{program.control_url}/ready").json()
-            assert ready["checks"]["supervisor"]["loops"] == ["pricing-refresh", "cost-backfill"]
+            assert ready["checks"]["supervisor"]["loops"] == [
+                "pricing-refresh",
+                "cost-backfill",
+                "days-closing",
+            ]
 
 
 def test_without_the_network_it_is_ready_prices_what_it_ships_with_and_ends_promptly(tmp_path: Path) -> None:

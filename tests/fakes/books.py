@@ -14,10 +14,13 @@ from sqlalchemy import Engine
 
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.clock import wall_us
-from wellhead.database import calls, rollups
+from wellhead.database import calls, closed_days, rollups
 from wellhead.database.calls import Settled
+from wellhead.database.closed_days import DayFigures, Sums
 from wellhead.database.engine import make_engine
+from wellhead.database.limits import driver
 from wellhead.database.schema import metadata
+from wellhead.database.versions import make_tables
 from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable, CallerError, Refused
 from wellhead.ledger.rollup import tally
@@ -164,7 +167,8 @@ def _empty_books() -> bytes:
     """Made once in a process: hundreds of tests begin with such a file."""
     with tempfile.TemporaryDirectory() as folder:
         engine = make_engine(f"sqlite:///{folder}/books.db")
-        metadata.create_all(engine)
+        with engine.begin() as connection:
+            make_tables(connection)
         engine.dispose()  # The last connection puts everything from the log into the file.
         assert not Path(folder, "books.db-wal").exists()
         return Path(folder, "books.db").read_bytes()
@@ -180,8 +184,18 @@ def rows_of(engine: Engine, table: str) -> list[dict[str, Any]]:
 
 
 def rollups_of(engine: Engine) -> dict[str, list[dict[str, Any]]]:
-    """Everything that can be rebuilt."""
+    """Everything that is added up as calls end, and can be rebuilt."""
     return {table.name: rows_of(engine, table.name) for table in rollups.TABLES}
+
+
+def closed_of(engine: Engine) -> dict[int, tuple[DayFigures, dict[int, Sums]]]:
+    """What closed days have."""
+    with engine.connect() as reading:
+        connection = driver(reading)
+        return {
+            day: (closed_days.kept(connection, day), closed_days.kept_spending(connection, day))
+            for day in closed_days.closed(reading)
+        }
 
 
 def book_ends(connection: sqlite3.Connection, settled: Sequence[Settled]) -> None:

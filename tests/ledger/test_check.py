@@ -12,11 +12,15 @@ from wellhead.database.registry import DatabaseRegistry
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger.check import Disagreement, check
 from wellhead.ledger.clerk import Clerk
+from wellhead.ledger.closing import close
 from wellhead.ledger.processes import this_process
 from wellhead.ledger.rebuild import rebuild
 from wellhead.limit import Measure, Scope, ScopeKind, Window
+from wellhead.moments import DAY_US
 from wellhead.registry import Actor, NewLimit
 from wellhead.vault import Vault
+
+NOON_DAY = NOON_US // DAY_US
 
 
 def no_vault() -> Vault:
@@ -87,20 +91,8 @@ def test_every_figure_that_does_not_is_told_with_its_row(books: Engine) -> None:
             ("models_hourly", "latency_calls", 1, 0),
         ),
         (
-            "UPDATE usage_daily SET cost_nanousd = 7 WHERE project_id = 1",
-            ("usage_daily", "cost_nanousd", 7, 0),
-        ),
-        (
-            f"INSERT INTO models_daily VALUES (99999, 'later', ''{',0' * 16}, x'01070001', x'')",
-            ("models_daily", "latency_calls", 1, 0),
-        ),
-        (
             "UPDATE models_hourly SET total_tokens = 1",
             ("models_hourly", "total_tokens", 1, 600),
-        ),
-        (
-            "UPDATE spending_daily SET error_calls = 1 WHERE project_id = 0",
-            ("spending_daily", "error_calls", 1, 0),
         ),
         (
             "INSERT INTO errors_daily VALUES (1, 0, 'made_up', 3)",
@@ -111,8 +103,12 @@ def test_every_figure_that_does_not_is_told_with_its_row(books: Engine) -> None:
             ("origins_daily", "calls", 3, 0),
         ),
         (
-            "UPDATE latency_total SET latency_us = 1 WHERE latency_calls > 0",
+            "UPDATE latency_total SET latency_us = 1",
             ("latency_total", "latency_us", 1, 2730000),
+        ),
+        (
+            "UPDATE latency_total SET latency = x'01070001'",
+            ("latency_total", "latency_calls", 1, 0),
         ),
         (
             "UPDATE limit_windows SET used = used + 1 WHERE limit_id = 1",
@@ -136,6 +132,42 @@ def test_rows_too_many_and_too_few_are_differences(
     assert (first.table, first.figure, first.kept, first.counted) == told
     rebuild(books, NOON_US)
     assert check(books, NOON_US) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        (
+            "UPDATE usage_daily SET cost_nanousd = 7 WHERE project_id = 1",
+            ("usage_daily", "cost_nanousd", 7, 0),
+        ),
+        (
+            f"INSERT INTO models_daily VALUES ({NOON_DAY}, 'made up', ''{',0' * 16}, x'01070001', x'')",
+            ("models_daily", "latency_calls", 1, 0),
+        ),
+        (
+            "DELETE FROM usage_sheets WHERE half_hour = 25",
+            ("usage_sheets", "calls", 0, 2),
+        ),
+        (
+            "DELETE FROM session_sheets",
+            ("session_sheets", "calls", 0, 2),
+        ),
+        (
+            "UPDATE usage_keys SET tool = 'made up' WHERE project_id = 1",
+            ("usage_sheets", "calls", 0, 1),
+        ),
+    ],
+)
+def test_so_are_those_of_closed_days(books: Engine, statement: str, told: tuple[str, str, int, int]) -> None:
+    close(books, NOON_DAY + 1)
+    assert check(books, NOON_US) == []
+    edit(books, statement)
+
+    first = check(books, NOON_US)[0]
+    assert (first.table, first.figure, first.kept, first.counted) == told
+    rebuild(books, NOON_US + DAY_US)
+    assert check(books, NOON_US + DAY_US) == []
 
 
 def test_nothing_is_changed(books: Engine) -> None:

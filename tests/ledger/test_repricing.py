@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fakes.books import NOON_US, a_settlement, an_opening, books_on_disk, rollups_of, rows_of
+from fakes.books import NOON_US, a_settlement, an_opening, books_on_disk, closed_of, rollups_of, rows_of
 from fakes.prices import CENT
 from ledger.test_many_processes import SPENDING, no_vault, writing_process
 from wellhead.call import CallState, Opening, Settlement
@@ -20,6 +20,7 @@ from wellhead.database.costs import Chosen
 from wellhead.database.registry import DatabaseRegistry
 from wellhead.ledger.check import check
 from wellhead.ledger.clerk import Clerk
+from wellhead.ledger.closing import close
 from wellhead.ledger.processes import this_process
 from wellhead.ledger.repricing import BACKFILL, OTHERS, REPRICED, Repricer, Repricing
 from wellhead.ledger.rules import Rules
@@ -137,7 +138,7 @@ def test_a_call_that_had_no_price_gets_one_and_its_audit_says_so(world: World) -
     assert (second["at_us"], second["how"]) == (NOON_US + HOUR_US, "exact")
     (rate,) = rows_of(world.engine, "rates")
     assert rate["id"] == row["rate_id"] == second["rate_id"]
-    for table in ("usage_hourly", "usage_daily", "usage_total"):
+    for table in ("usage_hourly", "models_hourly", "usage_total"):
         (sums,) = rows_of(world.engine, table)
         assert (sums["calls"], sums["priced_calls"], sums["cost_nanousd"]) == (1, 1, 35)
 
@@ -410,6 +411,17 @@ def test_everything_agrees_while_other_processes_settle_calls(world: World) -> N
     rows = rows_of(world.engine, "calls")
     assert {row["cost_nanousd"] for row in rows} == {8 * CENT}
     assert len(rows) == 300 * len(processes)
+
+
+def test_days_that_were_closed_are_open_again(world: World) -> None:
+    world.settle(PerToken(water=7), USUAL, ({}, {"finished_us": NOON_US + DAY_US}))
+    close(world.engine, NOON_US // DAY_US + 2, rest=lambda _: None)
+
+    assert world.reprice(PerToken(water=9), changed(ALL, until_us=NOON_US + HOUR_US)).updated == 1
+
+    assert list(closed_of(world.engine)) == [NOON_US // DAY_US + 1]
+    close(world.engine, NOON_US // DAY_US + 2, rest=lambda _: None)
+    assert check(world.engine, world.now_us) == []
 
 
 def test_pages_are_found_by_the_index(world: World) -> None:

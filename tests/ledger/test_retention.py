@@ -9,12 +9,15 @@ from sqlalchemy import Engine, text
 
 from fakes.books import NOON_US, a_settlement, an_opening, books_on_disk, rollups_of, rows_of
 from wellhead.call import CallState
+from wellhead.database.reports import DatabaseReports
 from wellhead.ledger.check import check
 from wellhead.ledger.clerk import Clerk
+from wellhead.ledger.closing import close, last_day
 from wellhead.ledger.processes import this_process
 from wellhead.ledger.rebuild import rebuild
-from wellhead.ledger.retention import CALLS_AT_ONCE, midnight, remove, to_be_removed
+from wellhead.ledger.retention import CALLS_AT_ONCE, PAUSE_S, midnight, remove, to_be_removed
 from wellhead.moments import DAY_US, HOUR_US
+from wellhead.report import Dimension, Measure, Question
 
 DAYS = 6
 A_DAY = 40
@@ -82,7 +85,7 @@ def test_a_rebuild_puts_right_what_can_still_be_counted(engine: Engine) -> None:
     remove(engine, NOON_US - 2 * DAY_US, wait=at_once)
     with engine.begin() as connection:
         connection.execute(text("UPDATE usage_total SET calls = calls + 1"))
-        connection.execute(text("UPDATE latency_total SET latency_calls = latency_calls + 1"))
+        connection.execute(text("UPDATE latency_total SET latency_us = latency_us + 1"))
         connection.execute(text("DELETE FROM usage_hourly WHERE hour >= :hour"), {"hour": NOON_US // HOUR_US})
     assert {one.table for one in check(engine, NOON_US)} == {"usage_total", "latency_total", "usage_hourly"}
 
@@ -101,13 +104,44 @@ def test_figures_agree_at_every_moment_of_a_removal(engine: Engine) -> None:
     assert len(states(engine)) == 4 * (CALLS_AT_ONCE + 50) + 1
 
 
+def test_sessions_of_removed_calls_are_known_by_the_day(engine: Engine) -> None:
+    book(engine)
+    question = Question(
+        (Measure.CALLS, Measure.COST_NANOUSD), (Dimension.SESSION, Dimension.MODEL), (0, NOON_US)
+    )
+    before = DatabaseReports(engine).usage(question)
+
+    remove(engine, NOON_US - 2 * DAY_US, wait=at_once)
+
+    assert DatabaseReports(engine).usage(question) == before
+    late = a_settlement(finished_us=NOON_US - 4 * DAY_US, cost_nanousd=5)
+    clerk = Clerk(engine, lambda: NOON_US, this_process())
+    clerk.sign_on()
+    opening = an_opening(clerk.next_id())
+    clerk.book([opening], [(opening, late)])
+    clerk.hang_up()
+    close(engine, last_day(NOON_US), rest=at_once)
+    assert check(engine, NOON_US) == []
+    assert DatabaseReports(engine).usage(question) == before  # A call of no session, as nothing knows it.
+
+
+def test_days_that_cannot_be_closed_keep_their_calls(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    book(engine)
+    monkeypatch.setattr("wellhead.ledger.closing._state", lambda *_: object())
+
+    assert remove(engine, NOON_US, wait=at_once).calls == 0
+
+    assert len(states(engine)) == DAYS * A_DAY + 1
+
+
 def test_a_removal_that_was_cut_short_goes_on_where_it_was(engine: Engine) -> None:
     book(engine, a_day=CALLS_AT_ONCE)
 
     class _Cut(Exception): ...
 
-    def cut(_: float) -> None:
-        raise _Cut
+    def cut(s: float) -> None:
+        if s == PAUSE_S:  # Days are closed before, with pauses of their own.
+            raise _Cut
 
     with pytest.raises(_Cut):
         remove(engine, NOON_US, wait=cut)

@@ -4,10 +4,13 @@ The newest first, and read only as far as somebody asks.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from sqlalchemy import Connection, func, select
 
 from wellhead.call import CallState
+from wellhead.database import closed_days
 from wellhead.database.call_conditions import (
     WRONG,
     conditions,
@@ -17,14 +20,16 @@ from wellhead.database.call_conditions import (
     went_wrong,
 )
 from wellhead.database.schema import calls, models_hourly, retention, usage_daily, usage_hourly
+from wellhead.database.spans import HOURS_A_DAY, split
 from wellhead.moments import DAY_US, HOUR_US
 from wellhead.report import CallFilter
 
-HOURS_OF_DAY = DAY_US // HOUR_US
 PER_BATCH_MAX = 1_000
 SCATTERED = 8
 """To look at a call that went wrong takes as long as at several that follow each other: those are in an index
 by themselves, but each row is somewhere else."""
+_FAR = 2**40
+"""More days than there are on either side."""
 
 
 def counted(connection: Connection, wanted: CallFilter, until_us: int, room: int) -> tuple[int, int]:
@@ -54,7 +59,7 @@ def counted(connection: Connection, wanted: CallFilter, until_us: int, room: int
 
 def hours(connection: Connection, wanted: CallFilter, first: int, until_us: int) -> Iterator[tuple[int, int]]:
     """Hours from one on in which calls like these ended, and how many they may be."""
-    for day, _ in _days(connection, wanted, until_us, first // HOURS_OF_DAY):
+    for day, _ in _days(connection, wanted, until_us, first // HOURS_A_DAY):
         yield from _of_day(connection, wanted, day, until_us)
 
 
@@ -95,17 +100,35 @@ def _days(
 ) -> Iterator[tuple[int, int]]:
     if of_pending(wanted):
         return
+    first = first_day if first_day > 0 else -_FAR
+    days, hours = split([(0, first, -(-until_us // DAY_US))], list(closed_days.closed(connection)))
+    stretches = [(since * HOURS_A_DAY, until * HOURS_A_DAY, _of_closed) for _, since, until in days]
+    stretches += [(since, until, _of_open) for _, since, until in hours]
+    for since, until, read in sorted(stretches, key=itemgetter(0), reverse=True):
+        yield from read(connection, wanted, since, until)
+
+
+def _of_closed(
+    connection: Connection, wanted: CallFilter, since: int, until: int
+) -> Iterator[tuple[int, int]]:
     t = usage_daily.c
     query = select(t.day, func.sum(t.calls)).where(*conditions(usage_daily, wanted))
-    query = query.where(t.day < -(-until_us // DAY_US))
-    if first_day > 0:
-        query = query.where(t.day >= first_day)
+    query = query.where(t.day >= since // HOURS_A_DAY, t.day < until // HOURS_A_DAY)
     yield from map(tuple, connection.execute(query.group_by(t.day).order_by(t.day.desc())))
 
 
+def _of_open(connection: Connection, wanted: CallFilter, since: int, until: int) -> Iterator[tuple[int, int]]:
+    t = usage_hourly.c
+    query = select(t.hour, func.sum(t.calls)).where(*conditions(usage_hourly, wanted))
+    query = query.where(t.hour >= since, t.hour < until)
+    hours = connection.execute(query.group_by(t.hour).order_by(t.hour.desc()))
+    for day, some in groupby(hours, lambda row: int(row[0]) // HOURS_A_DAY):
+        yield day, sum(count for _, count in some)
+
+
 def _of_day(connection: Connection, wanted: CallFilter, day: int, until_us: int) -> Iterator[tuple[int, int]]:
-    t, first = usage_hourly.c, day * HOURS_OF_DAY
-    end = min(until_us // HOUR_US, (day + 1) * HOURS_OF_DAY)
+    t, first = usage_hourly.c, day * HOURS_A_DAY
+    end = min(until_us // HOUR_US, (day + 1) * HOURS_A_DAY)
     query = select(t.hour, func.sum(t.calls)).where(*conditions(usage_hourly, wanted))
     query = query.where(t.hour >= first, t.hour < end)
     yield from map(tuple, connection.execute(query.group_by(t.hour).order_by(t.hour.desc())))

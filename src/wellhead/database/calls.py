@@ -17,8 +17,11 @@ from wellhead.usage import Usage, UsageSource
 
 IDS_PER_QUERY = 500
 TROUBLE_SEPARATOR = "; "
-RESERVE_CHARS = 120
-"""About what the end of a call adds to its row: kept free from the start, it saves a tenth of the file."""
+RESERVE_CHARS = 108
+"""About what the end of a call adds to its row: kept free from the start, it saves a tenth of the file.
+
+Where a call has less to add, what is too much stays free: measured, 12 more cost 11 bytes for every call.
+"""
 _RESERVE = " " * RESERVE_CHARS
 
 _OPENING = (

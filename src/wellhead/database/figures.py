@@ -5,17 +5,18 @@ many models, tools and projects there are, not on how many calls.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, case, func, select, text, true
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, and_, case, func, select, text, true
 
 from wellhead.breaker import Shared, parts_of
 from wellhead.database import breakers, call_reports, gauges, limits, metric_names, workers
-from wellhead.database.schema import calls, latency_total, projects, usage_daily, usage_total
+from wellhead.database.schema import calls, latency_total, projects, usage_hourly, usage_total
 from wellhead.database.workers import Worker
 from wellhead.figures import NOBODYS, BreakerFigure, Durations, Figures, LimitFigure, WorkerFigure
-from wellhead.moments import DAY_US
+from wellhead.histogram import summed
+from wellhead.moments import DAY_US, HOUR_US
 from wellhead.report import Key, Line, Measure
 
 LIMITS_MAX = 100
@@ -36,6 +37,7 @@ _ALL = (
     *(Measure.CACHE_READ_TOKENS, Measure.CACHE_WRITE_TOKENS, Measure.REASONING_TOKENS),
 )
 _BRIEF = (Measure.CALLS, Measure.TOTAL_TOKENS, Measure.COST_NANOUSD)
+_HOURS = DAY_US // HOUR_US
 _TO_A_DOUBLING = 16
 """Buckets of a histogram."""
 
@@ -90,9 +92,10 @@ def _projects(connection: Connection) -> list[Line]:
 
 
 def _today(connection: Connection, day: int) -> list[Line]:
-    t = usage_daily.c
+    t = usage_hourly.c
     model = metric_names.shown(metric_names.MODEL, t.model, t.provider)
-    return _lines(connection, usage_daily, (t.provider, model), _BRIEF, t.day == day)
+    hours = and_(t.hour >= day * _HOURS, t.hour < (day + 1) * _HOURS)
+    return _lines(connection, usage_hourly, (t.provider, model), _BRIEF, hours)
 
 
 def _lines(
@@ -102,7 +105,7 @@ def _lines(
     measures: tuple[Measure, ...],
     wanted: ColumnElement[bool] | None = None,
 ) -> list[Line]:
-    table = usage_daily if source is usage_daily else usage_total
+    table = usage_hourly if source is usage_hourly else usage_total
     sums = [func.sum(table.c[measure.value]) for measure in measures]
     labelled, grouped = _grouped(keys)
     query = (
@@ -128,28 +131,25 @@ def _grouped(keys: tuple[ColumnElement[Any], ...]) -> tuple[list[Any], list[Any]
 def _durations(connection: Connection) -> tuple[list[Durations], list[Durations]]:
     """Latency by provider, model and outcome; time to first byte by provider and model."""
     t = latency_total.c
-    model = metric_names.shown(metric_names.MODEL, t.model, t.provider)
-    labelled, grouped = _grouped((t.provider, model, t.outcome, t.bucket.op("/")(_TO_A_DOUBLING)))
-    sums = (func.sum(t.latency_calls), func.sum(t.latency_us), func.sum(t.ttft_calls), func.sum(t.ttft_us))
+    model = metric_names.shown(metric_names.MODEL, t.model, t.provider).label("named")
     latency, ttft = _Histograms(), _Histograms()
-    query: Select[Any] = select(*labelled, *sums).group_by(*grouped).order_by(*grouped)
-    for row in connection.execute(query):
-        provider, named, outcome, bucket, calls_, us, first_calls, first_us = row
-        latency.add((provider, named, outcome), bucket, calls_, us)
-        ttft.add((provider, named), bucket, first_calls, first_us)
-    return latency.all(), ttft.all()
+    query = select(t.provider, model, t.outcome, t.latency_us, t.latency, t.ttft_us, t.ttft)
+    for provider, named, outcome, us, histogram, first_us, first in connection.execute(
+        query.order_by(t.provider, text("named"), t.outcome)
+    ):
+        latency.add((provider, named, outcome), histogram, us)
+        ttft.add((provider, named), first, first_us)
+    return latency.all(_TO_A_DOUBLING), ttft.all(_TO_A_DOUBLING)
 
 
 def _answers(connection: Connection) -> list[Durations]:
     t = latency_total.c
     keys = t.outcome, t.provider, t.status_code, t.streamed
     found = _Histograms()
-    for outcome, provider, status, streamed, bucket, calls_, us in connection.execute(
-        select(*keys, t.bucket, func.sum(t.latency_calls), func.sum(t.latency_us))
-        .group_by(*keys, t.bucket)
-        .order_by(*keys, t.bucket)
+    for outcome, provider, status, streamed, us, histogram in connection.execute(
+        select(*keys, t.latency_us, t.latency).order_by(*keys)
     ):
-        found.add((outcome, provider, status, int(streamed)), bucket, calls_, us)
+        found.add((outcome, provider, status, int(streamed)), histogram, us)
     return found.all()
 
 
@@ -157,17 +157,26 @@ class _Histograms:
     """Histograms as they are added up; of calls that were not timed there is none."""
 
     def __init__(self) -> None:
-        self._calls: defaultdict[tuple[Key, ...], dict[int, int]] = defaultdict(dict)
+        self._some: defaultdict[tuple[Key, ...], list[bytes]] = defaultdict(list)
         self._us: defaultdict[tuple[Key, ...], int] = defaultdict(int)
 
-    def add(self, keys: tuple[Key, ...], bucket: int, count: int, us: int) -> None:
-        if count:
-            counts = self._calls[keys]
-            counts[bucket] = counts.get(bucket, 0) + count
+    def add(self, keys: tuple[Key, ...], histogram: bytes, us: int) -> None:
+        if histogram:
+            self._some[keys].append(histogram)
             self._us[keys] += us
 
-    def all(self) -> list[Durations]:
-        return [Durations(keys, counts, self._us[keys]) for keys, counts in self._calls.items()]
+    def all(self, width: int = 1) -> list[Durations]:
+        """With so many buckets taken as one."""
+        return [
+            Durations(keys, _coarse(summed(some), width), self._us[keys]) for keys, some in self._some.items()
+        ]
+
+
+def _coarse(counts: Mapping[int, int], width: int) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for bucket, count in counts.items():
+        found[bucket // width] = found.get(bucket // width, 0) + count
+    return found
 
 
 def _limits(connection: Connection, now_us: int) -> list[LimitFigure]:

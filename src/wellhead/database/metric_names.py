@@ -35,7 +35,8 @@ from sqlalchemy import (
     update,
 )
 
-from wellhead.database.schema import metric_names, projects, usage_daily, usage_total
+from wellhead.database.schema import metric_names, projects, usage_hourly, usage_total
+from wellhead.database.spans import HOURS_A_DAY
 from wellhead.figures import OTHER, UNKNOWN
 
 NAMES_MAX = 100
@@ -82,8 +83,13 @@ def unseen(connection: Connection, since_day: int) -> list[Name]:
     own = select(t.kind, t.provider, t.name).where(t.is_named, t.retired_as.is_(None))
     own = own.order_by(t.kind, t.provider, t.name)
     seen = set()
-    for kind, (source, provider, name) in _sources(usage_daily).items():
-        query = select(provider, name).distinct().select_from(source).where(usage_daily.c.day >= since_day)
+    for kind, (source, provider, name) in _sources(usage_hourly).items():
+        query = (
+            select(provider, name)
+            .distinct()
+            .select_from(source)
+            .where(usage_hourly.c.hour >= since_day * HOURS_A_DAY)
+        )
         seen |= {Name(kind, *row) for row in connection.execute(query)}
     return [found for found in (Name(*row) for row in connection.execute(own)) if found not in seen]
 

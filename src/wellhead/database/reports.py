@@ -28,6 +28,7 @@ from wellhead.database import (
     gauges,
     live,
     size,
+    usage_histograms,
     usage_names,
     usage_reports,
 )
@@ -140,7 +141,7 @@ class DatabaseReports:
     def histograms(self, question: Question) -> Mapping[tuple[int, tuple[Key, ...]], Histogram]:
         """How long the calls of each line took, by slot and keys."""
         with outages(), self._engine.connect() as connection:
-            return usage_reports.histograms(connection, question)
+            return usage_histograms.histograms(connection, question)
 
     def names(self, dimension: Dimension, *, since_us: int, text: str, count: int) -> Sequence[Name]:
         """What the calls have in a dimension, the most used first."""

@@ -11,24 +11,22 @@ from typing import Any
 
 from sqlalchemy import Column, LargeBinary, Table
 
+from wellhead.database import closed_days
 from wellhead.database.bulk import Bulk, Row, placeholders
 from wellhead.database.schema import (
     errors_daily,
     latency_total,
-    models_daily,
     models_hourly,
     origins_daily,
-    spending_daily,
-    usage_daily,
     usage_hourly,
     usage_total,
 )
+from wellhead.database.spans import HOURS_A_DAY
 from wellhead.moments import DAY_US, HOUR_US
 
 TABLES = (
-    *(usage_hourly, usage_daily, usage_total, spending_daily),
-    *(models_hourly, models_daily, latency_total),
-    *(errors_daily, origins_daily),
+    *(usage_hourly, usage_total, models_hourly),
+    *(latency_total, errors_daily, origins_daily),
 )
 
 
@@ -37,11 +35,8 @@ class Rollup:
     """What a number of settled calls add to each of the tables, by their names."""
 
     usage_hourly: Sequence[Row] = ()
-    usage_daily: Sequence[Row] = ()
     usage_total: Sequence[Row] = ()
-    spending_daily: Sequence[Row] = ()
     models_hourly: Sequence[Row] = ()
-    models_daily: Sequence[Row] = ()
     latency_total: Sequence[Row] = ()
     errors_daily: Sequence[Row] = ()
     origins_daily: Sequence[Row] = ()
@@ -68,9 +63,13 @@ _ADD = tuple((table.name, upsert(table)) for table in TABLES)
 
 
 def add(connection: sqlite3.Connection, rollup: Rollup) -> None:
-    """Add to what is there; part of the transaction that settles the calls."""
+    """Add to what is there; part of the transaction that settles the calls.
+
+    Days that were closed are open again: what was made of them is not true any more.
+    """
     for name, statement in _ADD:
         statement.run(connection, getattr(rollup, name))
+    closed_days.reopen(connection, {row[0] // HOURS_A_DAY for row in rollup.usage_hourly})
 
 
 def kept(connection: sqlite3.Connection, table: Table) -> Iterator[Row]:
@@ -85,14 +84,15 @@ def clear(connection: sqlite3.Connection, since_us: int = 0) -> None:
     """Forget all rollups of a midnight (UTC) and later, in the transaction that rebuilds them.
 
     Those of all of time are put back to what they were then: `latency_total` to what is remembered of the
-    calls that were removed, `usage_total` to the days before.
+    calls that were removed, `usage_total` to the hours before.  All those days are open again.
     """
     for table in TABLES:
         connection.execute(f"DELETE FROM {table.name}{_since(table)}", (since_us,) if _since(table) else ())  # noqa: S608
+    closed_days.reopen_since(connection, since_us // DAY_US)
     connection.execute("INSERT INTO latency_total SELECT * FROM latency_removed")
     keys = ",".join(column.name for column in usage_total.primary_key.columns)
     sums = ",".join(f"sum({c.name})" for c in usage_total.columns if not c.primary_key)
-    connection.execute(f"INSERT INTO usage_total SELECT {keys},{sums} FROM usage_daily GROUP BY {keys}")  # noqa: S608
+    connection.execute(f"INSERT INTO usage_total SELECT {keys},{sums} FROM usage_hourly GROUP BY {keys}")  # noqa: S608
 
 
 def _since(table: Table) -> str:

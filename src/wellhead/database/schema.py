@@ -20,6 +20,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
@@ -191,19 +192,8 @@ usage_total = Table(
 )
 """The same since the books were opened, for counters that survive restarts."""
 
-usage_daily = Table(
-    "usage_daily",
-    metadata,
-    Column("day", Integer, nullable=False),
-    *_key_columns(),
-    *_sum_columns(),
-    PrimaryKeyConstraint("day", *(name for name, _ in USAGE_KEY)),
-    sqlite_with_rowid=False,
-)
-"""The same by the day; `day` counts whole days since the epoch (UTC)."""
-
-
 SPENDING_KEY = tuple(one for one in USAGE_KEY if one[0] not in ("outcome", "streamed"))
+"""Who used what, whatever came of it: a third of the rows."""
 MEASURES = (
     *("calls", "error_calls", "aborted_calls", "metered_calls", "priced_calls"),
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
@@ -214,18 +204,6 @@ MEASURES = (
 
 def _measure_columns() -> tuple[Column[int], ...]:
     return tuple(Column(name, BigInteger, nullable=False) for name in MEASURES)
-
-
-spending_daily = Table(
-    "spending_daily",
-    metadata,
-    Column("day", Integer, nullable=False),
-    *(Column(name, kind, nullable=False) for name, kind in SPENDING_KEY),
-    *_measure_columns(),
-    PrimaryKeyConstraint("day", *(name for name, _ in SPENDING_KEY)),
-    sqlite_with_rowid=False,
-)
-"""Who used what, whatever came of it: a third of the rows of `usage_daily`, for reports over long ranges."""
 
 
 def _model_columns() -> tuple[Column[Any], ...]:
@@ -250,16 +228,6 @@ models_hourly = Table(
 
 A row for each bucket would take as much room as a tenth of the calls.
 """
-
-models_daily = Table(
-    "models_daily",
-    metadata,
-    Column("day", Integer, nullable=False),
-    *_model_columns(),
-    PrimaryKeyConstraint("day", "provider", "model"),
-    sqlite_with_rowid=False,
-)
-"""The same by the day."""
 
 errors_daily = Table(
     "errors_daily",
@@ -292,23 +260,95 @@ def _answer_columns() -> tuple[Column[Any] | PrimaryKeyConstraint, ...]:
         Column("outcome", Text, nullable=False),
         Column("status_code", Integer, nullable=False),
         Column("streamed", Boolean, nullable=False),
-        Column("bucket", Integer, nullable=False),
-        Column("latency_calls", BigInteger, nullable=False),
         Column("latency_us", BigInteger, nullable=False),
-        Column("ttft_calls", BigInteger, nullable=False),
         Column("ttft_us", BigInteger, nullable=False),
-        PrimaryKeyConstraint("provider", "model", "outcome", "status_code", "streamed", "bucket"),
+        Column("latency", LargeBinary, nullable=False),
+        Column("ttft", LargeBinary, nullable=False),
+        PrimaryKeyConstraint("provider", "model", "outcome", "status_code", "streamed"),
     )
 
 
 latency_total = Table("latency_total", metadata, *_answer_columns(), sqlite_with_rowid=False)
-"""Histograms since the books were opened, for Prometheus; the sums are those of the bucket's calls.
+"""Histograms since the books were opened, for Prometheus, packed; and the sums of what is in them.
 
 `status_code` is 0 where nobody was told anything.
 """
 
 latency_removed = Table("latency_removed", metadata, *_answer_columns(), sqlite_with_rowid=False)
 """What of it comes from calls that were removed since."""
+
+closed_days = Table(
+    "closed_days",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("has_calls", Boolean, nullable=False),
+)
+"""Days (UTC) that are over and have what follows; a call that is booked or priced later opens its day again.
+
+`has_calls` is false where calls had been removed before the day was closed.
+"""
+
+usage_daily = Table(
+    "usage_daily",
+    metadata,
+    Column("day", Integer, nullable=False),
+    *_key_columns(),
+    *_sum_columns(),
+    PrimaryKeyConstraint("day", *(name for name, _ in USAGE_KEY)),
+    sqlite_with_rowid=False,
+)
+"""As `usage_hourly`, of closed days; `day` counts whole days since the epoch (UTC)."""
+
+models_daily = Table(
+    "models_daily",
+    metadata,
+    Column("day", Integer, nullable=False),
+    *_model_columns(),
+    PrimaryKeyConstraint("day", "provider", "model"),
+    sqlite_with_rowid=False,
+)
+"""As `models_hourly`, of closed days."""
+
+usage_keys = Table(
+    "usage_keys",
+    metadata,
+    Column("number", ID, primary_key=True),
+    *(Column(name, kind, nullable=False) for name, kind in SPENDING_KEY),
+    UniqueConstraint(*(name for name, _ in SPENDING_KEY)),
+)
+"""What the ids in sheets stand for."""
+
+usage_sheets = Table(
+    "usage_sheets",
+    metadata,
+    Column("half_hour", Integer, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("sheet", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("half_hour", "day"),
+)
+"""Who used what on closed days, as sheets (`wellhead.database.sheet`) of `MEASURES` by the number of a key.
+
+::
+
+    half_hour      1    2    3    4    5    6   ...   48
+    holds          |----|                                     an odd one: that half of an hour alone
+                   |---------|                                an even one: all since midnight
+                             |----|
+                   |-------------------|
+
+So the difference of a few is any range of half hours, and 48 is the whole day.
+"""
+
+session_sheets = Table(
+    "session_sheets",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("sheet", LargeBinary, nullable=False),
+)
+"""The same of whole days by session, agent and key; the ids of the first two are places in its names.
+
+Once calls of the day were removed, this is what is known of its sessions.
+"""
 
 retention = Table(
     "retention",

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, inspect, select, text
 
-from wellhead.database.schema import calls, retention, spending_daily
+from wellhead.database.schema import calls, models_hourly, retention, usage_total
 from wellhead.figures import BooksFigure
-from wellhead.moments import DAY_US
+from wellhead.moments import HOUR_US
 
 
 def books(engine: Engine) -> BooksFigure:
@@ -41,11 +41,12 @@ def _migration(connection: Connection) -> str | None:
 def _calls(connection: Connection) -> int:
     """Those that ended and were not removed since, and those under way."""
     removed_us = connection.execute(select(retention.c.removed_before_us)).scalar() or 0
-    t = spending_daily.c
-    ended = connection.scalar(select(func.sum(t.calls)).where(t.day >= removed_us // DAY_US))
+    t = models_hourly.c
+    ended = connection.scalar(select(func.sum(usage_total.c.calls)))
+    removed = connection.scalar(select(func.sum(t.calls)).where(t.hour < removed_us // HOUR_US))
     # The state as it is in the index; a bound value would not be recognised.
     pending = connection.scalar(select(func.count()).select_from(calls).where(text("state = 'pending'")))
-    return int(ended or 0) + int(pending or 0)
+    return int(ended or 0) - int(removed or 0) + int(pending or 0)
 
 
 def _bytes(place: str) -> int:

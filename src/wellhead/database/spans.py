@@ -8,15 +8,23 @@
     rest      ▒                              ▒                     |░░|      ·         |▓▓|  ░ taken away
 
 A day of another time zone is a whole day and a few hours more, less a few others.
+
+Where a closed day has sheets, any part of it is the difference of a few::
+
+    sheets    00──────────────────────────────────48
+    slot                       |···············         = sheet 48 - sheet 23; 23 is at half past,
+                               23                         so it is the sheet 22 and the half hour after it
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wellhead.moments import DAY_US, HOUR_US
 
-HOURS = DAY_US // HOUR_US
+HOURS_A_DAY = DAY_US // HOUR_US
+HALF_US = HOUR_US // 2
 
 Span = tuple[int, int, int]
 """A slot, and from when to when."""
@@ -32,6 +40,22 @@ class Spans:
     """Hours that are in one of the days and not in the slot."""
     moved: dict[int, list[Span]] = field(default_factory=dict)
     """Hours of a slot that are in a day of the slot before (-1) or after it (1), and not in that one."""
+    rest: list[Span] = field(default_factory=list)
+    """In microseconds."""
+
+
+Mark = tuple[int, int]
+"""A half hour and a day: the key of a sheet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """The pieces of some slots where closed days are read from sheets."""
+
+    marks: dict[Mark, dict[int, int]] = field(default_factory=dict)
+    """By slot: whether a sheet is added (1) or taken away (-1)."""
+    hours: list[Span] = field(default_factory=list)
+    """Of open days."""
     rest: list[Span] = field(default_factory=list)
     """In microseconds."""
 
@@ -63,6 +87,51 @@ def spans(edges_us: Sequence[int], first_slot: int = 0) -> Spans:
     return _with_moved(found)
 
 
+def marked(edges_us: Sequence[int], closed: Mapping[int, bool], first_slot: int = 0) -> Marked:
+    """Slots, cut where days are closed, which come in their order; those without half hours have `False`."""
+    found, days = Marked(), list(closed)
+    for slot, (since_us, until_us) in enumerate(itertools.pairwise(edges_us), start=first_slot):
+        at_us = since_us
+        first = bisect_left(days, since_us // DAY_US)
+        for day in days[first : bisect_left(days, -(-until_us // DAY_US))]:
+            _cut_open(found, slot, at_us, day * DAY_US)
+            at_us = min(until_us, (day + 1) * DAY_US)
+            _cut_closed(found, slot, day, (max(since_us, day * DAY_US), at_us), 1 if closed[day] else 2)
+        _cut_open(found, slot, at_us, until_us)
+    return found
+
+
+def whole_days(
+    edges_us: Sequence[int], days: Sequence[int], first_slot: int = 0
+) -> tuple[dict[int, int], list[Span]]:
+    """The slot of each of some days that lies in one as a whole, and what of the slots is left."""
+    slots: dict[int, int] = {}
+    rest: list[Span] = []
+    for slot, (since_us, until_us) in enumerate(itertools.pairwise(edges_us), start=first_slot):
+        first, end = -(-since_us // DAY_US), until_us // DAY_US
+        at_us = since_us
+        for day, after in _runs(days[bisect_left(days, first) : bisect_left(days, end)]):
+            slots |= dict.fromkeys(range(day, after), slot)
+            rest.extend(_if_any(slot, (at_us, day * DAY_US)))
+            at_us = after * DAY_US
+        rest.extend(_if_any(slot, (at_us, until_us)))
+    return slots, rest
+
+
+def split(days: Sequence[Span], closed: Sequence[int]) -> tuple[list[Span], list[Span]]:
+    """Spans of days: those that are closed, which are in their order, and the hours of the others."""
+    of_days: list[Span] = []
+    of_hours: list[Span] = []
+    for slot, since, until in days:
+        at = since
+        for first, end in _runs(closed[bisect_left(closed, since) : bisect_left(closed, until)]):
+            of_hours.extend(_if_any(slot, (at * HOURS_A_DAY, first * HOURS_A_DAY)))
+            of_days.append((slot, first, end))
+            at = end
+        of_hours.extend(_if_any(slot, (at * HOURS_A_DAY, until * HOURS_A_DAY)))
+    return of_days, of_hours
+
+
 def even(some: Sequence[Span]) -> Even | None:
     """The same as one, if they are; their slots must be one after the other, too."""
     slot, since, until = some[0]
@@ -74,16 +143,58 @@ def even(some: Sequence[Span]) -> Even | None:
     return Even(slot, since, some[-1][2], width)
 
 
+def _runs(days: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Days that follow each other."""
+    for _, run in itertools.groupby(enumerate(days), lambda pair: pair[1] - pair[0]):
+        some = [day for _, day in run]
+        yield some[0], some[-1] + 1
+
+
+def _cut_open(found: Marked, slot: int, since_us: int, until_us: int) -> None:
+    if since_us >= until_us:
+        return
+    first, end = -(-since_us // HOUR_US), until_us // HOUR_US
+    if first >= end:
+        found.rest.append((slot, since_us, until_us))
+        return
+    found.hours.append((slot, first, end))
+    found.rest.extend(_if_any(slot, (since_us, first * HOUR_US), (end * HOUR_US, until_us)))
+
+
+def _cut_closed(found: Marked, slot: int, day: int, range_us: tuple[int, int], step: int) -> None:
+    """`step`: of how many half hours there is a sheet."""
+    since_us, until_us = range_us
+    width_us, midnight_us = step * HALF_US, day * DAY_US
+    first, end = -(-(since_us - midnight_us) // width_us), (until_us - midnight_us) // width_us
+    if first >= end:
+        found.rest.append((slot, since_us, until_us))
+        return
+    more, less = _sheets_before(end * step), _sheets_before(first * step)
+    for some, sign in ((more - less, 1), (less - more, -1)):
+        for half_hour in some:
+            found.marks.setdefault((half_hour, day), {})[slot] = sign
+    first_us, end_us = midnight_us + first * width_us, midnight_us + end * width_us
+    found.rest.extend(_if_any(slot, (since_us, first_us), (end_us, until_us)))
+
+
+def _sheets_before(half_hour: int) -> set[int]:
+    """Which sheets have everything of a day until the end of a half hour: 23 is in 22 and in itself."""
+    return {half_hour - half_hour % 2, half_hour} - {0}
+
+
 def _cut_hours(found: Spans, slot: int, first: int, end: int) -> None:
-    head, tail = first % HOURS, end % HOURS
+    head, tail = first % HOURS_A_DAY, end % HOURS_A_DAY
     # From the midnight before, or from the one after; a day is read as fast as two hours.
-    down, up = head + 2 < HOURS - head, HOURS - tail + 2 < tail
-    start, stop = (first - head if down else first + -head % HOURS), (end - tail + (HOURS if up else 0))
+    down, up = head + 2 < HOURS_A_DAY - head, HOURS_A_DAY - tail + 2 < tail
+    start, stop = (
+        (first - head if down else first + -head % HOURS_A_DAY),
+        (end - tail + (HOURS_A_DAY if up else 0)),
+    )
     hours_read = (head if down else start - first) + (stop - end if up else tail)
-    if start >= stop or hours_read + 2 * (stop - start) // HOURS >= end - first:
+    if start >= stop or hours_read + 2 * (stop - start) // HOURS_A_DAY >= end - first:
         found.hours.append((slot, first, end))
         return
-    found.days.append((slot, start // HOURS, stop // HOURS))
+    found.days.append((slot, start // HOURS_A_DAY, stop // HOURS_A_DAY))
     found.less.extend(_if_any(slot, (start, first), (end, stop)))
     found.hours.extend(_if_any(slot, (first, start), (stop, end)))
 

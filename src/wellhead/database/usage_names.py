@@ -1,62 +1,63 @@
 """What the calls of some time name in one dimension: the models, tools, keys, ... that there are.
 
-Out of the rollup by the day, so it takes as long as there are names, not calls; who is
+Out of a report by the day, so it takes as long as there are names, not calls; who is
 asked for some text looks at all names, and answers with those that most calls have.
 """
 
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterator
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Text, case, cast, func, null, or_, select
+from sqlalchemy import Connection, func, select
 
-from wellhead.database.schema import keys, projects, spending_daily
+from wellhead.database import usage_reports
+from wellhead.database.schema import keys, projects, usage_hourly
+from wellhead.database.spans import HOURS_A_DAY
 from wellhead.moments import DAY_US
-from wellhead.report import UNKNOWN, Dimension, Name
+from wellhead.report import UNKNOWN, Dimension, Line, Measure, Name, Question
 
 DIMENSIONS = (
     *(Dimension.PROVIDER, Dimension.MODEL, Dimension.TOOL, Dimension.CLIENT),
     *(Dimension.PROJECT, Dimension.KEY, Dimension.ACCOUNT),
 )
 """The others have few values that are known, or are in no rollup."""
-_REGISTERED = {
-    Dimension.PROJECT: (projects, "project_id", projects.c.uuid),
-    Dimension.KEY: (keys, "key_id", cast(keys.c.id, Text)),
+MEASURES = (Measure.CALLS, Measure.PRICED_CALLS, Measure.COST_NANOUSD)
+LINES_MAX = 2**31
+DAYS_AT_ONCE = 30
+_CALLED = {
+    Dimension.PROJECT: (projects.c.uuid, projects.c.name),
+    Dimension.KEY: (keys.c.id, keys.c.name),
 }
-"""Numbers in rollups, and by what interfaces have them."""
-_ESCAPE = "\\"
+"""What stands in a dimension, and what people call it."""
 
 
 def names(connection: Connection, dimension: Dimension, since_us: int, text: str, count: int) -> list[Name]:
     """So many names with some text in them, of calls that ended on the day of a moment or later."""
-    t = spending_daily.c
-    value, label, source = _of(dimension)
-    calls = func.sum(t.calls)
-    query = select(
-        value, func.max(label), calls, func.sum(t.priced_calls), func.sum(t.cost_nanousd), func.max(t.day)
-    )
-    query = query.select_from(source).where(t.day >= since_us // DAY_US)
-    if text:
-        query = query.where(or_(_contains(value, text), _contains(label, text)))
-    query = query.group_by(value).order_by(calls.desc(), value).limit(count)
-    return [
-        Name(shown, called, count_, cost if priced else None, day * DAY_US)
-        for shown, called, count_, priced, cost, day in map(tuple, connection.execute(query))
+    sums: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    last_us: dict[str, int] = {}
+    for day_us, line in _by_day(connection, dimension, since_us // DAY_US):
+        value = UNKNOWN if line.keys[0] is None else str(line.keys[0])
+        sums[value] = [so_far + line.sums[one] for so_far, one in zip(sums[value], MEASURES, strict=True)]
+        last_us[value] = max(day_us, last_us.get(value, day_us))
+    called = _called(connection, dimension)
+    found = [
+        Name(value, called.get(value), calls, cost if priced else None, last_us[value])
+        for value, (calls, priced, cost) in sums.items()
+        if text.lower() in value.lower() or text.lower() in called.get(value, "").lower()
     ]
+    return sorted(found, key=lambda one: (-one.calls, one.value))[:count]
 
 
-def _of(dimension: Dimension) -> tuple[ColumnElement[Any], ColumnElement[Any], FromClause]:
-    """What filters take, what people call it, and where both are."""
-    t = spending_daily.c
-    if dimension not in _REGISTERED:
-        column = t[dimension.value]
-        return case((column == "", UNKNOWN), else_=column), null(), spending_daily
-    table, name, shown = _REGISTERED[dimension]
-    number = t[name]
-    value = case((number == 0, UNKNOWN), else_=func.coalesce(shown, cast(number, Text)))
-    return value, table.c.name, spending_daily.outerjoin(table, table.c.id == number)
+def _by_day(connection: Connection, dimension: Dimension, first: int) -> Iterator[tuple[int, Line]]:
+    """The beginning of a day, and what one name has of it; of some days at a time."""
+    last_hour = connection.scalar(select(func.max(usage_hourly.c.hour)))
+    end = first if last_hour is None else last_hour // HOURS_A_DAY + 1
+    for since in range(first, end, DAYS_AT_ONCE):
+        edges = tuple(day * DAY_US for day in range(since, min(since + DAYS_AT_ONCE, end) + 1))
+        for line in usage_reports.answer(connection, Question(MEASURES, (dimension,), edges, {}, LINES_MAX)):
+            yield edges[line.slot], line
 
 
-def _contains(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
-    literal = text.lower()
-    for special in (_ESCAPE, "%", "_"):
-        literal = literal.replace(special, _ESCAPE + special)
-    return func.lower(column).like(f"%{literal}%", escape=_ESCAPE)
+def _called(connection: Connection, dimension: Dimension) -> dict[str, str]:
+    if dimension not in _CALLED:
+        return {}
+    return {str(value): name for value, name in connection.execute(select(*_CALLED[dimension]))}

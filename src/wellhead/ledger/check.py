@@ -9,51 +9,55 @@ by the day they ended on, and the rollups are read beside them::
 
 so a check takes the room of a day and of what has no day, however many calls there are.
 Of days whose calls were removed (see `retention`) only the totals can be compared.
+
+What was made of closed days is counted again from their hours and calls, just as it was
+when they were closed.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from operator import add
 
-from sqlalchemy import Engine, Table
+from sqlalchemy import Connection, Engine, Table
 
-from wellhead.database import calls, rollups
+from wellhead.database import calls, closed_days, rollups
 from wellhead.database.bulk import Row
+from wellhead.database.closed_days import Sums
+from wellhead.database.day_figures import figures_of, spending_of
 from wellhead.database.directory import load_directory
-from wellhead.database.engine import outages, writing_connection
+from wellhead.database.engine import outages
 from wellhead.database.limit_windows import differences
+from wellhead.database.limits import driver
 from wellhead.database.retention import remembered, removed_before_us
 from wellhead.database.schema import (
+    MEASURES,
+    SPENDING_KEY,
     errors_daily,
     latency_total,
     models_daily,
     models_hourly,
     origins_daily,
-    spending_daily,
     usage_daily,
     usage_hourly,
     usage_total,
 )
-from wellhead.database.snapshot import snapshot
-from wellhead.histogram import unpacked
-from wellhead.ledger.rollup import HOURS_A_DAY, tally_by_day
+from wellhead.database.spans import HOURS_A_DAY
+from wellhead.histogram import merged, unpacked
+from wellhead.ledger.rollup import tally_by_day
 from wellhead.moments import DAY_US
 
 BY_TIME = {
     usage_hourly: HOURS_A_DAY,
-    usage_daily: 1,
-    spending_daily: 1,
     models_hourly: HOURS_A_DAY,
-    models_daily: 1,
     errors_daily: 1,
     origins_daily: 1,
 }
 """Rollups whose key begins with a time, and how many of it are a day."""
-HISTOGRAMS = (models_hourly, models_daily)
+HISTOGRAMS = (models_hourly, models_daily, latency_total)
 BY_NONE = (usage_total, latency_total)
+_SPENDING_KEY = [name for name, _ in SPENDING_KEY]
+_SESSION_KEY = ["session", "agent", *_SPENDING_KEY]
 END_DAY = 2**31
 """Later than any day in the books."""
 
@@ -74,13 +78,14 @@ class Disagreement:
 
 def check(engine: Engine, now_us: int) -> list[Disagreement]:
     """Every figure that does not agree with the calls."""
-    with outages(), closing(writing_connection(engine)) as connection:
-        connection.execute("PRAGMA query_only=ON")
-        with snapshot(connection):
-            since_us = removed_before_us(connection)
-            found = list(_of_rollups(connection, since_us // DAY_US))
-            limits = load_directory(connection).limits
-            windows = differences(connection, limits, now_us)
+    with outages(), engine.connect() as reading, reading.begin():
+        connection = driver(reading)
+        since_us = removed_before_us(connection)
+        found = list(_of_rollups(connection, since_us // DAY_US))
+        for day, has_calls in closed_days.closed(reading).items():
+            found += _of_day(reading, day, has_calls=has_calls and day * DAY_US >= since_us)
+        limits = load_directory(connection).limits
+        windows = differences(connection, limits, now_us)
     for one in windows:
         if one.bucket < since_us:
             continue  # Some of its calls may be gone.
@@ -97,7 +102,7 @@ def _of_rollups(connection: sqlite3.Connection, first_day: int) -> Iterator[Disa
     _add(totals[latency_total], remembered(connection), _key_size(latency_total))
     for table, there in by_time:
         for rows in there.before(first_day):
-            if table is usage_daily:
+            if table is usage_hourly:
                 _add(totals[usage_total], (row[1:] for row in rows), _key_size(usage_total))
     for day, counted in tally_by_day(calls.all_settled(connection)):
         if day < first_day:
@@ -115,6 +120,32 @@ def _of_rollups(connection: sqlite3.Connection, first_day: int) -> Iterator[Disa
     for table, sums in totals.items():
         counted_rows = [(*key, *values) for key, values in sums.items()]
         yield from _compared(table, rollups.kept(connection, table), counted_rows)
+
+
+def _of_day(reading: Connection, day: int, *, has_calls: bool) -> Iterator[Disagreement]:
+    counted, kept = figures_of(reading, day, has_calls=has_calls), closed_days.kept(driver(reading), day)
+    yield from _compared(usage_daily, kept.usage, counted.usage)
+    yield from _compared(models_daily, kept.models, counted.models)
+    sheets = closed_days.kept_spending(driver(reading), day)
+    for half_hour, sums in spending_of(reading, day, has_calls=has_calls):
+        where = {"day": day, "half_hour": half_hour}
+        yield from _of_sheets("usage_sheets", where, _SPENDING_KEY, sheets.pop(half_hour, None), sums)
+    for half_hour, sums in sheets.items():
+        if has_calls or half_hour % 2 == 0:
+            where = {"day": day, "half_hour": half_hour}
+            yield from _of_sheets("usage_sheets", where, _SPENDING_KEY, sums, None)
+    if has_calls:
+        yield from _of_sheets("session_sheets", {"day": day}, _SESSION_KEY, kept.sessions, counted.sessions)
+
+
+def _of_sheets(
+    table: str, where: Mapping[str, int], key: Sequence[str], kept: Sums | None, counted: Sums | None
+) -> Iterator[Disagreement]:
+    if kept == counted:
+        return
+    names, place = [*where, *key, *MEASURES], tuple(where.values())
+    both = ([(*place, *one, *sums) for one, sums in (some or {}).items()] for some in (kept, counted))
+    yield from _differences(table, names, len(where) + len(key), *both)
 
 
 class _Kept:
@@ -181,7 +212,15 @@ def _add(sums: dict[Row, Row], rows: Iterable[Row], size: int) -> None:
     for row in rows:
         key, more = row[:size], row[size:]
         before = sums.get(key)
-        sums[key] = more if before is None else tuple(map(add, before, more))
+        sums[key] = more if before is None else tuple(map(_both, before, more))
+
+
+def _both(one: int | bytes, other: int | bytes) -> int | bytes:
+    if isinstance(one, bytes) and isinstance(other, bytes):
+        return merged(one, other)
+    assert isinstance(one, int)
+    assert isinstance(other, int)
+    return one + other
 
 
 def _key_size(table: Table) -> int:

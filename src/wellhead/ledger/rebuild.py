@@ -14,12 +14,13 @@ from wellhead.database import calls, limit_windows, retention, rollups
 from wellhead.database.directory import load_directory
 from wellhead.database.engine import outages, transaction, writing_connection
 from wellhead.database.rollups import Rollup
+from wellhead.ledger.closing import close, last_day
 from wellhead.ledger.rollup import tally_by_day
 from wellhead.moments import DAY_US
 
 
 def rebuild(engine: Engine, now_us: int) -> None:
-    """Put rollups and windows back to what the calls say, in one transaction.
+    """Put rollups and windows back to what the calls say, in one transaction; then close days that are over.
 
     How many calls did not fit into a limit is in no call, and stays as it is.
     """
@@ -30,6 +31,7 @@ def rebuild(engine: Engine, now_us: int) -> None:
             rollups.add(connection, rollup if day * DAY_US >= since_us else of_removed_days(rollup))
         wrong = limit_windows.differences(connection, load_directory(connection).limits, now_us)
         limit_windows.add(connection, [one.remedy for one in wrong if one.bucket >= since_us])
+    close(engine, last_day(now_us), rest=lambda _: None)
 
 
 def of_removed_days(rollup: Rollup) -> Rollup:

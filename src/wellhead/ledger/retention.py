@@ -5,10 +5,14 @@
     calls      ░░░░░░░░|▒▒▒▒▒▒▒▒        ░ removed: ended before a midnight (UTC)
     rollups    ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓        all of them stay
 
-So every figure stays as it is; what is lost is the single call, and with it whatever
-only the rows know: sessions, and parts of hours.
+Their days are closed before (see `closing`), so every figure stays as it is, those of
+sessions and agents by the day too.  What is lost is the single call, and with it
+whatever only the rows know: sessions by outcome or by parts of days, and anything by
+parts of half hours.  A call that is booked after others of its day were removed is in
+no sum by session.
 """
 
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -16,8 +20,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from wellhead.database import retention
+from wellhead.database import closed_days, retention
 from wellhead.database.engine import outages, transaction, writing_connection
+from wellhead.ledger.closing import close
 from wellhead.ledger.rollup import tally
 from wellhead.moments import DAY_US
 
@@ -65,7 +70,9 @@ def remove(
     before_us, removed = midnight(before_us), 0
     with outages(), closing(writing_connection(engine)) as connection:
         if retention.count(connection, before_us):
+            close(engine, before_us // DAY_US, wait, is_ending)
             with transaction(connection):
+                before_us = min(before_us, _first_open(connection, before_us) * DAY_US)
                 retention.mark(connection, before_us)
         while not is_ending():
             with transaction(connection):
@@ -81,3 +88,10 @@ def remove(
         while not is_ending() and retention.shrink(connection, PAGES_AT_ONCE):
             wait(PAUSE_S)
     return Removed(removed, before_us)
+
+
+def _first_open(connection: sqlite3.Connection, before_us: int) -> int:
+    """The first day before a moment that has its calls and is still to be closed; else that of the moment."""
+    until = before_us // DAY_US
+    since = retention.removed_before_us(connection) // DAY_US
+    return next((day for day in closed_days.to_close(connection, until) if day >= since), until)

@@ -2,8 +2,9 @@
 
 ::
 
-    calls ─► by hour ─► by day ─► since the beginning
+    calls ─► by hour ─► since the beginning
 
+What there is by the day is made of the hours once a day is over (see `closing`).
 The same function serves the writer, recovery and rebuilding, which is why
 rebuilding changes nothing.  Rows are tuples in the order of the tables' columns,
 sorted by their keys, so that writers in several processes never lock each other
@@ -19,13 +20,12 @@ from wellhead.call import CallState, Opening, Settlement
 from wellhead.database.bulk import Row
 from wellhead.database.rollups import Rollup
 from wellhead.database.schema import MEASURES, TOKEN_COLUMNS, USAGE_KEY, USAGE_SUMS
-from wellhead.histogram import bucket, merged, packed
+from wellhead.histogram import bucket, packed
 from wellhead.moments import DAY_US, HOUR_US
 from wellhead.usage import UsageSource
 
 CALLS_FOLDED = 256
 """Calls that are alike are put aside and added up so many at a time, figure by figure."""
-HOURS_A_DAY = DAY_US // HOUR_US
 
 Figures = tuple[int, ...]
 """Of one call or the sum of several, in the order of `USAGE_SUMS`."""
@@ -53,8 +53,10 @@ class Tally:
         self._usage: dict[Row, Figures] = {}
         self._times: defaultdict[Row, tuple[Counts, Counts]] = defaultdict(lambda: ({}, {}))
         """Latencies and times to the first byte by hour, provider and model."""
-        self._answers: defaultdict[Row, dict[int, list[int]]] = defaultdict(dict)
-        """Figures by bucket, by all that the histograms since the beginning tell apart."""
+        self._answers: defaultdict[Row, tuple[Counts, Counts]] = defaultdict(lambda: ({}, {}))
+        """The same by all that the histograms since the beginning tell apart..."""
+        self._answers_us: dict[Row, Figures] = {}
+        """...and how long these took together."""
         self._errors: Counter[Row] = Counter()
         self._origins: Counter[Row] = Counter()
 
@@ -87,28 +89,19 @@ class Tally:
         """What all of them add to each table."""
         while self._aside:
             self._fold(*self._aside.popitem())
-        daily: dict[Row, Figures] = {}
         total: dict[Row, Figures] = {}
-        spending: dict[Row, Figures] = {}
         models: dict[Row, Figures] = {}
         for key, figures in self._usage.items():
-            of_day = key[0] // HOURS_A_DAY, *key[1:]
-            measures = _measures(key[_OUTCOME], figures)
-            _add(daily, of_day, figures)
             _add(total, key[1:], figures)
-            _add(spending, of_day[:_OUTCOME], measures)
-            _add(models, key[:3], measures)
-        hours = [(*key, *sums, *map(packed, self._times[key])) for key, sums in models.items()]
-        hours.sort()
+            _add(models, key[:3], _measures(key[_OUTCOME], figures))
         return Rollup(
             usage_hourly=_rows(self._usage),
-            usage_daily=_rows(daily),
             usage_total=_rows(total),
-            spending_daily=_rows(spending),
-            models_hourly=hours,
-            models_daily=_days(hours),
+            models_hourly=sorted(
+                (*key, *sums, *map(packed, self._times[key])) for key, sums in models.items()
+            ),
             latency_total=sorted(
-                (*key, number, *sums) for key, some in self._answers.items() for number, sums in some.items()
+                (*key, *us, *map(packed, self._answers[key])) for key, us in self._answers_us.items()
             ),
             errors_daily=sorted((*key, count) for key, count in self._errors.items()),
             origins_daily=sorted((*key, count) for key, count in self._origins.items()),
@@ -116,19 +109,18 @@ class Tally:
 
     def _fold(self, key: Row, alike: list[Figures]) -> None:
         *usage_key, status = key
-        _add(
-            self._usage,
-            tuple(usage_key),
-            alike[0] if len(alike) == 1 else tuple(map(sum, zip(*alike, strict=True))),
-        )
+        sums = alike[0] if len(alike) == 1 else tuple(map(sum, zip(*alike, strict=True)))
+        _add(self._usage, tuple(usage_key), sums)
         hour, provider, model, *_, outcome, streamed = usage_key
-        latencies, ttfts = self._times[hour, provider, model]
-        answers = self._answers[provider, model, outcome, status, streamed]
+        answer = provider, model, outcome, status, streamed
+        if sums[_TIMED] or sums[_STARTED]:
+            _add(self._answers_us, answer, (sums[_LATENCY], sums[_TTFT]))
+        latencies, ttfts = zip(self._times[hour, provider, model], self._answers[answer], strict=True)
         for one in alike:
             if one[_TIMED]:
-                _count(latencies, answers, 0, one[_LATENCY])
+                _count(latencies, one[_LATENCY])
             if one[_STARTED]:
-                _count(ttfts, answers, 2, one[_TTFT])
+                _count(ttfts, one[_TTFT])
 
 
 def tally(settled: Iterable[Settled]) -> Rollup:
@@ -163,14 +155,10 @@ def _figures(opening: Opening, settlement: Settlement) -> Figures:
     )
 
 
-def _count(counts: Counts, answers: dict[int, list[int]], place: int, us: int) -> None:
+def _count(histograms: Iterable[Counts], us: int) -> None:
     number = bucket(us)
-    counts[number] = counts.get(number, 0) + 1
-    sums = answers.get(number)
-    if sums is None:
-        answers[number] = sums = [0, 0, 0, 0]
-    sums[place] += 1
-    sums[place + 1] += us
+    for counts in histograms:
+        counts[number] = counts.get(number, 0) + 1
 
 
 def _add(sums: dict[Row, Figures], key: Row, more: Figures) -> None:
@@ -185,16 +173,3 @@ def _rows(sums: Mapping[Row, Figures]) -> list[Row]:
 def _measures(outcome: str, figures: Figures) -> Figures:
     calls, *others = _known(figures)
     return calls, calls if outcome in _ERRORS else 0, calls if outcome in _ABORTS else 0, *others
-
-
-def _days(hours: Iterable[Row]) -> list[Row]:
-    """The rows of models by the day, from those by the hour."""
-    found: dict[Row, Row] = {}
-    for row in hours:
-        key, sums = (row[0] // HOURS_A_DAY, row[1], row[2]), row[3:]
-        before = found.get(key)
-        if before is not None:
-            histograms = map(merged, before[-2:], sums[-2:])
-            sums = (*map(add, before[:-2], sums[:-2]), *histograms)
-        found[key] = sums
-    return sorted((*key, *sums) for key, sums in found.items())
