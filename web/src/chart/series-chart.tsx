@@ -9,7 +9,7 @@ import type { Format, Known } from "@/pure/format";
 import { type Chartable, isAlone } from "@/pure/series";
 import { Chart } from "./chart";
 import { type Colours, coloursNow } from "./colours";
-import { tipOf } from "./tip";
+import { Tip } from "./tip";
 
 interface Props {
   readonly label: string;
@@ -64,25 +64,6 @@ export function SeriesChart({
         ...{ left: 4, right: 8, top: 12, bottom: 4 },
         ...{ outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
       },
-      tooltip: {
-        trigger: "axis",
-        confine: true,
-        padding: 0,
-        borderWidth: 0,
-        backgroundColor: "transparent",
-        extraCssText: "box-shadow:none",
-        formatter: (points: readonly { seriesIndex: number; dataIndex: number }[]) => {
-          const n = points[0]?.dataIndex ?? 0;
-          const rows = data.series
-            .map((one, index) => ({
-              name: names[index] ?? "",
-              value: one.values[n] ?? null,
-              colour: colourOf(colours, index),
-            }))
-            .filter(({ value }) => value !== 0);
-          return tipOf(format.moment(data.times[n]), rows, say);
-        },
-      },
       xAxis: {
         type: "category",
         data: data.times.map((time) => axisLabel(time, data.times, format)),
@@ -119,6 +100,20 @@ export function SeriesChart({
     }),
     [data, names, colourOf, isBars, isStacked, say, format],
   );
+  const tip = useCallback(
+    (n: number) => {
+      const colours = coloursNow();
+      const rows = data.series
+        .map((one, index) => ({
+          name: names[index] ?? "",
+          value: one.values[n] ?? null,
+          colour: colourOf(colours, index),
+        }))
+        .filter(({ value }) => value !== 0);
+      return <Tip title={format.moment(data.times[n])} rows={rows} say={say} />;
+    },
+    [data, names, colourOf, format, say],
+  );
   const pick = useCallback(
     (n: number) => {
       const one = data.series[n];
@@ -153,6 +148,7 @@ export function SeriesChart({
         <Chart
           label={label}
           draw={draw}
+          tip={tip}
           {...(height ? { height } : {})}
           {...(onPick ? { onPick: pick } : {})}
         />
