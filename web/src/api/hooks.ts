@@ -35,6 +35,8 @@ interface Options {
   /** `false`: not yet, since something that the question needs is not known. */
   readonly enabled?: boolean;
   readonly refetchInterval?: number | false;
+  /** How long an answer is good enough for another part that asks the same. */
+  readonly staleTime?: number;
 }
 
 /** The answer to a GET: `data`, `error`, `isPending`. */

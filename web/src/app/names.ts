@@ -12,11 +12,13 @@ const ID_SHOWN = 8;
 
 export type NameOf = (dimension: Dimension, key: string | null) => string;
 
-export function useNames(): NameOf {
+/** `needed`: the dimensions that something is called by; nobody asks for names that are not shown. */
+export function useNames(needed: readonly Dimension[] = ["project", "key"]): NameOf {
   const words = useWords();
   const asked = { query: { limit: NAMED_MAX } };
-  const projects = useAsked("/admin/projects", asked, { refetchInterval: SELDOM_MS }).data;
-  const keys = useAsked("/admin/keys", asked, { refetchInterval: SELDOM_MS }).data;
+  const often = { refetchInterval: SELDOM_MS, staleTime: SELDOM_MS };
+  const projects = useAsked("/admin/projects", asked, { ...often, enabled: needed.includes("project") }).data;
+  const keys = useAsked("/admin/keys", asked, { ...often, enabled: needed.includes("key") }).data;
   return useMemo(() => {
     const projectNames = unlike(
       (projects?.projects ?? []).map(({ id, name }) => [id, name, id.slice(0, ID_SHOWN)]),

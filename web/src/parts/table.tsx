@@ -1,6 +1,11 @@
-/** A table that sorts by a click on the name of a column. */
+/** A table that sorts by a click on the name of a column, and shows long lists page by page. */
 
 import { type ReactNode, useMemo, useState } from "react";
+import { pageOf } from "@/pure/pages";
+import { Pager } from "./pager";
+
+/** So many rows a browser lays out at once without anybody noticing. */
+const ROWS_MAX = 100;
 
 export interface Column<Row> {
   readonly name: string;
@@ -29,48 +34,60 @@ export function Table<Row>({ label, columns, rows, keyOf, sorted, onPick }: Prop
     () => (by === undefined || order === null ? rows : inOrder(rows, by, order.isRising)),
     [rows, by, order],
   );
+  const [wanted, setWanted] = useState(0);
+  const page = pageOf(shown.length, ROWS_MAX, wanted);
   return (
-    <div className="table-frame" role="region" aria-label={label} tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            {columns.map((column, n) => (
-              <th
-                key={column.name}
-                scope="col"
-                className={column.isNumber ? "number" : ""}
-                aria-sort={order?.column === n ? (order.isRising ? "ascending" : "descending") : undefined}
-              >
-                {column.by ? (
-                  <button
-                    type="button"
-                    onClick={() => setOrder({ column: n, isRising: order?.column === n && !order.isRising })}
-                  >
-                    {column.name}
-                    <span aria-hidden="true">
-                      {order?.column === n ? (order.isRising ? " ↑" : " ↓") : ""}
-                    </span>
-                  </button>
-                ) : (
-                  column.name
-                )}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {shown.map((row) => (
-            <tr key={keyOf(row)} onClick={onPick && (() => onPick(row))} className={onPick ? "pickable" : ""}>
-              {columns.map((column) => (
-                <td key={column.name} className={column.isNumber ? "number" : ""}>
-                  {column.show(row)}
-                </td>
+    <>
+      <div className="table-frame" role="region" aria-label={label} tabIndex={0}>
+        <table>
+          <thead>
+            <tr>
+              {columns.map((column, n) => (
+                <th
+                  key={column.name}
+                  scope="col"
+                  className={column.isNumber ? "number" : ""}
+                  aria-sort={order?.column === n ? (order.isRising ? "ascending" : "descending") : undefined}
+                >
+                  {column.by ? (
+                    <button
+                      type="button"
+                      onClick={() => {
+                        setOrder({ column: n, isRising: order?.column === n && !order.isRising });
+                        setWanted(0);
+                      }}
+                    >
+                      {column.name}
+                      <span aria-hidden="true">
+                        {order?.column === n ? (order.isRising ? " ↑" : " ↓") : ""}
+                      </span>
+                    </button>
+                  ) : (
+                    column.name
+                  )}
+                </th>
               ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+          </thead>
+          <tbody>
+            {shown.slice(page.from, page.to).map((row) => (
+              <tr
+                key={keyOf(row)}
+                onClick={onPick && (() => onPick(row))}
+                className={onPick ? "pickable" : ""}
+              >
+                {columns.map((column) => (
+                  <td key={column.name} className={column.isNumber ? "number" : ""}>
+                    {column.show(row)}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <Pager page={page} count={shown.length} go={setWanted} />
+    </>
   );
 }
 

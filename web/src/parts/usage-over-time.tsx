@@ -20,12 +20,12 @@ export const TOLD_APART_BY = ["model", "tool", "project", "key", "provider", "cl
 
 export function UsageOverTime() {
   const words = useWords();
-  const nameOf = useNames();
   const [search, change] = useUrl();
   const [measure, setMeasure] = useMeasure();
   const { range, zone } = useView();
   const { filters, toggle } = useFilters();
   const by: Dimension = TOLD_APART_BY.find((one) => one === search.by) ?? "model";
+  const nameOf = useNames([by]);
   const interval = intervalOf(range);
   const report = useReport({ range, zone, filters, by: [by], interval });
   const lines = report.data?.lines;

@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { isAmount, isCount, listOf, snippetsOf } from "./keys";
+import { isAmount, isCount, listOf, snippetsOf, textOf } from "./keys";
 
 describe("what a key may use", () => {
   it("is a list of what stands between commas, or everything", () => {
     expect(listOf(" gpt-*, o3 ,,")).toEqual(["gpt-*", "o3"]);
     expect([listOf(""), listOf(" , ")]).toEqual([null, null]);
+  });
+  it("can be typed on where it was left", () => {
+    expect(listOf(textOf(["gpt-*", "o3"]))).toEqual(["gpt-*", "o3"]);
+    expect(listOf(textOf(null))).toBeNull();
   });
 });
 
@@ -34,6 +38,7 @@ describe("snippets", () => {
       "OpenAI (Python)",
       "OpenAI (Node)",
       "Anthropic (Python)",
+      "Anthropic (Node)",
       "Claude Code",
       "Codex",
       "OpenCode",

@@ -8,7 +8,9 @@ import { useWords } from "@/app/preferences";
 import { Button } from "@/parts/button";
 import { Dialog } from "@/parts/dialog";
 import { Field } from "@/parts/field";
+import { Pick } from "@/parts/pick";
 import { said } from "@/parts/states";
+import { projectOptions } from "@/pure/registered";
 
 const TOUCHED = ["/admin/credentials"];
 
@@ -51,16 +53,14 @@ export function NewCredential({ close }: { close: () => void }) {
         <input required maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
       </Field>
       <Field label={saying.project}>
-        <select value={project} onChange={(event) => setProject(event.target.value)}>
-          <option value="">{words.credentials.everybody}</option>
-          {(projects.data?.rows ?? [])
-            .filter(({ is_active }) => is_active)
-            .map(({ id, name: called }) => (
-              <option key={id} value={id}>
-                {called}
-              </option>
-            ))}
-        </select>
+        <Pick
+          options={[
+            { value: "", text: words.credentials.everybody },
+            ...projectOptions((projects.data?.rows ?? []).filter(({ is_active }) => is_active)),
+          ]}
+          value={project}
+          pick={setProject}
+        />
       </Field>
       <SecretField secret={secret} set={setSecret} />
     </Form>

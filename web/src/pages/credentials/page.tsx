@@ -77,14 +77,19 @@ function Listed() {
     {
       name: saying.actions,
       show: (one) => (
-        <span className="row">
+        <span className="row actions">
           <Button
             className="small"
+            aria-label={`${one.disabled_at === null ? saying.rest : saying.serve}: ${one.name}`}
             onClick={() => rest.mutate({ id: one.id, disabled: one.disabled_at === null })}
           >
             {one.disabled_at === null ? saying.rest : saying.serve}
           </Button>
-          <Button className="small" onClick={() => setReplaced(one)}>
+          <Button
+            className="small"
+            aria-label={`${saying.replace}: ${one.name}`}
+            onClick={() => setReplaced(one)}
+          >
             {saying.replace}
           </Button>
           <Button
@@ -109,7 +114,9 @@ function Listed() {
       <Answered query={credentials}>
         {({ rows }) =>
           rows.length === 0 ? (
-            <Empty title={saying.none} />
+            <Empty title={saying.none}>
+              <p>{saying.noneHow}</p>
+            </Empty>
           ) : (
             <Table label={saying.title} rows={rows} keyOf={({ id }) => id} columns={columns} />
           )

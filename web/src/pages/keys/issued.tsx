@@ -8,34 +8,38 @@ import { Segments } from "@/parts/segments";
 import { snippetsOf } from "@/pure/keys";
 
 /** A new key, this once, and what to paste where.  It is kept nowhere else: closed, it is gone. */
-export function Issued({ secret, close }: { secret: string; close: () => void }) {
+export function Issued({ secret, name, close }: { secret: string; name: string; close: () => void }) {
   const { keys: words } = useWords();
   const gateway = useGateway();
   const snippets = snippetsOf(gateway, secret);
   const [picked, setPicked] = useState(snippets[0]?.name ?? "");
-  const shown = snippets.find(({ name }) => name === picked)?.text ?? "";
+  const shown = snippets.find((one) => one.name === picked);
   return (
-    <Dialog title={words.issued.title} close={close}>
+    <Dialog title={words.issued.title(name)} close={close}>
       <div className="stack">
         <p>{words.issued.once}</p>
-        <div className="snippet row">
+        <div className="snippet secret">
           <code data-testid="secret">{secret}</code>
           <Copy text={secret} />
         </div>
         <h3>{words.issued.how}</h3>
         <Segments
           label={words.issued.how}
-          names={snippets.map(({ name }) => name)}
+          names={snippets.map((one) => one.name)}
           picked={picked}
-          sayOf={(name) => name}
+          sayOf={(one) => one}
           pick={setPicked}
         />
-        <div className="snippet stack">
-          <pre tabIndex={0}>{shown}</pre>
-          <div className="row">
-            <Copy text={shown} />
+        {shown !== undefined && (
+          <div className="snippet">
+            <div className="snippet-head">
+              <span className="muted">{shown.file ?? ""}</span>
+              <Copy text={shown.text} />
+            </div>
+            <pre tabIndex={0}>{shown.text}</pre>
           </div>
-        </div>
+        )}
+        <p className="muted hint">{words.issued.credential}</p>
         <div className="row">
           <Button kind="main" onClick={close}>
             {words.issued.done}

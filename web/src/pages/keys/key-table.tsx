@@ -1,76 +1,75 @@
-import { useState } from "react";
-import type { Key, Project } from "@/api/all";
-import { remove } from "@/api/client";
-import { useChange } from "@/api/hooks";
+import { type Key, type Project } from "@/api/all";
 import { useWords } from "@/app/preferences";
 import { useIsAdmin } from "@/app/session";
 import { useFormat, useNow } from "@/app/view";
 import { Badge, type Tone } from "@/parts/badge";
 import { Button } from "@/parts/button";
-import { Confirm } from "@/parts/dialog";
-import { said } from "@/parts/states";
 import { type Column, Table } from "@/parts/table";
-import { Rotate } from "./rotate";
 
-const TONES: Readonly<Record<Key["state"], Tone>> = { active: "good", withered: "warn", revoked: "bad" };
-const MINUTE_MS = 60_000;
+export const STATE_TONES: Readonly<Record<Key["state"], Tone>> = {
+  active: "good",
+  withered: "warn",
+  revoked: "bad",
+};
+const TICK_MS = 60_000;
 
-export function KeyTable({ keys, projects }: { keys: readonly Key[]; projects: readonly Project[] }) {
+interface Props {
+  readonly keys: readonly Key[];
+  readonly projectOf: (id: Project["id"] | null) => string;
+  readonly open: (key: Key) => void;
+  readonly rotate: (key: Key) => void;
+  readonly revoke: (key: Key) => void;
+}
+
+export function KeyTable({ keys, projectOf, open, rotate, revoke }: Props) {
   const words = useWords();
   const saying = words.keys;
   const format = useFormat();
-  const now = useNow(MINUTE_MS);
+  const now = useNow(TICK_MS);
   const isAdmin = useIsAdmin();
-  const [revoked, setRevoked] = useState<Key | null>(null);
-  const [rotated, setRotated] = useState<Key | null>(null);
-  const revoke = useChange((id: number) => remove("/admin/keys/{id}", { path: { id } }), ["/admin/keys"]);
-  const close = () => {
-    setRevoked(null);
-    revoke.reset();
-  };
-  const projectOf = (id: string | null) =>
-    id === null ? saying.noProject : (projects.find((one) => one.id === id)?.name ?? id);
+  const when = (at: string | null) =>
+    at === null ? (
+      <span className="muted">{saying.never}</span>
+    ) : (
+      <time title={format.moment(at)}>{format.ago(at, now)}</time>
+    );
   const columns: Column<Key>[] = [
     {
       name: saying.name,
-      show: ({ name, prefix }) => (
+      show: (key) => (
         <>
-          <strong>{name}</strong> <code className="muted">{prefix}…</code>
+          <button type="button" className="link strong" onClick={() => open(key)}>
+            {key.name}
+          </button>
+          <div className="muted hint">
+            <code>{key.prefix}…</code>
+          </div>
         </>
       ),
       by: ({ name }) => name,
     },
     {
       name: saying.state,
-      show: ({ state }) => <Badge tone={TONES[state]}>{saying.states[state]}</Badge>,
+      show: ({ state }) => <Badge tone={STATE_TONES[state]}>{saying.states[state]}</Badge>,
       by: ({ state }) => state,
     },
     {
       name: saying.project,
-      show: (key) => projectOf(key.project_id),
-      by: (key) => projectOf(key.project_id),
-    },
-    {
-      name: saying.expires,
-      show: ({ expires_at }) =>
-        expires_at === null ? (
-          saying.never
+      show: (key) =>
+        key.project_id === null ? (
+          <span className="muted">{saying.noProject}</span>
         ) : (
-          <time title={format.moment(expires_at)}>{format.ago(expires_at, now)}</time>
+          projectOf(key.project_id)
         ),
-      by: ({ expires_at }) => expires_at,
+      by: (key) => (key.project_id === null ? null : projectOf(key.project_id)),
     },
+    { name: saying.expires, show: ({ expires_at }) => when(expires_at), by: ({ expires_at }) => expires_at },
     {
       name: saying.lastUsed,
-      show: ({ last_used_at }) =>
-        last_used_at === null ? (
-          saying.never
-        ) : (
-          <time title={format.moment(last_used_at)}>{format.ago(last_used_at, now)}</time>
-        ),
+      show: ({ last_used_at }) => when(last_used_at),
       by: ({ last_used_at }) => last_used_at,
     },
-    { name: saying.allowed, show: allowed },
+    { name: saying.allowed, show: (key) => <Allowed of={key} /> },
     {
       name: saying.calls,
       isNumber: true,
@@ -95,12 +94,12 @@ export function KeyTable({ keys, projects }: { keys: readonly Key[]; projects: r
       name: saying.actions,
       show: (key) =>
         key.state === "revoked" ? null : (
-          <span className="row">
+          <span className="row actions">
             {key.state === "active" && (
               <Button
                 className="small"
                 aria-label={`${saying.rotate}: ${key.name}`}
-                onClick={() => setRotated(key)}
+                onClick={() => rotate(key)}
               >
                 {saying.rotate}
               </Button>
@@ -109,7 +108,7 @@ export function KeyTable({ keys, projects }: { keys: readonly Key[]; projects: r
               className="small"
               kind="danger"
               aria-label={`${saying.revoke}: ${key.name}`}
-              onClick={() => setRevoked(key)}
+              onClick={() => revoke(key)}
             >
               {saying.revoke}
             </Button>
@@ -117,26 +116,18 @@ export function KeyTable({ keys, projects }: { keys: readonly Key[]; projects: r
         ),
     });
   }
-  function allowed({ allowed_models, allowed_providers, allowed_endpoints }: Key) {
-    const some = [allowed_models, allowed_providers, allowed_endpoints].flatMap((one) => one ?? []);
-    const isOpen = [allowed_models, allowed_providers, allowed_endpoints].every((one) => one === null);
-    return isOpen ? saying.everything : some.length === 0 ? words.app.none : some.join(", ");
-  }
+  return <Table label={saying.keys} rows={keys} keyOf={({ id }) => id} columns={columns} />;
+}
+
+/** What a key may use, in short; all of it is in its drawer. */
+function Allowed({ of }: { of: Key }) {
+  const words = useWords();
+  const lists = [of.allowed_models, of.allowed_providers, of.allowed_endpoints, of.allowed_accounts];
+  if (lists.every((one) => one === null)) return <span className="muted">{words.keys.everything}</span>;
+  const all = lists.flatMap((one) => one ?? []).join(", ");
   return (
-    <>
-      <Table label={saying.keys} rows={keys} keyOf={({ id }) => id} columns={columns} />
-      {revoked !== null && (
-        <Confirm
-          title={saying.revokeTitle}
-          text={saying.revokeText(revoked.name)}
-          yes={saying.revoke}
-          isBusy={revoke.isPending}
-          error={revoke.error === null ? undefined : said(revoke.error, words)}
-          confirm={() => revoke.mutate(revoked.id, { onSuccess: close })}
-          close={close}
-        />
-      )}
-      {rotated !== null && <Rotate of={rotated} close={() => setRotated(null)} />}
-    </>
+    <span className="brief" title={all}>
+      {all === "" ? words.app.none : all}
+    </span>
   );
 }

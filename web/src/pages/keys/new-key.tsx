@@ -6,27 +6,36 @@ import { useWords } from "@/app/preferences";
 import { Button } from "@/parts/button";
 import { Dialog } from "@/parts/dialog";
 import { Field } from "@/parts/field";
+import { Pick } from "@/parts/pick";
 import { said } from "@/parts/states";
-import { isAmount, isCount, listOf } from "@/pure/keys";
+import { isAmount, isCount } from "@/pure/keys";
+import { projectOptions } from "@/pure/registered";
 import { Issued } from "./issued";
+import { RestrictionFields, useRestrictions } from "./restrictions";
 
 const LIVES = ["never", "24", "168", "720", "2160", "8760"] as const;
 type KeySent = Sent<"/admin/keys", "post">;
 
+interface Props {
+  readonly projects: readonly Project[];
+  /** The project that is looked at. */
+  readonly of?: string;
+  readonly close: () => void;
+}
+
 /** Makes a key, and shows it once. */
-export function NewKey({ projects, close }: { projects: readonly Project[]; close: () => void }) {
+export function NewKey({ projects, of = "", close }: Props) {
   const words = useWords();
   const saying = words.keys.form;
+  const active = projects.filter(({ is_active }) => is_active);
   const [name, setName] = useState("");
-  const [project, setProject] = useState("");
+  const [project, setProject] = useState(active.some(({ id }) => id === of) ? of : "");
   const [life, setLife] = useState<(typeof LIVES)[number]>("720");
-  const [models, setModels] = useState("");
-  const [providers, setProviders] = useState("");
-  const [endpoints, setEndpoints] = useState("");
   const [budget, setBudget] = useState("");
   const [calls, setCalls] = useState("");
+  const restrictions = useRestrictions();
   const make = useChange((body: KeySent) => post("/admin/keys", { body }), ["/admin/keys", "/admin/limits"]);
-  if (make.data !== undefined) return <Issued secret={make.data.key} close={close} />;
+  if (make.data !== undefined) return <Issued secret={make.data.key} name={make.data.name} close={close} />;
 
   const isBudget = budget === "" || isAmount(budget);
   const isCalls = calls === "" || isCount(calls);
@@ -38,9 +47,7 @@ export function NewKey({ projects, close }: { projects: readonly Project[]; clos
       name: name.trim(),
       project_id: project || null,
       ...(life === "never" ? {} : { duration_hours: Number(life) }),
-      allowed_models: listOf(models),
-      allowed_providers: listOf(providers),
-      allowed_endpoints: listOf(endpoints),
+      ...restrictions.sent,
       tags: {},
       limits: [
         ...(budget === ""
@@ -56,19 +63,20 @@ export function NewKey({ projects, close }: { projects: readonly Project[]; clos
     <Dialog title={saying.title} close={close}>
       <form className="stack" onSubmit={send}>
         <Field label={saying.name} hint={saying.nameHint}>
-          <input required maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
+          <input
+            required
+            autoFocus
+            maxLength={200}
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+          />
         </Field>
         <Field label={saying.project}>
-          <select value={project} onChange={(event) => setProject(event.target.value)}>
-            <option value="">{words.keys.noProject}</option>
-            {projects
-              .filter(({ is_active }) => is_active)
-              .map(({ id, name: called }) => (
-                <option key={id} value={id}>
-                  {called}
-                </option>
-              ))}
-          </select>
+          <Pick
+            options={[{ value: "", text: words.keys.noProject }, ...projectOptions(active)]}
+            value={project}
+            pick={setProject}
+          />
         </Field>
         <Field label={saying.expires}>
           <select value={life} onChange={(event) => setLife(event.target.value as typeof life)}>
@@ -93,15 +101,7 @@ export function NewKey({ projects, close }: { projects: readonly Project[]; clos
             onChange={(event) => setCalls(event.target.value.trim())}
           />
         </Field>
-        <Field label={saying.models} hint={saying.globs}>
-          <input value={models} onChange={(event) => setModels(event.target.value)} />
-        </Field>
-        <Field label={saying.providers} hint={saying.globs}>
-          <input value={providers} onChange={(event) => setProviders(event.target.value)} />
-        </Field>
-        <Field label={saying.endpoints} hint={saying.pathHint}>
-          <input value={endpoints} onChange={(event) => setEndpoints(event.target.value)} />
-        </Field>
+        <RestrictionFields {...restrictions} />
         {make.error && (
           <p role="alert" className="bad">
             {said(make.error, words)}

@@ -1,10 +1,10 @@
 import { useState } from "react";
-import type { All, Project } from "@/api/all";
+import { type All, type Project, useKeys } from "@/api/all";
 import { patch, post } from "@/api/client";
 import { useChange } from "@/api/hooks";
 import { useWords } from "@/app/preferences";
 import { useIsAdmin } from "@/app/session";
-import { useFormat } from "@/app/view";
+import { useFormat, useUrl } from "@/app/view";
 import { Badge } from "@/parts/badge";
 import { Button } from "@/parts/button";
 import { Confirm } from "@/parts/dialog";
@@ -12,6 +12,7 @@ import { NameDialog } from "@/parts/name-dialog";
 import { Card } from "@/parts/page";
 import { Answered, Empty, said } from "@/parts/states";
 import { type Column, Table } from "@/parts/table";
+import { ProjectDrawer } from "./project-drawer";
 
 interface Query {
   readonly data: All<Project> | undefined;
@@ -27,6 +28,11 @@ export function Projects({ query }: { query: Query }) {
   const saying = words.keys;
   const format = useFormat();
   const isAdmin = useIsAdmin();
+  const [search, goTo] = useUrl();
+  const keyCounts = new Map<string | null, number>();
+  for (const { project_id } of useKeys().data?.rows ?? [])
+    keyCounts.set(project_id, (keyCounts.get(project_id) ?? 0) + 1);
+  const opened = query.data?.rows.find(({ id }) => id === search.open);
   const [isMaking, setMaking] = useState(false);
   const [renamed, setRenamed] = useState<Project | null>(null);
   const [archived, setArchived] = useState<Project | null>(null);
@@ -44,7 +50,15 @@ export function Projects({ query }: { query: Query }) {
     change.reset();
   };
   const columns: Column<Project>[] = [
-    { name: saying.name, show: ({ name }) => <strong>{name}</strong>, by: ({ name }) => name },
+    {
+      name: saying.name,
+      show: ({ id, name }) => (
+        <button type="button" className="link strong" onClick={() => goTo({ open: id })}>
+          {name}
+        </button>
+      ),
+      by: ({ name }) => name,
+    },
     {
       name: saying.state,
       show: ({ is_active }) => (
@@ -57,13 +71,19 @@ export function Projects({ query }: { query: Query }) {
       show: ({ created_at }) => format.day(created_at),
       by: ({ created_at }) => created_at,
     },
-    { name: "id", show: ({ id }) => <code>{id}</code> },
+    {
+      name: saying.keyCount,
+      isNumber: true,
+      show: ({ id }) => format.count(keyCounts.get(id) ?? 0),
+      by: ({ id }) => keyCounts.get(id) ?? 0,
+    },
+    { name: "id", show: ({ id }) => <code className="muted">{id}</code> },
   ];
   if (isAdmin) {
     columns.push({
       name: saying.actions,
       show: (project) => (
-        <span className="row">
+        <span className="row actions">
           <Button
             className="small"
             aria-label={`${saying.rename}: ${project.name}`}
@@ -98,15 +118,31 @@ export function Projects({ query }: { query: Query }) {
       title={saying.projects}
       actions={isAdmin && <Button onClick={() => setMaking(true)}>{saying.newProject}</Button>}
     >
+      {/* Of what has a window of its own, that tells. */}
+      {change.error !== null && renamed === null && archived === null && (
+        <p role="alert" className="bad">
+          {said(change.error, words)}
+        </p>
+      )}
       <Answered query={query}>
         {({ rows }) =>
           rows.length === 0 ? (
-            <Empty title={saying.noProjects} />
+            <Empty title={saying.noProjects}>
+              <p>{isAdmin ? saying.noProjectsHow : words.app.session.onlyAdmins}</p>
+            </Empty>
           ) : (
             <Table label={saying.projects} rows={rows} keyOf={({ id }) => id} columns={columns} />
           )
         }
       </Answered>
+      {opened !== undefined && (
+        <ProjectDrawer
+          of={opened}
+          keys={keyCounts.get(opened.id) ?? 0}
+          showKeys={() => goTo({ open: undefined, project: opened.id })}
+          close={() => goTo({ open: undefined })}
+        />
+      )}
       {isMaking && (
         <NameDialog
           title={saying.newProject}

@@ -19,7 +19,8 @@ export function Rotate({ of, close }: { of: Key; close: () => void }) {
     () => post("/admin/keys/{id}/rotate", { path: { id: of.id }, body: { overlap_s: Number(overlap) } }),
     ["/admin/keys"],
   );
-  if (rotate.data !== undefined) return <Issued secret={rotate.data.key} close={close} />;
+  if (rotate.data !== undefined)
+    return <Issued secret={rotate.data.key} name={rotate.data.name} close={close} />;
   const send = (event: FormEvent) => {
     event.preventDefault();
     rotate.mutate(undefined);

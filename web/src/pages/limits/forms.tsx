@@ -1,13 +1,15 @@
 import { type FormEvent, type ReactNode, useState } from "react";
 import { type Limit, useKeys, useProjects } from "@/api/all";
 import { patch, post } from "@/api/client";
-import { useChange } from "@/api/hooks";
+import { useAsked, useChange } from "@/api/hooks";
 import { useWords } from "@/app/preferences";
 import { Button } from "@/parts/button";
 import { Dialog } from "@/parts/dialog";
 import { Field } from "@/parts/field";
+import { Pick } from "@/parts/pick";
 import { said } from "@/parts/states";
 import { isAmount, isCount } from "@/pure/keys";
+import { keyOptions, projectOptions } from "@/pure/registered";
 
 const KINDS = ["global", "project", "key", "provider", "model", "tool_client"] as const;
 const MEASURES = [
@@ -21,14 +23,22 @@ const MEASURES = [
 const WINDOWS = ["minute", "hour", "day", "week", "month", "total"] as const;
 const ACTIONS = ["refuse", "warn", "shadow"] as const;
 const TOUCHED = ["/admin/limits"];
+const NAMES_MAX = 1000;
 
 type Kind = (typeof KINDS)[number];
 
-export function NewLimit({ close }: { close: () => void }) {
+/** Whose limit it is going to be, where that is known. */
+interface Of {
+  readonly kind: "key" | "project";
+  readonly id: string;
+  readonly name: string;
+}
+
+export function NewLimit({ of, close }: { of?: Of; close: () => void }) {
   const words = useWords();
   const saying = words.limits;
-  const [kind, setKind] = useState<Kind>("global");
-  const [id, setId] = useState("");
+  const [kind, setKind] = useState<Kind>(of?.kind ?? "global");
+  const [id, setId] = useState(of?.id ?? "");
   const [tool, setTool] = useState("");
   const [client, setClient] = useState("");
   const [measure, setMeasure] = useState<(typeof MEASURES)[number]>("cost");
@@ -64,39 +74,27 @@ export function NewLimit({ close }: { close: () => void }) {
   );
   return (
     <Form
-      title={saying.add}
+      title={of === undefined ? saying.add : `${saying.add}: ${of.name}`}
       isBusy={make.isPending}
       error={make.error}
       send={() => make.mutate(undefined, { onSuccess: close })}
       isGood={isGood(amount, measure)}
       close={close}
     >
-      <Field label={saying.form.scope}>
-        <select
-          value={kind}
-          onChange={(event) => {
-            setKind(event.target.value as Kind);
+      {of === undefined && (
+        <Scope
+          kind={kind}
+          setKind={(one) => {
+            setKind(one);
             setId("");
           }}
-        >
-          {KINDS.map((one) => (
-            <option key={one} value={one}>
-              {saying.kinds[one]}
-            </option>
-          ))}
-        </select>
-      </Field>
-      {kind === "tool_client" ? (
-        <>
-          <Field label={saying.form.tool}>
-            <input value={tool} onChange={(event) => setTool(event.target.value)} />
-          </Field>
-          <Field label={saying.form.client}>
-            <input value={client} onChange={(event) => setClient(event.target.value)} />
-          </Field>
-        </>
-      ) : (
-        kind !== "global" && <Which kind={kind} id={id} set={setId} />
+          id={id}
+          setId={setId}
+          tool={tool}
+          setTool={setTool}
+          client={client}
+          setClient={setClient}
+        />
       )}
       <Field label={saying.form.measure}>
         <select value={measure} onChange={(event) => setMeasure(event.target.value as typeof measure)}>
@@ -144,7 +142,7 @@ export function NewLimit({ close }: { close: () => void }) {
   );
 }
 
-export function ChangeLimit({ of, close }: { of: Limit; close: () => void }) {
+export function ChangeLimit({ of, title, close }: { of: Limit; title: string; close: () => void }) {
   const { limits: saying } = useWords();
   const [amount, setAmount] = useState(String(of.amount));
   const [action, setAction] = useState(of.action);
@@ -159,7 +157,7 @@ export function ChangeLimit({ of, close }: { of: Limit; close: () => void }) {
   );
   return (
     <Form
-      title={saying.edit}
+      title={`${saying.edit}: ${title}`}
       isBusy={change.isPending}
       error={change.error}
       send={() => change.mutate(undefined, { onSuccess: close })}
@@ -175,34 +173,92 @@ export function ChangeLimit({ of, close }: { of: Limit; close: () => void }) {
   );
 }
 
+interface ScopeProps {
+  readonly kind: Kind;
+  readonly setKind: (kind: Kind) => void;
+  readonly id: string;
+  readonly setId: (id: string) => void;
+  readonly tool: string;
+  readonly setTool: (tool: string) => void;
+  readonly client: string;
+  readonly setClient: (client: string) => void;
+}
+
+/** Whose calls are counted. */
+function Scope({ kind, setKind, id, setId, tool, setTool, client, setClient }: ScopeProps) {
+  const { limits: saying } = useWords();
+  return (
+    <>
+      <Field label={saying.form.scope}>
+        <select value={kind} onChange={(event) => setKind(event.target.value as Kind)}>
+          {KINDS.map((one) => (
+            <option key={one} value={one}>
+              {saying.kinds[one]}
+            </option>
+          ))}
+        </select>
+      </Field>
+      {kind === "tool_client" ? (
+        <>
+          <Field label={saying.form.tool}>
+            <Named dimension="tool" value={tool} set={setTool} />
+          </Field>
+          <Field label={saying.form.client}>
+            <Named dimension="client" value={client} set={setClient} />
+          </Field>
+        </>
+      ) : (
+        kind !== "global" && <Which kind={kind} id={id} set={setId} />
+      )}
+    </>
+  );
+}
+
 /** One of a kind, or each of them alone. */
-function Which({ kind, id, set }: { kind: Kind; id: string; set: (id: string) => void }) {
+function Which({
+  kind,
+  id,
+  set,
+}: {
+  kind: Exclude<Kind, "global" | "tool_client">;
+  id: string;
+  set: (id: string) => void;
+}) {
   const { limits: saying } = useWords();
   const projects = useProjects().data?.rows ?? [];
   const keys = useKeys().data?.rows ?? [];
   if (kind === "provider" || kind === "model") {
     return (
       <Field label={saying.form[kind]}>
-        <input value={id} onChange={(event) => set(event.target.value)} />
+        <Named dimension={kind} value={id} set={set} />
       </Field>
     );
   }
-  const some: readonly { id: string | number; name: string }[] =
+  const some =
     kind === "project"
-      ? projects.filter(({ is_active }) => is_active)
-      : keys.filter(({ state }) => state === "active");
+      ? projectOptions(projects.filter(({ is_active }) => is_active))
+      : keyOptions(keys.filter(({ state }) => state === "active"));
   return (
     <Field label={saying.form.which}>
-      <select value={id} onChange={(event) => set(event.target.value)}>
-        <option value="">{saying.form.each}</option>
-        {some.map((one) => (
-          <option key={one.id} value={one.id}>
-            {one.name}
-          </option>
-        ))}
-      </select>
+      <Pick options={[{ value: "", text: saying.form.each }, ...some]} value={id} pick={set} />
     </Field>
   );
+}
+
+/** A text; what calls had lately is offered. */
+function Named({
+  dimension,
+  value,
+  set,
+  ...rest
+}: {
+  dimension: "provider" | "model" | "tool" | "client";
+  value: string;
+  set: (value: string) => void;
+}) {
+  const names = useAsked("/admin/usage/names", { query: { dimension, limit: NAMES_MAX } });
+  const options = (names.data?.names ?? []).map((one) => ({ value: one.value, text: one.value }));
+  return <Pick {...rest} isFree options={options} value={value} pick={set} />;
 }
 
 function Amount({

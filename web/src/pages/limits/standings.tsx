@@ -15,14 +15,15 @@ export function useAmount(): (amount: number | string, measure: Limit["measure"]
     measure === "cost" ? format.usdExact(Number(amount)) : format.count(Number(amount));
 }
 
-/** The fullest of those that a limit counts alone. */
-export function Standings({ limit }: { limit: Limit }) {
+/** The fullest of those that a limit counts alone; with `of` that one. */
+export function Standings({ limit, of }: { limit: Limit; of?: string }) {
   const { limits: words } = useWords();
   const format = useFormat();
   const amountOf = useAmount();
   const nameOf = useNames();
   const now = useNow(OFTEN_MS);
-  const { standings, measure, amount, scope } = limit;
+  const { measure, amount, scope } = limit;
+  const standings = limit.standings.filter(({ subject }) => of === undefined || (subject ?? of) === of);
   if (standings.length === 0) return <span className="muted">{words.nothing}</span>;
   const subjectOf = (subject: string) =>
     scope.kind === "project" || scope.kind === "key" ? nameOf(scope.kind, subject) : subject;
@@ -39,7 +40,7 @@ export function Standings({ limit }: { limit: Limit }) {
         return (
           <li key={one.subject ?? ""}>
             <span>
-              {one.subject !== null && <strong>{subjectOf(one.subject)}: </strong>}
+              {one.subject !== null && of === undefined && <strong>{subjectOf(one.subject)}: </strong>}
               {used}
             </span>
             <Bar label={used} ratio={full} tone={toneOf(full)} />

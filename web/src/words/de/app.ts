@@ -16,6 +16,18 @@ export const app: Words["app"] = {
   other: "andere",
   total: "gesamt",
   more: "Mehr laden",
+  cut: "Es gibt mehr, als hier stehen; die API nennt alle.",
+  pager: {
+    label: "Seiten der Liste",
+    before: "Zurück",
+    next: "Weiter",
+    shown: (from, to, count) => `${from} bis ${to} von ${count}`,
+  },
+  pick: {
+    label: "Auswahl",
+    nothing: "Nichts heißt so.",
+    more: (count) => `${count} weitere: Tippen Sie einen Teil des Namens.`,
+  },
   pages: {
     overview: "Überblick",
     live: "Live",
@@ -86,7 +98,8 @@ export const app: Words["app"] = {
     by: "Filtern nach",
     value: "Wert",
     choose: "auswählen …",
-    nothing: "In diesem Zeitraum gibt es keine Aufrufe zur Auswahl.",
+    nothing: "Zuletzt hatte kein Aufruf so etwas.",
+    find: "suchen …",
   },
   names: {
     noProject: "ohne Projekt",

@@ -3,7 +3,9 @@ import type { Words } from "../words";
 export const credentials: Words["credentials"] = {
   about: "Geheimnisse gegenüber Anbietern. Sie werden versiegelt, sobald sie kommen, und nie wieder gezeigt.",
   title: "Zugangsdaten",
-  none: "Noch keine Zugangsdaten. Ohne sie geht der eigene Schlüssel eines Clients zum Anbieter durch.",
+  none: "Noch keine Zugangsdaten.",
+  noneHow:
+    "Bis dahin geht der eigene Schlüssel eines Clients zum Anbieter durch. „Neue Zugangsdaten“ behält den Schlüssel eines Anbieters hier, versiegelt: Wer mit einem unserer Schlüssel aufruft, braucht dann keinen des Anbieters.",
   add: "Neue Zugangsdaten",
   name: "Name",
   provider: "Anbieter",

@@ -5,6 +5,10 @@ export const limits: Words["limits"] = {
     "Obergrenzen für Aufrufe, Token und Kosten. Sie werden in der Transaktion entschieden, die einen Aufruf bucht; sie halten genau.",
   title: "Grenzen",
   none: "Noch keine Grenzen: Alles wird zugelassen.",
+  noneHow:
+    "Eine Grenze lehnt ab, warnt oder zählt nur, was über eine Menge hinausgeht: Aufrufe, Token oder Kosten; von allen, oder von einem Projekt, Schlüssel, Anbieter, Modell oder Werkzeug. Beginnen Sie mit „Neue Grenze“.",
+  noneOf: (name) => `Für ${name} ist keine Grenze gesetzt.`,
+  ofEach: "für jeden dieselbe",
   add: "Neue Grenze",
   name: "Name",
   whose: "für",
@@ -26,7 +30,7 @@ export const limits: Words["limits"] = {
   edit: "Ändern",
   remove: "Löschen",
   removeTitle: "Diese Grenze löschen?",
-  removeText: "Sie hält ab dem nächsten Aufruf nichts mehr zurück.",
+  removeText: (whose, what) => `${whose}: ${what}. Sie hält ab dem nächsten Aufruf nichts mehr zurück.`,
   kinds: {
     global: "alles",
     project: "Projekt",

@@ -15,6 +15,18 @@ export const app = {
   other: "other",
   total: "total",
   more: "Load more",
+  cut: "There are more than are shown here; the API lists all of them.",
+  pager: {
+    label: "Pages of the list",
+    before: "Previous",
+    next: "Next",
+    shown: (from: string, to: string, count: string) => `${from} to ${to} of ${count}`,
+  },
+  pick: {
+    label: "Choices",
+    nothing: "Nothing is called like that.",
+    more: (count: string) => `${count} more: type some of the name.`,
+  },
   pages: {
     overview: "Overview",
     live: "Live",
@@ -84,7 +96,8 @@ export const app = {
     by: "Filter by",
     value: "Value",
     choose: "choose…",
-    nothing: "No calls in this range to choose from.",
+    nothing: "No call had any lately, or none like that.",
+    find: "find…",
   },
   names: { noProject: "no project", noKey: "no key", streamed: "streamed", notStreamed: "not streamed" },
   dimensions: {

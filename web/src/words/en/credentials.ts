@@ -1,7 +1,9 @@
 export const credentials = {
   about: "Secrets towards providers. They are sealed when they come in, and nothing ever shows them again.",
   title: "Credentials",
-  none: "No credentials yet. Without any, a client's own key passes through to the provider.",
+  none: "No credentials yet.",
+  noneHow:
+    "Until then a client's own provider key passes through. “New credential” keeps a provider's key here, sealed: whoever calls with one of our keys then needs none of the provider's.",
   add: "New credential",
   name: "name",
   provider: "provider",

@@ -3,6 +3,10 @@ export const limits = {
     "Ceilings on calls, tokens and cost. They are decided in the transaction that books a call, so they hold exactly.",
   title: "Limits",
   none: "No limits yet: everything is admitted.",
+  noneHow:
+    "A limit refuses, warns of or only counts what goes beyond an amount: of calls, tokens or cost; of everybody, or of one project, key, provider, model or tool. Begin with “New limit”.",
+  noneOf: (name: string) => `No limit is set for ${name}.`,
+  ofEach: "the same for each",
   add: "New limit",
   name: "name",
   whose: "for",
@@ -24,7 +28,8 @@ export const limits = {
   edit: "Change",
   remove: "Delete",
   removeTitle: "Delete this limit?",
-  removeText: "It holds nothing back any more from the next call on.",
+  removeText: (whose: string, what: string) =>
+    `${whose}: ${what}. It holds nothing back any more from the next call on.`,
   kinds: {
     global: "everything",
     project: "project",
