@@ -30,6 +30,21 @@ describe("what is known to be nothing", () => {
   });
 });
 
+describe("a change", () => {
+  it.each([
+    [0.123, "+12.3%"],
+    [-0.5, "-50%"],
+    [0, "0%"],
+    [9.99, "+999%"],
+    [12061, "> +999%"],
+  ])("of %d is said as %s", (value, said) => expect(en.change(value)).toBe(said));
+});
+
+describe("a short count", () => {
+  it("has its points where a language has no shorter form", () =>
+    expect([en.short(9237), de.short(9237)]).toEqual(["9.2K", "9.237"]));
+});
+
 describe("money", () => {
   it.each([
     [1234.5, "$1,234.50"],

@@ -17,7 +17,7 @@ export interface Format {
   /** All digits, down to the nano-dollar. */
   readonly usdExact: (value: Known) => string;
   readonly percent: (ratio: Known) => string;
-  /** A change against what was before, with its sign. */
+  /** A change against what was before, with its sign; beyond tenfold only that it is. */
   readonly change: (ratio: Known) => string;
   readonly ms: (value: Known) => string;
   readonly bytes: (value: Known) => string;
@@ -25,6 +25,8 @@ export interface Format {
   /** A moment of these days: without its year. */
   readonly stamp: (at: string | number | null | undefined) => string;
   readonly time: (at: string | number | null | undefined) => string;
+  /** To the millisecond. */
+  readonly exactTime: (at: string | number | null | undefined) => string;
   readonly day: (at: string | number | null | undefined) => string;
   /** Without the year. */
   readonly shortDay: (at: string | number | null | undefined) => string;
@@ -34,6 +36,8 @@ export interface Format {
   readonly ago: (at: string | number | null | undefined, now: number) => string;
 }
 
+/** How much more is said in percent. */
+const MUCH = 9.99;
 const MS = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000 };
 
 /** The formatters; `zone` is an IANA name. */
@@ -51,6 +55,7 @@ export function formatOf(language: string, zone: string): Format {
   };
   const count = number({ maximumFractionDigits: 0 });
   const oneDigit = number({ maximumFractionDigits: 1 });
+  const signed = number({ style: "percent", maximumFractionDigits: 1, signDisplay: "exceptZero" });
   const usd = new Intl.NumberFormat(language, { style: "currency", currency: "USD" });
   const usdSmall = new Intl.NumberFormat(language, {
     style: "currency",
@@ -61,7 +66,8 @@ export function formatOf(language: string, zone: string): Format {
   const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
   return {
     count,
-    short: number({ notation: "compact", maximumFractionDigits: 1 }),
+    // Some languages have no short form of thousands, and would write them without their points.
+    short: number({ notation: "compact", maximumFractionDigits: 1, useGrouping: "always" }),
     usd: (value) => {
       if (!isKnown(value)) return UNKNOWN;
       const size = Math.abs(value);
@@ -75,7 +81,7 @@ export function formatOf(language: string, zone: string): Format {
       maximumFractionDigits: 9,
     }),
     percent: number({ style: "percent", maximumFractionDigits: 1 }),
-    change: number({ style: "percent", maximumFractionDigits: 1, signDisplay: "exceptZero" }),
+    change: (ratio) => (isKnown(ratio) && ratio > MUCH ? `> ${signed(MUCH)}` : signed(ratio)),
     ms: (value) => {
       if (!isKnown(value)) return UNKNOWN;
       if (value < 10) return `${oneDigit(value)} ms`;
@@ -92,6 +98,7 @@ export function formatOf(language: string, zone: string): Format {
     moment: date({ dateStyle: "medium", timeStyle: "medium" }),
     stamp: date({ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" }),
     time: date({ hour: "2-digit", minute: "2-digit", second: "2-digit" }),
+    exactTime: date({ hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 }),
     day: date({ dateStyle: "medium" }),
     shortDay: date({ day: "numeric", month: "short" }),
     month: date({ month: "short", year: "numeric" }),

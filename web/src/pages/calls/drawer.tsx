@@ -165,25 +165,23 @@ function Whose({ whole: { facts } }: { whole: Whole }) {
     <dl className="facts">
       {rows.map(([name, value, called]) => (
         <Fact key={name} name={words.app.dimensions[name]}>
-          {value === null ? (
-            UNKNOWN
-          ) : (
-            <>
-              {called ?? value} <AllOf name={name} value={value} />
-            </>
-          )}
+          {value === null ? UNKNOWN : <AllOf name={name} value={value} called={called ?? value} />}
         </Fact>
       ))}
     </dl>
   );
 }
 
-function AllOf({ name, value }: { name: CallFilterName; value: string }) {
+function AllOf({ name, value, called }: { name: CallFilterName; value: string; called: string }) {
   const words = useWords();
   const [search] = useUrl();
   return (
-    <Link to="/calls" search={{ ...shared(search), ...changeOf(name, value) } as never}>
-      {words.calls.drawer.allOf}
+    <Link
+      to="/calls"
+      search={{ ...shared(search), ...changeOf(name, value) } as never}
+      title={words.calls.drawer.allOf(called)}
+    >
+      {called}
     </Link>
   );
 }

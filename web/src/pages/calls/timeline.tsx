@@ -71,7 +71,7 @@ function Drawn({ whole, nowMs }: { whole: Whole; nowMs: number | null }) {
                     {nameOf(name)}
                   </span>
                 </td>
-                <td>{format.time(began + atMs)}</td>
+                <td>{format.exactTime(began + atMs)}</td>
                 <td className="number">{format.ms(atMs)}</td>
               </tr>
             ))}

@@ -38,6 +38,9 @@ const COLUMNS: readonly ColumnName[] = [
   "error",
 ];
 
+/** Moments are of today, so the day is left out. */
+const TIME_REM = 6;
+
 /** From here on somebody reads what is not at the top. */
 const SCROLLED_PX = 40;
 
@@ -70,7 +73,10 @@ export default function Page() {
     () => ({ format, words, nameOf, stoppedAt, isToday: true }),
     [format, words, nameOf, stoppedAt],
   );
-  const columns = useMemo(() => columnsOf(COLUMNS), []);
+  const columns = useMemo(
+    () => columnsOf(COLUMNS).map((one) => (one.name === "time" ? { ...one, width: TIME_REM } : one)),
+    [],
+  );
   const callAt = useCallback((row: number) => rows[row], [rows]);
   const open = useCallback((id: string | undefined) => change({ call: id }), [change]);
   const filter = useCallback(
@@ -93,22 +99,23 @@ export default function Page() {
         </Button>
       </PageHead>
       <Sums totals={shown.totals} />
-      <CallFilterBar />
-      <p className="live-said" role="status">
-        {now !== null && (
-          <>
-            <strong>{words.live.paused}</strong> {words.live.came(format.count(came))}{" "}
-            {came > ROWS_MAX && words.live.more(format.count(ROWS_MAX))}
-          </>
-        )}
-        {shown.lagged !== null && (
-          <span className="warn">
-            {shown.lagged.count === null
-              ? words.live.laggedUnknown
-              : words.live.lagged(format.count(shown.lagged.count))}
-          </span>
-        )}
-      </p>
+      <CallFilterBar>
+        <p className="live-said" role="status">
+          {now !== null && (
+            <>
+              <strong>{words.live.paused}</strong> {words.live.came(format.count(came))}{" "}
+              {came > ROWS_MAX && words.live.more(format.count(ROWS_MAX))}
+            </>
+          )}
+          {shown.lagged !== null && (
+            <span className="warn">
+              {shown.lagged.count === null
+                ? words.live.laggedUnknown
+                : words.live.lagged(format.count(shown.lagged.count))}
+            </span>
+          )}
+        </p>
+      </CallFilterBar>
       {rows.length > 0 ? (
         <CallTable
           label={words.live.table}

@@ -8,9 +8,9 @@ import { Badge, type Tone } from "@/parts/badge";
 import { Kpi, Kpis } from "@/parts/kpi";
 import { Answered } from "@/parts/states";
 import { hasPercentiles } from "@/pure/filters";
-import { change, isKnown, type Known, ratio } from "@/pure/format";
+import { change, type Known, ratio } from "@/pure/format";
 import { type Success, successOf, successRate } from "@/pure/success";
-import { useBefore, useLastDay, useModels, useTotals } from "./questions";
+import { useBefore, useFirst, useLastDay, useModels, useTotals } from "./questions";
 
 export const SUCCESS_TONES: Record<Success, Tone> = {
   all: "good",
@@ -19,12 +19,17 @@ export const SUCCESS_TONES: Record<Success, Tone> = {
   few: "bad",
 };
 
+/** Where no call ended there is no line: nothing was spent, and how long it took nobody knows. */
+const NO_CALLS: Sums = { calls: 0, cost_usd: 0, total_tokens: 0 };
+type Sums = Pick<ReportLine, "calls" | "cost_usd" | "total_tokens"> & Partial<ReportLine>;
+
 export function KeyFigures() {
   const words = useWords();
   const format = useFormat();
   const { range } = useView();
   const { filters } = useFilters();
   const isExact = hasPercentiles(filters);
+  const first = useFirst();
   const before = useBefore();
   const totals = useTotals(range);
   const earlier = useTotals(before.range, before.isThere);
@@ -32,35 +37,31 @@ export function KeyFigures() {
   const modelsEarlier = useModels(before.range, { percentiles: false, enabled: before.isThere });
   const lately = useLastDay();
 
-  const then = before.isThere ? earlier.data?.lines[0] : undefined;
+  const then = before.isThere ? earlier.data && (earlier.data.lines[0] ?? NO_CALLS) : undefined;
   const [from, to] = [format.moment(before.range.from), format.moment(before.range.to)];
   const compared = (now: Known, was: Known, say: (value: Known) => string) =>
     before.isThere ? { change: change(now, was), against: words.overview.against(say(was), from, to) } : {};
-  const of = (
-    line: ReportLine | undefined,
-    figure: (line: ReportLine) => Known,
-    say: (value: Known) => string,
-  ) => {
-    const now = line && figure(line);
+  const of = (line: Sums, figure: (line: Sums) => Known, say: (value: Known) => string) => {
+    const now = figure(line);
     return { value: say(now), ...compared(now, then && figure(then), say) };
   };
   // What is not known does not change either.
-  const ofExact = (line: ReportLine | undefined, figure: (line: ReportLine) => Known) =>
+  const ofExact = (line: Sums, figure: (line: Sums) => Known) =>
     isExact ? of(line, figure, format.ms) : { value: format.ms(null) };
   const named = (lines: readonly ReportLine[] | undefined) =>
     lines?.filter(({ model }) => model !== null).length;
   // After a change there is a dot between.
   const beside = (text: string, isCompared = true) => (before.isThere && isCompared ? ` · ${text}` : text);
-  const average = (line: ReportLine | undefined, figure: "avg_latency_ms" | "avg_ttft_ms") =>
-    beside(words.overview.kpis.average(format.ms(line?.[figure])), isExact);
+  const average = (line: Sums, figure: "avg_latency_ms" | "avg_ttft_ms") =>
+    beside(words.overview.kpis.average(format.ms(line[figure])), isExact);
 
   return (
     <Answered query={totals}>
-      {({ lines: [line] }) => {
-        const calls = line?.calls ?? 0;
-        const succeeded = calls - (line?.errors ?? 0) - (line?.aborted ?? 0);
+      {({ lines: [line = NO_CALLS] }: { lines: readonly Sums[] }) => {
+        const { calls, errors = 0, aborted = 0, metered_calls = 0, priced_calls = 0 } = line;
+        const succeeded = calls - errors - aborted;
         const success = successOf(succeeded, calls);
-        const unpriced = (line?.metered_calls ?? 0) - (line?.priced_calls ?? 0);
+        const unpriced = metered_calls - priced_calls;
         const [day, dayBefore] = [lately.day.data, lately.before.data];
         const [dayCalls, dayCallsBefore] = [day && sumOf(day.lines), dayBefore && sumOf(dayBefore.lines)];
         const count = named(models.data?.lines);
@@ -70,18 +71,12 @@ export function KeyFigures() {
               <Kpi
                 name={words.overview.kpis.cost}
                 {...of(line, ({ cost_usd }) => cost_usd, format.usd)}
-                value={format.usd(calls === 0 ? 0 : line?.cost_usd)}
                 note={unpriced > 0 && beside(words.overview.kpis.unpriced(format.count(unpriced)))}
               />
-              <Kpi
-                name={words.overview.kpis.calls}
-                {...of(line, (one) => one.calls, format.short)}
-                value={format.short(calls)}
-              />
+              <Kpi name={words.overview.kpis.calls} {...of(line, (one) => one.calls, format.short)} />
               <Kpi
                 name={words.overview.kpis.tokens}
                 {...of(line, ({ total_tokens }) => total_tokens, format.short)}
-                value={format.short(calls === 0 ? 0 : line?.total_tokens)}
               />
               <Kpi
                 name={words.overview.kpis.activeModels}
@@ -91,7 +86,7 @@ export function KeyFigures() {
               <Kpi
                 name={words.overview.kpis.day}
                 value={format.short(dayCalls)}
-                change={change(dayCalls, dayCallsBefore)}
+                {...(lately.isThere ? { change: change(dayCalls, dayCallsBefore) } : {})}
               />
               <Kpi
                 name={words.overview.kpis.success}
@@ -104,11 +99,7 @@ export function KeyFigures() {
                 name={words.overview.kpis.errors}
                 {...of(line, (one) => ratio(one.errors, one.calls), format.percent)}
                 good="down"
-                note={
-                  isKnown(line?.aborted) && line.aborted > 0
-                    ? beside(words.overview.kpis.aborted(format.short(line.aborted)))
-                    : null
-                }
+                note={aborted > 0 ? beside(words.overview.kpis.aborted(format.short(aborted))) : null}
               />
               <Kpi
                 name={words.overview.kpis.p50}
@@ -129,7 +120,11 @@ export function KeyFigures() {
               />
             </Kpis>
             <NoPercentiles />
-            {before.isThere && <p className="muted hint figures-hint">{words.overview.changes}</p>}
+            {first !== null && range.to > first && (
+              <p className="muted hint figures-hint">
+                {before.isThere ? words.overview.changes : words.overview.noChanges(format.moment(first))}
+              </p>
+            )}
           </>
         );
       }}

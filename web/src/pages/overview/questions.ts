@@ -12,8 +12,7 @@
 import { REFRESH_MS, useAsked } from "@/api/hooks";
 import { useReport } from "@/api/report";
 import { useFilters } from "@/app/filters";
-import { rangeName } from "@/app/search";
-import { useNow, useUrl, useView } from "@/app/view";
+import { useNow, useView } from "@/app/view";
 import { hasPercentiles, isFiltered } from "@/pure/filters";
 import { before, intervalOf, moment, rangeOf } from "@/pure/range";
 
@@ -23,17 +22,26 @@ export function useTotals(range: { from: number; to: number }, enabled = true) {
   return useReport({ range, zone, filters, percentiles: hasPercentiles(filters) }, { enabled });
 }
 
+/** When the first call of all began; `null`: there is none, or it is not known yet. */
+export function useFirst(): number | null {
+  const first = useAsked("/admin/stats", {}, { refetchInterval: false }).data?.first_request_at ?? null;
+  return first === null ? null : Date.parse(first);
+}
+
+/** As long a time just before; compared with it is only where the books have all of it. */
 export function useBefore() {
-  const [search] = useUrl();
   const { range } = useView();
-  // Before all of time there was nothing.
-  return { range: before(range), isThere: rangeName(search) !== "all" };
+  const first = useFirst();
+  const earlier = before(range);
+  return { range: earlier, isThere: first !== null && first <= earlier.from };
 }
 
 /** Up to now, whatever the range is. */
 export function useLastDay() {
   const day = rangeOf({ range: "1d" }, useNow(REFRESH_MS), null);
-  return { day: useTotals(day), before: useTotals(before(day)) };
+  const first = useFirst();
+  const isThere = first !== null && first <= before(day).from;
+  return { day: useTotals(day), before: useTotals(before(day), isThere), isThere };
 }
 
 export function useModels(

@@ -1,6 +1,7 @@
 /** Cost, calls or tokens by any two dimensions; a click on a row or a column filters the page by it. */
 
 import { useMemo, useState } from "react";
+import { useAsked } from "@/api/hooks";
 import { type ReportLine, useReport } from "@/api/report";
 import { useFilters } from "@/app/filters";
 import { MEASURES, useMeasure } from "@/app/measure";
@@ -38,7 +39,10 @@ export function PivotCard() {
   const { filters } = useFilters();
   const said = words.spend.pivot;
 
-  const rows: Dimension = dimensionOf(search.rows, "project");
+  // Where nobody has a project, all would be one row.
+  const projects = useAsked("/admin/projects", { query: { limit: 1 } }, { refetchInterval: false });
+  const usual = projects.data?.projects.length === 0 ? "tool" : "project";
+  const rows: Dimension = dimensionOf(search.rows, usual);
   const asked: ColumnsBy = COLUMNS.find((one) => one === search.cols) ?? "model";
   const isTooLong = range.to - range.from > DAYS_MAX * DAY_MS;
   const columns: ColumnsBy = asked === rows ? "none" : asked === "day" && isTooLong ? "week" : asked;

@@ -24,6 +24,8 @@ export const overview: Words["overview"] = {
   },
   against: (value, from, to) => `davor: ${value} (${from} – ${to})`,
   changes: "Die Veränderungen beziehen sich auf die gleich lange Zeit unmittelbar davor.",
+  noChanges: (first) =>
+    `Veränderungen fehlen, denn die Bücher haben die gleich lange Zeit davor nicht ganz: Sie beginnen am ${first}.`,
   success: {
     all: "alle gelungen",
     nearly: "fast alle gelungen",

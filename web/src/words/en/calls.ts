@@ -90,7 +90,7 @@ export const calls = {
     cost: "Cost",
     request: "Request and answer",
     ids: "Ids",
-    allOf: "all calls",
+    allOf: (name: string) => `All calls of ${name}`,
     pending: "This call is under way; it is looked at again until it ends.",
     incomplete: "The answer stopped before its end marker.",
   },

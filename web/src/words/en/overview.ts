@@ -24,6 +24,8 @@ export const overview = {
   },
   against: (value: string, from: string, to: string) => `before: ${value} (${from} – ${to})`,
   changes: "The changes are against as long a time just before.",
+  noChanges: (first: string) =>
+    `No changes are shown, since the books have not all of as long a time before: they begin on ${first}.`,
   success: {
     all: "every call succeeded",
     nearly: "nearly all succeeded",
