@@ -11,8 +11,12 @@ from playwright.sync_api import Browser, sync_playwright
 from fakes.browser import Tab, a_tab, launch
 from fakes.program import Wellhead
 from fakes.simulated import simulated_process
+from wellhead import compose, compose_pricing
+from wellhead.config.settings import Settings
 from wellhead.database.upgrade import upgrade
 from wellhead.demo import history
+from wellhead.demo.run import demo_settings
+from wellhead.pricing.book import PriceBook
 
 CALLS = 3000
 
@@ -42,13 +46,25 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Thirty days of the demo's calls up to now; whoever is on this machine is an admin."""
-    directory: Path = tmp_path_factory.mktemp("dashboard")
+def demo_prices() -> PriceBook:
+    """What the demo's calls cost, with nothing left to be priced when the program runs."""
+    settings = demo_settings(Settings(database="sqlite:///books.db"), "http://127.0.0.1:9")
+    return compose_pricing.price_book(settings, compose.directory(settings))
+
+
+def past(directory: Path) -> str:
+    """Books with thirty days of the demo's calls up to now."""
     url = f"sqlite:///{directory / 'books.db'}"
     upgrade(url)
-    history.write(url, time.time_ns() // 1000, count=CALLS)
+    history.write(url, time.time_ns() // 1000, count=CALLS, prices=demo_prices())
+    return url
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The demo's calls; whoever is on this machine is an admin."""
+    directory: Path = tmp_path_factory.mktemp("dashboard")
+    past(directory)
     with simulated_process() as upstream:
         wellhead = Wellhead(upstream=upstream.url, directory=directory)
         with wellhead:

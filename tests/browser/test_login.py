@@ -1,5 +1,6 @@
 """Who may see and do what in the dashboard: passwords, viewers, sessions that end, other sites, prefixes."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,30 +9,43 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
+from browser.test_pages import PAGES
 from fakes.browser import Tab, a_tab
 from fakes.control import hashed
+from fakes.inside import Inside
 from fakes.prefixed import behind_a_prefix
 from fakes.program import Wellhead
 
 ADMIN, VIEWER = "the admin's password", "the viewer's password"
-CHANGES = (
-    "create",
-    "new",
-    "add",
-    "revoke",
-    "rotate",
-    "archive",
-    "delete",
-    "remove",
-    "reset",
-    "change",
-    "edit",
+CHANGES = re.compile(
+    r"(add|archive|bring back|change|create|delete|disable|edit|enable|let|new|remove|rename|replace|reset"
+    r"|revoke|rotate|set)\b",
+    re.IGNORECASE,
 )
+"""How the names of buttons begin that change something."""
+CHANGED = {"/keys": "Revoke", "/credentials": "Delete", "/limits": "Delete"}
+"""What an admin can do there, among other things, to what `guarded` has."""
+ELSEWHERE = "http://127.0.0.1:9/"
+"""Another origin, and the same site: browsers send it the cookies of all ports."""
+DAY_S = 86_400
+
+
+MADE: dict[str, dict[str, Any]] = {
+    "/admin/projects": {"name": "deep wells"},
+    "/admin/keys": {"name": "laptop of Ann"},
+    "/admin/credentials": {"provider": "openai", "name": "ours", "secret": "sk-of-all-of-us"},
+    "/admin/limits": {"scope": {"kind": "global"}, "measure": "calls", "window": "hour", "amount": 1000},
+}
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wellhead]:
-    """Somebody has to say a password."""
+def inside(tmp_path_factory: pytest.TempPathFactory) -> Inside:
+    return Inside(tmp_path_factory.mktemp("inside"))
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory, inside: Inside) -> Iterator[Wellhead]:
+    """Somebody has to say a password; and there is one of everything that can be changed."""
     directory: Path = tmp_path_factory.mktemp("guarded")
     control: dict[str, Any] = {
         "admin_password_hash": hashed(ADMIN),
@@ -41,7 +55,13 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wellhead]:
         "basic_password": "ann's password",
         "login_max_attempts": 1000,
     }
-    with Wellhead(upstream="http://127.0.0.1:9", config={"control": control}, directory=directory) as program:
+    with Wellhead(
+        upstream=ELSEWHERE, config={"control": control}, directory=directory, environ=inside.environ
+    ) as program:
+        with httpx.Client(base_url=program.control_url, headers={"x-csrf": "1"}, timeout=30) as admin:
+            assert admin.post("/admin/session/login", json={"password": ADMIN}).status_code == 200
+            for path, body in MADE.items():
+                assert admin.post(path, json=body).status_code == 201, path
         yield program
 
 
@@ -92,54 +112,109 @@ def test_an_admin_logs_in_and_is_where_the_address_said(tab: Tab) -> None:
     page.wait_for_selector("form")
 
 
-@pytest.mark.parametrize("path", ["/keys", "/credentials", "/limits", "/providers", "/system"])
-def test_a_viewer_sees_nothing_to_change(tab: Tab, path: str) -> None:
-    page = tab.open("/", wait="form")
-    be(tab, VIEWER)
-    tab.open(path)
-    page.get_by_role("button", name="Log out (viewer)").wait_for()
-    actions = page.locator("main").get_by_role("button").all_inner_texts()
-    forbidden = (
-        "create",
-        "new",
-        "add",
-        "revoke",
-        "rotate",
-        "archive",
-        "delete",
-        "remove",
-        "reset",
-        "change",
-        "edit",
-    )
-    assert not [name for name in actions if name.lower().startswith(forbidden)]
-    refused = [one.url for one in tab.loaded if one.status == 403]
-    assert refused == []
+def actions(tab: Tab, path: str) -> list[str]:
+    """What can be changed on a page."""
+    page = tab.open(path)
+    page.wait_for_load_state("networkidle")
+    names = page.locator("main").get_by_role("button").all_inner_texts()
+    return [name for name in names if CHANGES.match(name)]
 
 
-def test_a_session_that_ended_leads_back_to_the_login_without_a_window_of_the_browser(
-    tab: Tab, guarded: Wellhead
-) -> None:
-    page = tab.open("/", wait="form")
-    be(tab, VIEWER)
-    page.context.clear_cookies()
+def test_a_viewer_sees_nothing_to_change_where_an_admin_does(browser: Browser, guarded: Wellhead) -> None:
+    with a_tab(browser, guarded.control_url) as tab:
+        tab.open("/", wait="form")
+        be(tab, ADMIN)
+        for path, action in CHANGED.items():
+            assert action in actions(tab, path), path
+    with a_tab(browser, guarded.control_url) as tab:
+        tab.open("/", wait="form")
+        be(tab, VIEWER)
+        assert {path: actions(tab, path) for path in PAGES} == {path: [] for path in PAGES}
+        tab.page.get_by_role("button", name="Log out (viewer)").wait_for()
+        assert [one.url for one in tab.loaded if one.status == 403] == []
+        tab.quiet()
+
+
+def leads_back_to_the_login(tab: Tab) -> None:
+    """Without a window of the browser's own."""
+    page = tab.page
     page.get_by_role("button", name="Refresh").click()
     page.wait_for_selector("form")
+    assert page.locator("nav").count() == 0
     challenged = [one.url for one in tab.loaded if one.status == 401 and "www-authenticate" in one.headers]
     assert challenged == []
+
+
+def test_a_session_that_was_ended_elsewhere_leads_back_to_the_login(tab: Tab, guarded: Wellhead) -> None:
+    page = tab.open("/", wait="form")
+    be(tab, VIEWER)
+    answer = httpx.post(
+        f"{guarded.control_url}/admin/session/logout",
+        headers={"x-csrf": "1"},
+        cookies=cookies_of(tab),
+        timeout=10,
+    )
+    assert answer.status_code == 200
+    assert cookies_of(tab)
+    leads_back_to_the_login(tab)
+    be(tab, VIEWER)
+    assert page.inner_text("main h1") == "Overview"
+
+
+def test_a_session_that_is_too_old_leads_back_to_the_login(
+    tab: Tab, guarded: Wellhead, inside: Inside
+) -> None:
+    tab.open("/", wait="form")
+    be(tab, VIEWER)
+    cookies = cookies_of(tab)
+    # Its own clock follows within a second, and never goes back again.
+    inside.clock_jumps(8 * DAY_S)
+    guarded.wait_until(lambda: not is_logged_in(guarded, cookies))
+    leads_back_to_the_login(tab)
+
+
+def is_logged_in(guarded: Wellhead, cookies: dict[str, str]) -> bool:
+    said = httpx.get(f"{guarded.control_url}/admin/session", cookies=cookies, timeout=10).json()
+    return bool(said["authenticated"])
+
+
+def cookies_of(tab: Tab) -> dict[str, str]:
+    return {one["name"]: one["value"] for one in tab.page.context.cookies()}
 
 
 def test_a_page_of_another_site_changes_nothing(tab: Tab, guarded: Wellhead) -> None:
     page = tab.open("/", wait="form")
     be(tab, ADMIN)
-    cookies = {one["name"]: one["value"] for one in page.context.cookies()}
+    assert page.evaluate("document.cookie") == ""
     body = {"name": "by another site"}
     for headers in ({}, {"x-csrf": "1", "origin": "https://elsewhere.example"}):
         answer = httpx.post(
-            f"{guarded.control_url}/admin/projects", json=body, headers=headers, cookies=cookies, timeout=10
+            f"{guarded.control_url}/admin/projects",
+            json=body,
+            headers=headers,
+            cookies=cookies_of(tab),
+            timeout=10,
         )
         assert answer.status_code == 403
-    assert page.evaluate("document.cookie") == ""
+
+
+@pytest.mark.parametrize("encoding", ["text/plain", "application/x-www-form-urlencoded"])
+def test_a_form_on_a_page_of_another_origin_is_refused(tab: Tab, guarded: Wellhead, encoding: str) -> None:
+    """The browser sends it with the cookie of whoever is logged in: that alone must not do."""
+    page = tab.open("/", wait="form")
+    be(tab, ADMIN)
+    form = (
+        f'<form method="post" enctype="{encoding}" action="{guarded.control_url}/admin/projects">'
+        """<input name='{"name": "by a form", "more": "' value='"}'><button>Win a prize</button></form>"""
+    )
+    page.route(f"{ELSEWHERE}**", lambda route: route.fulfill(body=form, content_type="text/html"))
+    page.goto(ELSEWHERE)
+    with page.expect_response("**/admin/projects") as answered:
+        page.get_by_role("button", name="Win a prize").click()
+    assert "__dashboard_session" in answered.value.request.all_headers()["cookie"]
+    assert answered.value.status == 403
+    listed = httpx.get(f"{guarded.control_url}/admin/projects", auth=("ann", "ann's password"), timeout=10)
+    assert [one["name"] for one in listed.json()["projects"]] == ["deep wells"]
 
 
 def test_it_all_works_under_a_path_prefix(browser: Browser, guarded: Wellhead) -> None:

@@ -1,5 +1,6 @@
 """The simulated upstream on a free port: in a process of its own, or in a thread beside the test."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,7 +12,10 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any
 
+from wellhead.demo.endpoints import Scope
 from wellhead.demo.upstream import AT_ONCE, SimulatedUpstream, Timing, address, listener, server
+
+LOOK_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,38 @@ def simulated_process(*options: str) -> Iterator[Simulated]:
         process.stdout.close()
 
 
+class Held(SimulatedUpstream):
+    """While it is held, every answer stops before its last byte."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_free = threading.Event()
+        self._is_free.set()
+
+    def hold(self) -> None:
+        self._is_free.clear()
+
+    def let_go(self) -> None:
+        self._is_free.set()
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        async def held(message: dict[str, Any]) -> None:
+            is_last = message["type"] == "http.response.body" and not message.get("more_body")
+            # The other side of the event is a thread that knows nothing of this loop.
+            while is_last and not self._is_free.is_set():
+                await asyncio.sleep(LOOK_S)
+            await send(message)
+
+        await super().__call__(scope, receive, held)
+
+
 @contextmanager
-def simulated_thread(timing: Timing = AT_ONCE) -> Iterator[Simulated]:
+def simulated_thread(
+    timing: Timing = AT_ONCE, upstream: SimulatedUpstream | None = None
+) -> Iterator[Simulated]:
     """It runs in a thread with an event loop of its own."""
     listening = listener()
-    running = server(SimulatedUpstream(timing))
+    running = server(upstream or SimulatedUpstream(timing))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:
