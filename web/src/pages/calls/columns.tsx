@@ -51,16 +51,16 @@ const orDash = (text: string | null) => (text === null || text === NOBODY ? UNKN
 
 const made = {
   time: {
-    width: 9.4,
+    width: 10,
     show: (call: Call, { format, isToday }: Pen) => (isToday ? format.time : format.stamp)(call.started_at),
   },
   outcome: {
-    width: 9,
+    width: 8.8,
     show: (call: Call, { words }: Pen) => <OutcomeBadge call={call} words={words} />,
     filter: (call: Call) => ["outcome", outcomeOf(call)],
   },
   status: {
-    width: 4.4,
+    width: 4.2,
     show: (call: Call) => call.status ?? UNKNOWN,
     filter: (call: Call) => ["status", call.status === null ? null : `${call.status}-${call.status}`],
   },
@@ -70,7 +70,7 @@ const made = {
     filter: (call: Call) => ["tool", orNull(call.tool)],
   },
   client: {
-    width: 9,
+    width: 8.4,
     show: (call: Call) => orDash(call.client_id),
     filter: (call: Call) => ["client", orNull(call.client_id)],
   },
@@ -85,7 +85,7 @@ const made = {
     filter: (call: Call) => ["agent", call.agent],
   },
   model: {
-    width: 9.4,
+    width: 9.1,
     show: (call: Call) => orDash(call.model),
     filter: (call: Call) => ["model", orNull(call.model)],
   },
@@ -117,18 +117,18 @@ const made = {
     width: 6,
     show: (call: Call, { words }: Pen) => (call.streamed === 1 ? words.calls.yes : words.calls.no),
   },
-  input: number(5.3, (call, { format }) => format.count(figuresOf(call).input)),
-  cacheRead: number(6.4, (call, { format }) => format.count(figuresOf(call).cacheRead)),
+  input: number(5.4, (call, { format }) => format.count(figuresOf(call).input)),
+  cacheRead: number(6.2, (call, { format }) => format.count(figuresOf(call).cacheRead)),
   cacheWrite: number(6.8, (call, { format }) => format.count(figuresOf(call).cacheWrite)),
-  output: number(5.3, (call, { format }) => format.count(figuresOf(call).output)),
+  output: number(5.5, (call, { format }) => format.count(figuresOf(call).output)),
   reasoning: number(6, (call, { format }) => format.count(figuresOf(call).reasoning)),
   total: number(5.2, (call, { format }) => format.count(figuresOf(call).total)),
-  cost: number(6, (call, { format }) => format.usd(figuresOf(call).costUsd)),
+  cost: number(6.5, (call, { format }) => format.usd(figuresOf(call).costUsd)),
   latency: number(4.7, (call, { format, stoppedAt }) =>
     isOpen(call) ? <Running since={call.started_at} stoppedAt={stoppedAt} /> : format.ms(call.latency_ms),
   ),
   ttft: number(5.4, (call, { format }) => format.ms(call.exact.ttft_ms)),
-  error: { width: 7.8, show: (call: Call) => orDash(call.exact.error_code) },
+  error: { width: 7.6, show: (call: Call) => orDash(call.exact.error_code) },
   userAgent: { width: 16, show: (call: Call) => orDash(call.user_agent) },
   address: { width: 9, show: (call: Call) => orDash(call.source_ip) },
   id: { width: 12, show: (call: Call) => <code>{call.id}</code> },

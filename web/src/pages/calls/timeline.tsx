@@ -60,7 +60,7 @@ function Drawn({ whole, nowMs }: { whole: Whole; nowMs: number | null }) {
           <tbody>
             <tr>
               <td>{words.calls.time.began}</td>
-              <td>{format.time(began)}</td>
+              <td>{format.exactTime(began)}</td>
               <td className="number">{format.ms(0)}</td>
             </tr>
             {steps.map(({ name, atMs }) => (
