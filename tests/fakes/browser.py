@@ -69,7 +69,9 @@ class Tab:
         """What axe-core finds that is serious: the rule, and where it is broken."""
         # Evaluated by the driver, not by the page: the page's policy lets no script in.
         self.page.evaluate(AXE.read_text())
-        run = {"runOnly": {"type": "rule", "values": rules}} if rules else {}
+        run: dict[str, Any] = {"resultTypes": ["violations"]}
+        if rules:
+            run["runOnly"] = {"type": "rule", "values": rules}
         found: dict[str, Any] = self.page.evaluate("(run) => axe.run(document, run)", run)
         return [
             f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')}"

@@ -213,7 +213,7 @@ const Row = memo(function Row({ call, row, columns, pen, isTabbed, isOpen, pick,
                 type="button"
                 className="cell-open"
                 tabIndex={tabIndex}
-                aria-label={pen.words.calls.open(pen.format.moment(call.started_at))}
+                aria-label={pen.words.calls.open(title ?? "")}
               >
                 {said}
               </button>
