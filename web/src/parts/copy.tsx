@@ -4,8 +4,14 @@ import { Button } from "./button";
 
 const SAID_MS = 2000;
 
+interface Props {
+  readonly text: string;
+  readonly label?: string;
+  readonly autoFocus?: boolean;
+}
+
 /** Puts a text on the clipboard, and says so. */
-export function Copy({ text, label }: { text: string; label?: string }) {
+export function Copy({ text, label, autoFocus = false }: Props) {
   const words = useWords();
   const [isDone, setDone] = useState(false);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -17,7 +23,7 @@ export function Copy({ text, label }: { text: string; label?: string }) {
     timer.current = setTimeout(() => setDone(false), SAID_MS);
   };
   return (
-    <Button className="small" aria-live="polite" onClick={() => void copy()}>
+    <Button className="small" aria-live="polite" autoFocus={autoFocus} onClick={() => void copy()}>
       {isDone ? words.app.copied : (label ?? words.app.copy)}
     </Button>
   );

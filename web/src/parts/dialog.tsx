@@ -1,30 +1,37 @@
 /** A window above the page: a dialog in its middle, or a drawer at its side.  Escape closes it. */
 
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { useWords } from "@/app/preferences";
 import { Button } from "./button";
 
 interface Props {
   readonly title: string;
   readonly isDrawer?: boolean;
+  /** Has room for lines of code. */
+  readonly isWide?: boolean;
   readonly close: () => void;
   readonly children: ReactNode;
 }
 
 /** Open as long as it is there. */
-export function Dialog({ title, isDrawer = false, close, children }: Props) {
+export function Dialog({ title, isDrawer = false, isWide = false, close, children }: Props) {
   const words = useWords();
   const id = useId();
   const place = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = place.current;
+    const before = document.activeElement;
     dialog?.showModal();
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      // Whoever works with keys goes on where the window was opened, also if another took its place.
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
   }, []);
   return (
     <dialog
       ref={place}
-      className={isDrawer ? "drawer" : ""}
+      className={isDrawer ? "drawer" : isWide ? "wide" : ""}
       aria-labelledby={id}
       onCancel={(event) => {
         event.preventDefault();

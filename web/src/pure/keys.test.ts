@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isAmount, isCount, listOf, snippetsOf, textOf } from "./keys";
+import { isAmount, isCeiling, isCount, listOf, snippetsOf, textOf } from "./keys";
 
 describe("what a key may use", () => {
   it("is a list of what stands between commas, or everything", () => {
@@ -28,6 +28,19 @@ describe("a count of calls", () => {
     ["-3", false],
     ["", false],
   ])("'%s' is one: %s", (text, isOne) => expect(isCount(text)).toBe(isOne));
+});
+
+describe("the amount of a limit", () => {
+  it.each([
+    ["12.50", "cost", true],
+    ["12.50", "calls", false],
+    ["0", "calls", true],
+    ["0", "cost", true],
+    ["-1", "cost", false],
+    ["", "cost", false],
+    ["twelve", "calls", false],
+    ["99999999999999999999", "calls", false],
+  ])("'%s' of %s is one: %s", (text, measure, isOne) => expect(isCeiling(text, measure)).toBe(isOne));
 });
 
 describe("snippets", () => {

@@ -19,6 +19,15 @@ export function isAmount(text: string): boolean {
   return /^\d{1,9}(\.\d{1,9})?$/.test(text) && Number(text) > 0;
 }
 
+/** What a limit is set to: a budget or a count, or 0, which lets nothing through. */
+export function isCeiling(text: string, measure: string): boolean {
+  return Number(text) === 0
+    ? /^0(\.0{1,9})?$/.test(text)
+    : measure === "cost"
+      ? isAmount(text)
+      : isCount(text);
+}
+
 /** A count of one or more. */
 export function isCount(text: string): boolean {
   return /^[1-9]\d{0,11}$/.test(text);

@@ -15,12 +15,12 @@ export function Issued({ secret, name, close }: { secret: string; name: string; 
   const [picked, setPicked] = useState(snippets[0]?.name ?? "");
   const shown = snippets.find((one) => one.name === picked);
   return (
-    <Dialog title={words.issued.title(name)} close={close}>
+    <Dialog title={words.issued.title(name)} isWide close={close}>
       <div className="stack">
         <p>{words.issued.once}</p>
         <div className="snippet secret">
           <code data-testid="secret">{secret}</code>
-          <Copy text={secret} />
+          <Copy text={secret} autoFocus />
         </div>
         <h3>{words.issued.how}</h3>
         <Segments

@@ -10,6 +10,7 @@ import { Dialog } from "@/parts/dialog";
 import { LimitsOf } from "@/pages/limits/limits-of";
 import { ChangeKey } from "./change-key";
 import { STATE_TONES } from "./key-table";
+import { LISTS } from "./restrictions";
 
 const TICK_MS = 60_000;
 
@@ -31,18 +32,16 @@ export function KeyDrawer({ of, project, rotate, revoke, close }: Props) {
   const [isChanging, setChanging] = useState(false);
   const when = (at: string | null) =>
     at === null ? saying.never : `${format.moment(at)} (${format.ago(at, now)})`;
-  const list = (some: readonly string[] | null) =>
-    some === null ? saying.everything : some.length === 0 ? words.app.none : some.join(", ");
+  const restricted = LISTS.filter((one) => of[one] !== null);
+  const list = (some: readonly string[] | null) => some?.join(", ") || words.app.none;
   const facts: readonly (readonly [string, string])[] = [
     [saying.project, project],
     [saying.created, format.moment(of.created_at)],
     [saying.expires, when(of.expires_at)],
     ...(of.revoked_at === null ? [] : [[saying.revoked, when(of.revoked_at)] as const]),
     [saying.lastUsed, when(of.last_used_at)],
-    [saying.form.allowed_models, list(of.allowed_models)],
-    [saying.form.allowed_providers, list(of.allowed_providers)],
-    [saying.form.allowed_endpoints, list(of.allowed_endpoints)],
-    [saying.form.allowed_accounts, list(of.allowed_accounts)],
+    ...(restricted.length === 0 ? [[saying.allowed, saying.everything] as const] : []),
+    ...restricted.map((one) => [saying.mayUse[one], list(of[one])] as const),
     ...Object.entries(of.tags).map(([name, value]) => [`${saying.tag} ${name}`, value] as const),
     ...(of.predecessor_id === null ? [] : [[saying.replaces, `#${of.predecessor_id}`] as const]),
     [saying.calls, format.count(of.calls)],

@@ -17,7 +17,6 @@ import { NewKey } from "./new-key";
 import { Projects } from "./projects";
 import { Revoke } from "./revoke";
 import { Rotate } from "./rotate";
-import "./keys.css";
 
 const STATES = ["", "active", "withered", "revoked"] as const;
 

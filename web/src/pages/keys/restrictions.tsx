@@ -5,7 +5,12 @@ import { useWords } from "@/app/preferences";
 import { Field } from "@/parts/field";
 import { listOf, textOf } from "@/pure/keys";
 
-const LISTS = ["allowed_models", "allowed_providers", "allowed_endpoints", "allowed_accounts"] as const;
+export const LISTS = [
+  "allowed_models",
+  "allowed_providers",
+  "allowed_endpoints",
+  "allowed_accounts",
+] as const;
 export type Restrictions = Readonly<Record<(typeof LISTS)[number], string[] | null>>;
 
 const NONE: Restrictions = {

@@ -8,7 +8,7 @@ import { Dialog } from "@/parts/dialog";
 import { Field } from "@/parts/field";
 import { Pick } from "@/parts/pick";
 import { said } from "@/parts/states";
-import { isAmount, isCount } from "@/pure/keys";
+import { isCeiling } from "@/pure/keys";
 import { keyOptions, projectOptions } from "@/pure/registered";
 
 const KINDS = ["global", "project", "key", "provider", "model", "tool_client"] as const;
@@ -78,7 +78,7 @@ export function NewLimit({ of, close }: { of?: Of; close: () => void }) {
       isBusy={make.isPending}
       error={make.error}
       send={() => make.mutate(undefined, { onSuccess: close })}
-      isGood={isGood(amount, measure)}
+      isGood={isCeiling(amount, measure)}
       close={close}
     >
       {of === undefined && (
@@ -161,7 +161,7 @@ export function ChangeLimit({ of, title, close }: { of: Limit; title: string; cl
       isBusy={change.isPending}
       error={change.error}
       send={() => change.mutate(undefined, { onSuccess: close })}
-      isGood={isGood(amount, of.measure)}
+      isGood={isCeiling(amount, of.measure)}
       close={close}
     >
       <Amount amount={amount} measure={of.measure} set={setAmount} />
@@ -272,7 +272,7 @@ function Amount({
 }) {
   const { form } = useWords().limits;
   const hint = measure === "cost" ? form.usd : form.count;
-  const isWrong = amount !== "" && !isGood(amount, measure);
+  const isWrong = amount !== "" && !isCeiling(amount, measure);
   return (
     <Field label={form.amount} hint={isWrong ? undefined : hint} error={isWrong ? hint : undefined}>
       <input
@@ -298,10 +298,6 @@ function Action({ action, set }: { action: Limit["action"]; set: (action: Limit[
       </select>
     </Field>
   );
-}
-
-function isGood(amount: string, measure: Limit["measure"]): boolean {
-  return measure === "cost" ? isAmount(amount) : isCount(amount);
 }
 
 interface Props {

@@ -1,5 +1,4 @@
 import { useState } from "react";
-import type { Answer } from "@/api/client";
 import { useAsked } from "@/api/hooks";
 import { useWords } from "@/app/preferences";
 import { useFormat } from "@/app/view";
@@ -7,12 +6,11 @@ import { Button } from "@/parts/button";
 import { Card } from "@/parts/page";
 import { Answered, Empty } from "@/parts/states";
 import { Table } from "@/parts/table";
+import { changesOf } from "@/pure/audited";
 import { UNKNOWN } from "@/pure/format";
 
 const FIRST = 25;
 const MOST = 1000;
-
-type Entry = Answer<"/admin/audit">["audit"][number];
 
 /** Who changed what, the newest first. */
 export function Audit() {
@@ -26,7 +24,9 @@ export function Audit() {
       <Answered query={audit}>
         {({ audit: entries, next }) =>
           entries.length === 0 ? (
-            <Empty title={saying.noAudit} />
+            <Empty title={saying.noAudit}>
+              <p>{saying.noAuditHow}</p>
+            </Empty>
           ) : (
             <div className="stack">
               <Table
@@ -34,15 +34,31 @@ export function Audit() {
                 rows={entries}
                 keyOf={({ id }) => id}
                 columns={[
-                  { name: saying.at, show: ({ at }) => format.moment(at) },
+                  { name: saying.at, show: ({ at }) => <span className="nowrap">{format.moment(at)}</span> },
                   { name: saying.actor, show: ({ actor }) => actor },
                   { name: saying.address, show: ({ address }) => address ?? UNKNOWN },
                   { name: saying.action, show: ({ action }) => <code>{action}</code> },
                   {
                     name: saying.object,
-                    show: ({ object_kind, object_id }) => `${object_kind} ${object_id ?? ""}`,
+                    show: ({ object_kind, object_id }) => (
+                      <span className="brief" title={object_id ?? ""}>
+                        {object_kind} {object_id}
+                      </span>
+                    ),
                   },
-                  { name: saying.change, show: (entry) => <code className="change">{changeOf(entry)}</code> },
+                  {
+                    name: saying.change,
+                    show: (entry) => (
+                      <span className="change">
+                        {changesOf(entry, entries, format).map(({ name, was, is }) => (
+                          <span key={name}>
+                            <span className="muted">{name}:</span> {was !== null && `${was} → `}
+                            {is}
+                          </span>
+                        ))}
+                      </span>
+                    ),
+                  },
                 ]}
               />
               {next !== null && limit < MOST && (
@@ -56,18 +72,4 @@ export function Audit() {
       </Answered>
     </Card>
   );
-}
-
-/** `amount: 200 → 500`; of what is new or gone all that it had. */
-function changeOf({ before, after }: Entry): string {
-  const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
-  return names
-    .map((name) => {
-      const [was, is] = [before?.[name], after?.[name]].map((value) =>
-        value === undefined ? null : JSON.stringify(value),
-      );
-      if (before !== null && after !== null) return `${name}: ${was ?? UNKNOWN} → ${is ?? UNKNOWN}`;
-      return `${name}: ${is ?? was ?? UNKNOWN}`;
-    })
-    .join(", ");
 }

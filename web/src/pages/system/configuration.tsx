@@ -2,7 +2,6 @@ import { useState } from "react";
 import { useAsked } from "@/api/hooks";
 import { useWords } from "@/app/preferences";
 import { Badge } from "@/parts/badge";
-import { Field } from "@/parts/field";
 import { Card } from "@/parts/page";
 import { Answered } from "@/parts/states";
 import { Table } from "@/parts/table";
@@ -14,11 +13,16 @@ export function Configuration() {
   const config = useAsked("/admin/config", {}, { refetchInterval: false });
   const [part, setPart] = useState("");
   return (
-    <Card title={words.config}>
+    <Card
+      title={words.config}
+      actions={
+        <label className="choice">
+          <span className="muted">{words.filter}</span>
+          <input type="search" value={part} onChange={(event) => setPart(event.target.value)} />
+        </label>
+      }
+    >
       <p className="muted hint">{words.configAbout}</p>
-      <Field label={words.filter}>
-        <input value={part} onChange={(event) => setPart(event.target.value)} />
-      </Field>
       <Answered query={config}>
         {({ settings, secrets }) => (
           <div className="tall">

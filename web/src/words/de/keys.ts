@@ -45,6 +45,12 @@ export const keys: Words["keys"] = {
   revoked: "widerrufen",
   replaces: "ersetzt",
   tag: "Merkmal",
+  mayUse: {
+    allowed_models: "Modelle",
+    allowed_providers: "Anbieter",
+    allowed_endpoints: "Pfade",
+    allowed_accounts: "Konten",
+  },
   keyCount: "Schlüssel",
   itsCalls: "Seine Aufrufe",
   itsKeys: (count) => `${count} Schlüssel`,

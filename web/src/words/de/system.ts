@@ -59,9 +59,11 @@ export const system: Words["system"] = {
   value: "Wert",
   set: "gesetzt",
   notSet: "nicht gesetzt",
-  filter: "Nur Einstellungen mit",
+  filter: "suchen",
   audit: "Was Verwalter getan haben",
   noAudit: "Noch hat niemand etwas geändert.",
+  noAuditHow:
+    "Was über diese Seite, die API oder die Befehlszeile angelegt, geändert oder gelöscht wird, steht dann hier.",
   at: "wann",
   actor: "wer",
   action: "was",

@@ -42,6 +42,12 @@ export const keys = {
   revoked: "revoked",
   replaces: "replaces",
   tag: "tag",
+  mayUse: {
+    allowed_models: "models",
+    allowed_providers: "providers",
+    allowed_endpoints: "paths",
+    allowed_accounts: "accounts",
+  },
   keyCount: "keys",
   itsCalls: "Its calls",
   itsKeys: (count: string) => (count === "1" ? "1 key" : `${count} keys`),

@@ -56,9 +56,11 @@ export const system = {
   value: "value",
   set: "set",
   notSet: "not set",
-  filter: "Only settings with",
+  filter: "find",
   audit: "What operators did",
   noAudit: "Nobody changed anything yet.",
+  noAuditHow:
+    "Whatever is made, changed or taken away by this page, the API or the command line is told here.",
   at: "when",
   actor: "who",
   action: "what",
