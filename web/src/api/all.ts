@@ -32,11 +32,16 @@ export function useProjects() {
   });
 }
 
-export function useCredentials() {
-  return useAll("/admin/credentials", async (query) => {
-    const { credentials, next } = await get("/admin/credentials", { query });
-    return { rows: credentials, next };
-  });
+/** Only admins may ask. */
+export function useCredentials({ enabled = true }: { enabled?: boolean } = {}) {
+  return useAll(
+    "/admin/credentials",
+    async (query) => {
+      const { credentials, next } = await get("/admin/credentials", { query });
+      return { rows: credentials, next };
+    },
+    enabled,
+  );
 }
 
 export function useLimits() {
@@ -51,9 +56,10 @@ type Ask<Row> = (query: {
   after?: number;
 }) => Promise<{ rows: readonly Row[]; next: number | null }>;
 
-function useAll<Row>(path: string, ask: Ask<Row>) {
+function useAll<Row>(path: string, ask: Ask<Row>, enabled = true) {
   return useQuery<All<Row>, ApiError>({
     queryKey: [path, "all"],
+    enabled,
     queryFn: async () => {
       const rows: Row[] = [];
       let after: number | null = null;

@@ -21,16 +21,18 @@ export function Pick({ options, value, pick, isFree = false, ...rest }: Props) {
   const format = useFormat();
   const id = useId();
   const list = useRef<HTMLUListElement>(null);
-  /** `null`: nothing is being typed, and the list is closed. */
+  /** What stands in the input while the list is open; `null`: it is closed. */
   const [typed, setTyped] = useState<string | null>(null);
+  // Whoever only opened the list wants to see all of it.
+  const [isNarrowed, setNarrowed] = useState(false);
   const [active, setActive] = useState(NONE);
   const chosen = options.find((one) => one.value === value)?.text ?? (isFree ? value : "");
   const isListed = typed !== null;
-  // Whoever only opened the list wants to see all of it.
-  const { shown, more } = offered(options, typed === null || typed === chosen ? "" : typed, SHOWN_MAX);
+  const { shown, more } = offered(options, isNarrowed ? (typed ?? "") : "", SHOWN_MAX);
 
   const type = (text: string) => {
     setTyped(text);
+    setNarrowed(true);
     setActive(isFree ? NONE : 0);
     if (isFree) pick(text);
   };
@@ -40,10 +42,11 @@ export function Pick({ options, value, pick, isFree = false, ...rest }: Props) {
   };
   const open = () => {
     setTyped(chosen);
+    setNarrowed(false);
     setActive(options.slice(0, SHOWN_MAX).findIndex((one) => one.value === value));
   };
   const leave = () => {
-    if (isListed) take(isFree || typed === chosen ? undefined : calledLike(options, typed));
+    if (isListed) take(isFree || !isNarrowed ? undefined : calledLike(options, typed));
   };
   const move = (by: number) =>
     isListed ? setActive((now) => Math.min(Math.max(now + by, 0), shown.length - 1)) : open();

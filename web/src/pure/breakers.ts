@@ -17,12 +17,12 @@ export function subjectOf(providerId: string): Subject {
 const WORST = ["open", "half-open", "closed"] as const;
 export type BreakerState = (typeof WORST)[number];
 
-/** How calls to a provider are doing: the state of its own breaker; `closed` if there is none. */
+/** How calls to a provider are doing: the state of its own breaker; `null` if it was not called lately. */
 export function stateOf(
   provider: string,
   breakers: readonly { readonly providerId: string; readonly state: BreakerState }[],
-): BreakerState {
-  return breakers.find(({ providerId }) => providerId === provider)?.state ?? "closed";
+): BreakerState | null {
+  return breakers.find(({ providerId }) => providerId === provider)?.state ?? null;
 }
 
 /** The worst first. */

@@ -57,7 +57,15 @@ function Listed() {
   const projectOf = (id: string | null) =>
     id === null ? saying.everybody : (projects.data?.rows.find((one) => one.id === id)?.name ?? id);
   const columns: Column<Credential>[] = [
-    { name: saying.name, show: ({ name }) => <strong>{name}</strong>, by: ({ name }) => name },
+    {
+      name: saying.name,
+      show: ({ id, name }) => (
+        <>
+          <strong>{name}</strong> <span className="muted">#{id}</span>
+        </>
+      ),
+      by: ({ name }) => name,
+    },
     { name: saying.provider, show: ({ provider }) => provider, by: ({ provider }) => provider },
     { name: saying.whose, show: (one) => projectOf(one.project_id), by: (one) => projectOf(one.project_id) },
     {

@@ -3,7 +3,6 @@ import type { Project } from "@/api/all";
 import { useWords } from "@/app/preferences";
 import { useFormat } from "@/app/view";
 import { Badge } from "@/parts/badge";
-import { Button } from "@/parts/button";
 import { Dialog } from "@/parts/dialog";
 import { LimitsOf } from "@/pages/limits/limits-of";
 
@@ -23,9 +22,9 @@ export function ProjectDrawer({ of, keys, showKeys, close }: Props) {
       <div className="stack">
         <p className="row">
           <Badge tone={of.is_active ? "good" : "plain"}>{of.is_active ? words.active : words.archived}</Badge>
-          <Button kind="quiet" className="small" onClick={showKeys}>
+          <button type="button" className="link" onClick={showKeys}>
             {words.itsKeys(format.count(keys))}
-          </Button>
+          </button>
           <Link to="/calls" search={{ project: of.id, range: "1mo" } as never}>
             {words.itsCalls}
           </Link>

@@ -77,7 +77,7 @@ export function Projects({ query }: { query: Query }) {
       show: ({ id }) => format.count(keyCounts.get(id) ?? 0),
       by: ({ id }) => keyCounts.get(id) ?? 0,
     },
-    { name: "id", show: ({ id }) => <code className="muted">{id}</code> },
+    { name: "id", show: ({ id }) => <code className="muted nowrap">{id}</code> },
   ];
   if (isAdmin) {
     columns.push({

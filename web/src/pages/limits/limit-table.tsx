@@ -13,7 +13,7 @@ import { type Column, Table } from "@/parts/table";
 import { ChangeLimit } from "./forms";
 import { Standings, useAmount } from "./standings";
 
-const TONES: Readonly<Record<Limit["action"], Tone>> = { refuse: "bad", warn: "warn", shadow: "plain" };
+const TONES: Readonly<Record<Limit["action"], Tone>> = { refuse: "accent", warn: "warn", shadow: "plain" };
 
 interface Props {
   readonly label: string;

@@ -9,10 +9,18 @@ const SHOWN = 3;
 const OFTEN_MS = 10_000;
 
 /** An amount, in the unit of what is counted. */
-export function useAmount(): (amount: number | string, measure: Limit["measure"]) => string {
+type Say = (amount: number | string, measure: Limit["measure"]) => string;
+
+export function useAmount(): Say {
   const format = useFormat();
   return (amount, measure) =>
     measure === "cost" ? format.usdExact(Number(amount)) : format.count(Number(amount));
+}
+
+/** What nobody set to all its digits is rounded. */
+function useUsed(): Say {
+  const format = useFormat();
+  return (amount, measure) => (measure === "cost" ? format.usd : format.count)(Number(amount));
 }
 
 /** The fullest of those that a limit counts alone; with `of` that one. */
@@ -20,6 +28,7 @@ export function Standings({ limit, of }: { limit: Limit; of?: string }) {
   const { limits: words } = useWords();
   const format = useFormat();
   const amountOf = useAmount();
+  const usedOf = useUsed();
   const nameOf = useNames();
   const now = useNow(OFTEN_MS);
   const { measure, amount, scope } = limit;
@@ -31,9 +40,9 @@ export function Standings({ limit, of }: { limit: Limit; of?: string }) {
     <ul className="standings">
       {standings.slice(0, SHOWN).map((one) => {
         const full = fullness(one, amount);
-        const used = words.used(amountOf(one.used, measure), amountOf(amount, measure));
+        const used = words.used(usedOf(one.used, measure), amountOf(amount, measure));
         const notes = [
-          Number(one.held) > 0 && words.held(amountOf(one.held, measure)),
+          Number(one.held) > 0 && words.held(usedOf(one.held, measure)),
           one.exceeded > 0 && words.exceeded(format.count(one.exceeded)),
           one.frees_at !== null && words.frees(format.ago(one.frees_at, now)),
         ].filter((note) => note !== false);

@@ -11,9 +11,11 @@ import { Button } from "@/parts/button";
 import { Copy } from "@/parts/copy";
 import { Field } from "@/parts/field";
 import { Card, Grid, PageHead } from "@/parts/page";
+import { Pick } from "@/parts/pick";
 import { Answered, Empty } from "@/parts/states";
 import { Table } from "@/parts/table";
 import { UNKNOWN } from "@/pure/format";
+import type { Option } from "@/pure/options";
 import { DAY_MS, HOUR_MS } from "@/pure/range";
 
 type Pricing = Answer<"/admin/pricing">;
@@ -22,6 +24,7 @@ type PerMillion = Match["pricing"];
 
 const KINDS = ["input", "output", "cache_read", "cache_write", "reasoning"] as const;
 const USED_DAYS = 30;
+const NAMES_MAX = 1000;
 
 export default function Page() {
   const words = useWords();
@@ -48,6 +51,9 @@ function LookUp() {
     setShown({ model, provider });
     setNamed({ model: model ?? "", provider: provider ?? "" });
   }
+  const names = (dimension: "model" | "provider") => ({ query: { dimension, limit: NAMES_MAX } });
+  const models = useAsked("/admin/usage/names", names("model"), { refetchInterval: false });
+  const providers = useAsked("/admin/usage/names", names("provider"), { refetchInterval: false });
   const look = (event: FormEvent) => {
     event.preventDefault();
     change({ model: named.model.trim() || undefined, provider: named.provider.trim() || undefined });
@@ -55,18 +61,22 @@ function LookUp() {
   return (
     <Card title={words.look} span={8}>
       <div className="stack">
-        <form className="row look-up" onSubmit={look}>
+        <form className="look-up" onSubmit={look}>
           <Field label={words.model}>
-            <input
+            <Pick
               required
+              isFree
+              options={optionsOf(models)}
               value={named.model}
-              onChange={(event) => setNamed({ ...named, model: event.target.value })}
+              pick={(one) => setNamed({ ...named, model: one })}
             />
           </Field>
           <Field label={words.provider} hint={words.hint}>
-            <input
+            <Pick
+              isFree
+              options={optionsOf(providers)}
               value={named.provider}
-              onChange={(event) => setNamed({ ...named, provider: event.target.value })}
+              pick={(one) => setNamed({ ...named, provider: one })}
             />
           </Field>
           <Button type="submit" kind="main">
@@ -77,6 +87,10 @@ function LookUp() {
       </div>
     </Card>
   );
+}
+
+function optionsOf({ data }: { data: Answer<"/admin/usage/names"> | undefined }): Option[] {
+  return (data?.names ?? []).map(({ value }) => ({ value, text: value }));
 }
 
 function Found({ model, provider }: { model: string; provider: string | undefined }) {
@@ -243,16 +257,16 @@ function Used() {
                   by: (line) => line.model,
                   show: (line) =>
                     line.model ? (
-                      <Button
-                        kind="quiet"
-                        className="small"
+                      <button
+                        type="button"
+                        className="link"
                         aria-pressed={picked(line)}
                         onClick={() =>
                           change({ model: line.model ?? undefined, provider: line.provider ?? undefined })
                         }
                       >
                         {line.model}
-                      </Button>
+                      </button>
                     ) : (
                       words.app.unknown
                     ),

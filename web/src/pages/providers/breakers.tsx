@@ -55,10 +55,14 @@ export function Breakers() {
   ];
   if (isAdmin) {
     columns.push({
-      name: said.reset,
+      name: said.actions,
       show: ({ providerId, state, failures }) =>
         state === "closed" && failures === 0 ? null : (
-          <Button className="small" onClick={() => setAsked(providerId)}>
+          <Button
+            className="small"
+            aria-label={`${said.reset}: ${nameOf(providerId)}`}
+            onClick={() => setAsked(providerId)}
+          >
             {said.reset}
           </Button>
         ),

@@ -7,6 +7,7 @@ import { Card } from "@/parts/page";
 import { Answered, Empty } from "@/parts/states";
 import { Table } from "@/parts/table";
 import { type BreakerState, stateOf } from "@/pure/breakers";
+import { UNKNOWN } from "@/pure/format";
 import { successRate } from "@/pure/success";
 import { useBreakers } from "./questions";
 
@@ -18,7 +19,8 @@ export const STATE_TONES: Readonly<Record<BreakerState, Tone>> = {
 
 interface Row {
   readonly id: string;
-  readonly state: BreakerState;
+  /** `null`: it was not called lately. */
+  readonly state: BreakerState | null;
   /** `null`: it had no calls. */
   readonly line: ReportLine | null;
 }
@@ -54,7 +56,13 @@ export function Health() {
                     { name: said.provider, show: ({ id }) => <strong>{id}</strong>, by: ({ id }) => id },
                     {
                       name: said.breaker,
-                      show: ({ state }) => <Badge tone={STATE_TONES[state]}>{said.states[state]}</Badge>,
+                      // Nothing was called lately, so nobody knows.
+                      show: ({ state }) =>
+                        state === null ? (
+                          UNKNOWN
+                        ) : (
+                          <Badge tone={STATE_TONES[state]}>{said.states[state]}</Badge>
+                        ),
                       by: ({ state }) => state,
                     },
                     number(said.calls, (line) => line.calls, format.count),

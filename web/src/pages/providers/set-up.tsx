@@ -1,5 +1,8 @@
+import { useCredentials } from "@/api/all";
 import { useAsked } from "@/api/hooks";
 import { useWords } from "@/app/preferences";
+import { useIsAdmin } from "@/app/session";
+import { useFormat } from "@/app/view";
 import { Card } from "@/parts/page";
 import { Answered } from "@/parts/states";
 import { Table } from "@/parts/table";
@@ -8,6 +11,10 @@ import { UNKNOWN } from "@/pure/format";
 /** Where each provider is, what it serves, and what stands in for it. */
 export function SetUp() {
   const { providers: words } = useWords();
+  const format = useFormat();
+  const kept = new Map<string, number>();
+  for (const { provider, disabled_at } of useCredentials({ enabled: useIsAdmin() }).data?.rows ?? [])
+    if (disabled_at === null) kept.set(provider, (kept.get(provider) ?? 0) + 1);
   const providers = useAsked("/admin/providers");
   return (
     <Card title={words.setup}>
@@ -36,7 +43,14 @@ export function SetUp() {
                 { name: words.models, show: ({ models }) => models?.join(", ") ?? words.anyModel },
                 {
                   name: words.auth,
-                  show: ({ hasCredential }) => (hasCredential ? words.own : words.callers),
+                  show: ({ id, hasCredential }) => {
+                    const count = kept.get(id) ?? 0;
+                    const some = [
+                      count > 0 ? words.kept(format.count(count)) : null,
+                      hasCredential ? words.own : null,
+                    ].filter((one) => one !== null);
+                    return some.length === 0 ? words.callers : some.join(", ");
+                  },
                 },
                 {
                   name: words.fallback,

@@ -32,6 +32,7 @@ export const providers: Words["providers"] = {
   tries: "probiert wieder",
   openedBy: "bemerkt von",
   last: "letzter Aufruf",
+  actions: "Aktionen",
   reset: "Zurücksetzen",
   resetTitle: "Diese Sicherung zurücksetzen?",
   resetText: (what) =>
@@ -48,6 +49,7 @@ export const providers: Words["providers"] = {
   anyPath: "jeder Pfad",
   anyModel: "jedes Modell",
   own: "aus den Einstellungen",
+  kept: (count) => `${count} hier verwahrt`,
   callers: "die des Aufrufers",
   source: (source) => `aus: ${source}`,
   leftOut: "Einige Einträge der Einstellungen wurden ausgelassen:",

@@ -16,7 +16,7 @@ export const prices = {
   },
   usual: "usual",
   above: (tokens: string) => `above ${tokens} input tokens`,
-  likeTheRest: "paid like the rest",
+  likeTheRest: "like the rest",
   found: "Found",
   how: {
     exact: "by exactly this name",

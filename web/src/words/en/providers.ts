@@ -30,6 +30,7 @@ export const providers = {
   tries: "tries again",
   openedBy: "noticed by",
   last: "last call",
+  actions: "actions",
   reset: "Reset",
   resetTitle: "Reset this breaker?",
   resetText: (what: string) =>
@@ -46,6 +47,7 @@ export const providers = {
   anyPath: "every path",
   anyModel: "any model",
   own: "from the configuration",
+  kept: (count: string) => (count === "1" ? "1 kept here" : `${count} kept here`),
   callers: "the caller's own",
   source: (source: string) => `from: ${source}`,
   leftOut: "Some entries of the configuration were left out:",
