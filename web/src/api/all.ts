@@ -2,6 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { type Answer, type ApiError, get } from "./client";
+import type { Options } from "./hooks";
 
 const PAGE = 1000;
 /** More than that nobody looks through; the answer says that there is more. */
@@ -18,29 +19,37 @@ export type Project = Answer<"/admin/projects">["projects"][number];
 export type Credential = Answer<"/admin/credentials">["credentials"][number];
 export type Limit = Answer<"/admin/limits">["limits"][number];
 
-export function useKeys() {
-  return useAll("/admin/keys", async (query) => {
-    const { keys, next } = await get("/admin/keys", { query });
-    return { rows: keys, next };
-  });
+export function useKeys(options: Options = {}) {
+  return useAll(
+    "/admin/keys",
+    async (query) => {
+      const { keys, next } = await get("/admin/keys", { query });
+      return { rows: keys, next };
+    },
+    options,
+  );
 }
 
-export function useProjects() {
-  return useAll("/admin/projects", async (query) => {
-    const { projects, next } = await get("/admin/projects", { query });
-    return { rows: projects, next };
-  });
+export function useProjects(options: Options = {}) {
+  return useAll(
+    "/admin/projects",
+    async (query) => {
+      const { projects, next } = await get("/admin/projects", { query });
+      return { rows: projects, next };
+    },
+    options,
+  );
 }
 
 /** Only admins may ask. */
-export function useCredentials({ enabled = true }: { enabled?: boolean } = {}) {
+export function useCredentials(options: Options = {}) {
   return useAll(
     "/admin/credentials",
     async (query) => {
       const { credentials, next } = await get("/admin/credentials", { query });
       return { rows: credentials, next };
     },
-    enabled,
+    options,
   );
 }
 
@@ -56,10 +65,10 @@ type Ask<Row> = (query: {
   after?: number;
 }) => Promise<{ rows: readonly Row[]; next: number | null }>;
 
-function useAll<Row>(path: string, ask: Ask<Row>, enabled = true) {
+function useAll<Row>(path: string, ask: Ask<Row>, options: Options = {}) {
   return useQuery<All<Row>, ApiError>({
     queryKey: [path, "all"],
-    enabled,
+    ...options,
     queryFn: async () => {
       const rows: Row[] = [];
       let after: number | null = null;

@@ -31,7 +31,7 @@ function isPassing(error: ApiError): boolean {
   return error.status === 0 || error.status === 502 || error.status === 503;
 }
 
-interface Options {
+export interface Options {
   /** `false`: not yet, since something that the question needs is not known. */
   readonly enabled?: boolean;
   readonly refetchInterval?: number | false;

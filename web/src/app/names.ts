@@ -1,12 +1,10 @@
 /** What people call the things that a report tells apart: projects and keys have names, the rest is its own. */
 
 import { useMemo } from "react";
-import { useAsked } from "@/api/hooks";
+import { useKeys, useProjects } from "@/api/all";
 import { type Dimension, UNSAID } from "@/pure/filters";
 import { useWords } from "./preferences";
 
-/** Beyond so many, projects and keys are shown by their ids. */
-const NAMED_MAX = 1000;
 const SELDOM_MS = 300_000;
 const ID_SHOWN = 8;
 
@@ -15,15 +13,14 @@ export type NameOf = (dimension: Dimension, key: string | null) => string;
 /** `needed`: the dimensions that something is called by; nobody asks for names that are not shown. */
 export function useNames(needed: readonly Dimension[] = ["project", "key"]): NameOf {
   const words = useWords();
-  const asked = { query: { limit: NAMED_MAX } };
   const often = { refetchInterval: SELDOM_MS, staleTime: SELDOM_MS };
-  const projects = useAsked("/admin/projects", asked, { ...often, enabled: needed.includes("project") }).data;
-  const keys = useAsked("/admin/keys", asked, { ...often, enabled: needed.includes("key") }).data;
+  const projects = useProjects({ ...often, enabled: needed.includes("project") }).data;
+  const keys = useKeys({ ...often, enabled: needed.includes("key") }).data;
   return useMemo(() => {
     const projectNames = unlike(
-      (projects?.projects ?? []).map(({ id, name }) => [id, name, id.slice(0, ID_SHOWN)]),
+      (projects?.rows ?? []).map(({ id, name }) => [id, name, id.slice(0, ID_SHOWN)]),
     );
-    const keyNames = unlike((keys?.keys ?? []).map(({ id, name }) => [String(id), name, `#${id}`]));
+    const keyNames = unlike((keys?.rows ?? []).map(({ id, name }) => [String(id), name, `#${id}`]));
     return (dimension, key) => {
       const isUnsaid = key === null || key === UNSAID;
       switch (dimension) {

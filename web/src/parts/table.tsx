@@ -5,7 +5,7 @@ import { pageOf } from "@/pure/pages";
 import { Pager } from "./pager";
 
 /** So many rows a browser lays out at once without anybody noticing. */
-const ROWS_MAX = 100;
+const ROWS_MAX = 50;
 
 export interface Column<Row> {
   readonly name: string;
@@ -53,7 +53,9 @@ export function Table<Row>({ label, columns, rows, keyOf, sorted, onPick }: Prop
                     <button
                       type="button"
                       onClick={() => {
-                        setOrder({ column: n, isRising: order?.column === n && !order.isRising });
+                        // The largest figures first, and names from A.
+                        const isRising = order?.column === n ? !order.isRising : !column.isNumber;
+                        setOrder({ column: n, isRising });
                         setWanted(0);
                       }}
                     >

@@ -103,7 +103,8 @@ function Keys({ projects }: { projects: readonly Project[] }) {
     >
       <Answered query={keys}>
         {({ rows, isCut }) => {
-          const wanted = rows.filter(isWanted);
+          // The newest first: whoever made one wants to see it.
+          const wanted = rows.filter(isWanted).toReversed();
           if (rows.length === 0)
             return (
               <Empty title={saying.noKeys}>

@@ -131,7 +131,12 @@ export function Projects({ query }: { query: Query }) {
               <p>{isAdmin ? saying.noProjectsHow : words.app.session.onlyAdmins}</p>
             </Empty>
           ) : (
-            <Table label={saying.projects} rows={rows} keyOf={({ id }) => id} columns={columns} />
+            <Table
+              label={saying.projects}
+              rows={rows.toReversed()}
+              keyOf={({ id }) => id}
+              columns={columns}
+            />
           )
         }
       </Answered>
