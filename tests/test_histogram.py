@@ -5,7 +5,17 @@ from collections import Counter
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wellhead.histogram import bucket, merged, packed, percentile_us, summed, unpacked
+from wellhead.histogram import (
+    Buckets,
+    bucket,
+    merged,
+    narrowed,
+    packed,
+    percentiles_us,
+    summed,
+    unpacked,
+    widened,
+)
 from wellhead.usage import COUNT_MAX
 
 buckets = st.integers(0, bucket(COUNT_MAX)) | st.integers(200, 260)
@@ -15,17 +25,33 @@ histograms = st.dictionaries(buckets, counts, max_size=8)
 
 @given(st.lists(st.integers(0, 10**9), min_size=1), st.sampled_from([1, 50, 95, 99, 100]))
 def test_a_percentile_is_off_by_no_more_than_its_bucket_is_wide(durations: list[int], percent: int) -> None:
-    histogram: dict[int, int] = {}
-    for one in durations:
-        histogram[bucket(one)] = histogram.get(bucket(one), 0) + 1
+    calls = Counter(map(bucket, durations))
     exact = sorted(durations)[-(-len(durations) * percent // 100) - 1]
-    found = percentile_us(histogram, percent)
+    first = min(calls)
+    found, most = percentiles_us(
+        Buckets(first, [calls[n] for n in range(first, max(calls) + 2)]), (percent, 100)
+    )
     assert found is not None
+    assert most is not None
+    assert found <= most
     assert abs(found - exact) <= max(exact * 0.0625, 0.5)
 
 
 def test_without_calls_there_is_no_percentile() -> None:
-    assert percentile_us({}, 50) is None
+    assert percentiles_us(Buckets(), (50, 99)) == [None, None]
+    assert percentiles_us(Buckets(200, [0, 0]), (50,)) == [None]
+
+
+@given(st.lists(histograms, max_size=5), st.integers(0, 200))
+def test_widened_histograms_add_up_as_numbers(some: list[dict[int, int]], base: int) -> None:
+    some = [{number + base: count for number, count in one.items()} for one in some]
+    found = narrowed(sum(widened(packed(one), base) for one in some), base)
+
+    assert held(found) == dict(sum(map(Counter, some), Counter()))
+
+
+def held(some: Buckets) -> dict[int, int]:
+    return {number: count for number, count in enumerate(some.calls, some.first) if count}
 
 
 @given(histograms)

@@ -11,17 +11,18 @@ allows, and nothing at all without calls.  So the same counts give the same byte
 in whatever order they were added up.
 """
 
-import struct
 import sys
 from array import array
-from collections.abc import Iterable, Mapping
-from operator import add, itemgetter
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from operator import add
 
 _MANTISSA_BITS = 4
 _HEAD_BYTES = 3
 _KINDS = {array(kind).itemsize: kind for kind in "BHIQ"}
 _WIDE_BYTES = 8
-_COUNT = itemgetter(1)
 _NARROW = 2**8, 2**16, 2**32
 assert set(_KINDS) == {1, 2, 4, 8}
 
@@ -39,19 +40,30 @@ def bounds(number: int) -> tuple[int, int]:
     return low << shift, low + 1 << shift
 
 
-def percentile_us(histogram: Mapping[int, int], percent: int) -> int | None:
-    """The duration that so many percent of the calls do not pass (nearest rank); `None` without calls."""
-    assert 0 < percent <= 100
-    total = sum(histogram.values())
-    if not total:
-        return None
-    rank = -(-total * percent // 100)
-    for number in sorted(histogram):
-        rank -= histogram[number]
-        if rank <= 0:
-            low, end = bounds(number)
-            return (low + end - 1) // 2
-    raise AssertionError("the ranks of a histogram end with its calls")
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Calls by their bucket, of one bucket after the other."""
+
+    first: int = 0
+    calls: Sequence[int] = ()
+
+
+NO_BUCKETS = Buckets()
+
+
+def percentiles_us(histogram: Buckets, percents: Sequence[int]) -> list[int | None]:
+    """The durations that so many percent of the calls do not pass (nearest rank); `None` without calls."""
+    assert all(0 < percent <= 100 for percent in percents)
+    passed = list(accumulate(histogram.calls))
+    if not passed or not passed[-1]:
+        return [None] * len(percents)
+    ranks = (-(-passed[-1] * percent // 100) for percent in percents)
+    return [_middle_us(histogram.first + bisect_left(passed, rank)) for rank in ranks]
+
+
+def _middle_us(number: int) -> int:
+    low, end = bounds(number)
+    return (low + end - 1) // 2
 
 
 def packed(counts: Mapping[int, int]) -> bytes:
@@ -117,25 +129,22 @@ def widened(histogram: bytes, base: int) -> int:
     if not histogram:
         return 0
     width, counts = histogram[0], histogram[_HEAD_BYTES:]
-    if width < _WIDE_BYTES:
-        wide = bytearray(len(counts) // width * _WIDE_BYTES)
-        for byte in range(width):
-            wide[byte::_WIDE_BYTES] = counts[byte::width]
-        counts = bytes(wide)
-    return int.from_bytes(counts, "little") << 8 * _WIDE_BYTES * (first_of(histogram) - base)
+    wide = bytearray(len(counts) // width * _WIDE_BYTES)
+    for byte in range(width):
+        wide[byte::_WIDE_BYTES] = counts[byte::width]
+    return int.from_bytes(wide, "little") << 8 * _WIDE_BYTES * (first_of(histogram) - base)
 
 
-def counted(total: int, base: int) -> dict[int, int]:
-    """Calls by their bucket, of a sum of widened histograms."""
+def narrowed(total: int, base: int) -> Buckets:
+    """What a sum of widened histograms holds."""
     size = -(-total.bit_length() // (8 * _WIDE_BYTES))
-    counts = struct.unpack(f"<{size}Q", total.to_bytes(size * _WIDE_BYTES, "little"))
-    return dict(filter(_COUNT, enumerate(counts, base)))
+    return Buckets(base, _array(_WIDE_BYTES, total.to_bytes(size * _WIDE_BYTES, "little")))
 
 
 def _with_one(histogram: bytes, number: int, more: int) -> bytes:
     """With so many calls more in one bucket; nothing where they do not fit into what is there."""
     width = histogram[0]
-    at = _HEAD_BYTES + (number - (histogram[1] | histogram[2] << 8)) * width
+    at = _HEAD_BYTES + (number - first_of(histogram)) * width
     if not _HEAD_BYTES <= at < len(histogram):
         return b""
     count = int.from_bytes(histogram[at : at + width], "little") + more
@@ -147,10 +156,14 @@ def _with_one(histogram: bytes, number: int, more: int) -> bytes:
 def _lanes(histogram: bytes) -> tuple[int, list[int]]:
     if not histogram:
         return 0, []
-    lanes = array(_KINDS[histogram[0]], histogram[_HEAD_BYTES:])
+    return first_of(histogram), _array(histogram[0], histogram[_HEAD_BYTES:]).tolist()
+
+
+def _array(width: int, lanes: bytes) -> "array[int]":
+    found = array(_KINDS[width], lanes)
     if sys.byteorder == "big":
-        lanes.byteswap()
-    return histogram[1] | histogram[2] << 8, lanes.tolist()
+        found.byteswap()
+    return found
 
 
 def _of_lanes(first: int, lanes: list[int], width: int) -> bytes:

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from wellhead.errors import CallerError
+from wellhead.histogram import NO_BUCKETS, Buckets
 
 Key = str | int | None
 """What stands in a dimension: text, a number for `streamed` and `key`; `None` when nobody said."""
@@ -133,10 +134,10 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How long the calls of one line took: calls by their bucket (see `wellhead.histogram`)."""
+    """How long the calls of one line took."""
 
-    latency: Mapping[int, int] = field(default_factory=dict)
-    ttft: Mapping[int, int] = field(default_factory=dict)
+    latency: Buckets = NO_BUCKETS
+    ttft: Buckets = NO_BUCKETS
 
 
 _TEXTS = ("tool", "client", "provider", "model", "account", "session", "agent", "project")

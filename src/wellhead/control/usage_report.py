@@ -25,7 +25,7 @@ from wellhead.control.roles import VIEWER
 from wellhead.control.times import EXAMPLE, moment_us
 from wellhead.control.usage import UNKNOWN
 from wellhead.errors import CallerError
-from wellhead.histogram import percentile_us
+from wellhead.histogram import percentiles_us
 from wellhead.intervals import BY_MINUTES, Interval, day_of, edges_us, midnight_us
 from wellhead.moments import DAY_US, EPOCH, HOUR_US
 from wellhead.money import usd
@@ -299,7 +299,6 @@ def _average_ms(total_us: int, count: int) -> float | None:
 def _percentiles(histogram: Histogram) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     for name, some in (("latency", histogram.latency), ("ttft", histogram.ttft)):
-        for percent in PERCENTS:
-            us = percentile_us(some, percent)
+        for percent, us in zip(PERCENTS, percentiles_us(some, PERCENTS), strict=True):
             found[f"p{percent}_{name}_ms"] = None if us is None else us / 1000
     return found

@@ -7,6 +7,7 @@ another time zone is made of twenty thousand of them.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import add, sub
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
@@ -17,7 +18,7 @@ from wellhead.database.schema import calls, models_daily, models_hourly
 from wellhead.database.slots import slots_of
 from wellhead.database.spans import HOURS_A_DAY, Span, Spans, spans, split
 from wellhead.database.usage_reports import ADDED, TAKEN, Effects
-from wellhead.histogram import bucket, counted, first_of, packed, widened
+from wellhead.histogram import bucket, first_of, narrowed, packed, widened
 from wellhead.report import HISTOGRAMMED, Histogram, Key, Question
 
 Place = tuple[int, tuple[Key, ...]]
@@ -88,8 +89,8 @@ def _of_calls(connection: Connection, question: Question, rest: Sequence[Span]) 
 
 def _summed(pieces: Sequence[_Piece], question: Question) -> dict[Place, Histogram]:
     # Nobody sees calls of less than some milliseconds, so there are no buckets before that.
-    rows = (row for piece in pieces for row in piece.rows)
-    base = min((first_of(one) for row in rows for one in row[:2] if one), default=0)
+    packed_ones = (one for piece in pieces for row in piece.rows for one in row[:2])
+    base = min(map(first_of, filter(None, packed_ones)), default=0)
     shows = [shown(one, NO_PROJECTS) for one in question.by]
     found: defaultdict[Place, list[int]] = defaultdict(lambda: [0, 0])
     for piece in pieces:
@@ -97,10 +98,9 @@ def _summed(pieces: Sequence[_Piece], question: Question) -> dict[Place, Histogr
             keys = tuple(show(value) for show, value in zip(shows, said, strict=True))
             for towards, sign in piece.effects:
                 both = found[slot + towards, keys]
-                both[0] += sign * more[0]
-                both[1] += sign * more[1]
+                both[:] = map(add if sign > 0 else sub, both, more)
     return {
-        place: Histogram(counted(latency, base), counted(ttft, base))
+        place: Histogram(narrowed(latency, base), narrowed(ttft, base))
         for place, (latency, ttft) in found.items()
     }
 

@@ -31,6 +31,7 @@ export interface Format {
   /** Without the year. */
   readonly shortDay: (at: string | number | null | undefined) => string;
   readonly month: (at: string | number | null | undefined) => string;
+  readonly weekdayTime: (at: string | number | null | undefined) => string;
   /** As long ago, or from now on, in words. */
   readonly ago: (at: string | number | null | undefined, now: number) => string;
 }
@@ -101,6 +102,7 @@ export function formatOf(language: string, zone: string): Format {
     day: date({ dateStyle: "medium" }),
     shortDay: date({ day: "numeric", month: "short" }),
     month: date({ month: "short", year: "numeric" }),
+    weekdayTime: date({ weekday: "short", hour: "2-digit", minute: "2-digit" }),
     ago: (at, now) => {
       const ms = instant(at);
       if (ms === null) return UNKNOWN;
