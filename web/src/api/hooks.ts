@@ -55,11 +55,18 @@ export function useAsked<P extends PathsOf<"get">>(
 /** A change; whatever was asked below `touches` is asked again when it is done. */
 export function useChange<V, A>(change: (sent: V) => Promise<A>, touches: readonly string[]) {
   const client = useQueryClient();
-  return useMutation<A, ApiError, V>({
-    mutationFn: change,
+  // What is done comes with the call, so that it is what the page says at that moment.
+  const { mutate, variables, ...state } = useMutation<A, ApiError, { sent: V; run: () => Promise<A> }>({
+    mutationFn: ({ run }) => run(),
     onSuccess: () =>
       client.invalidateQueries({
         predicate: ({ queryKey }) => touches.some((path) => String(queryKey[0]).startsWith(path)),
       }),
   });
+  return {
+    ...state,
+    variables: variables?.sent,
+    mutate: (sent: V, done: { readonly onSuccess?: () => void } = {}) =>
+      mutate({ sent, run: () => change(sent) }, done),
+  };
 }
