@@ -8,7 +8,7 @@ LITELLM := .venv-litellm/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run test check demo bench soak faults format pages types lock prices clean
+.PHONY: help setup run test check demo bench soak faults format pages screenshots types lock prices clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ format: ## Format the source and sort its imports
 
 pages: setup ## Build the dashboard's pages again, after a change in web/
 	$(BIN)/python tools/node.py vite build
+
+screenshots: setup ## Take the pictures of the dashboard in docs/img again
+	PYTHONPATH=tests $(BIN)/python tools/screenshots.py
 
 types: setup ## Write web/src/api/schema.ts again, after a change of the control API
 	$(BIN)/python tools/dashboard_types.py

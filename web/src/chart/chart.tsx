@@ -8,6 +8,9 @@ import { type Colours, coloursNow } from "./colours";
 /** Asked for with the page, so that it is there when the figures are. */
 const drawing = import("./echarts");
 
+/** Whether the person wants nothing to move. */
+const isCalm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+
 interface Props {
   /** What the drawing shows, for those who do not see it. */
   readonly label: string;
@@ -47,7 +50,7 @@ export function Chart({ label, height = 260, draw, onPick, tip }: Props) {
 
   // The theme is not read here but by `coloursNow`, from the page itself.
   // eslint-disable-next-line react-hooks/exhaustive-deps -- another theme has other colours
-  const option = useMemo(() => ({ ...draw(coloursNow()), animationDuration: 250 }), [draw, shown]);
+  const option = useMemo(() => ({ ...draw(coloursNow()), animation: !isCalm(), animationDuration: 250 }), [draw, shown]);
   useEffect(() => {
     chart?.setOption(option, { notMerge: true });
   }, [chart, option]);

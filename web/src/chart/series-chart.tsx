@@ -58,6 +58,7 @@ export function SeriesChart({
     [tones, data],
   );
 
+  const axis = useMemo(() => axisOf(data.times, format), [data.times, format]);
   const draw = useCallback(
     (colours: Colours) => ({
       grid: {
@@ -66,8 +67,13 @@ export function SeriesChart({
       },
       xAxis: {
         type: "category",
-        data: data.times.map((time) => axisLabel(time, data.times, format)),
-        axisLabel: { color: colours.muted, fontFamily: colours.font, hideOverlap: true },
+        data: axis.names,
+        axisLabel: {
+          color: colours.muted,
+          fontFamily: colours.font,
+          hideOverlap: true,
+          ...(axis.isNamed === null ? {} : { interval: axis.isNamed }),
+        },
         axisLine: { lineStyle: { color: colours.line } },
         axisTick: { show: false },
       },
@@ -98,7 +104,7 @@ export function SeriesChart({
         itemStyle: { color: colourOf(colours, n) },
       })),
     }),
-    [data, names, colourOf, isBars, isStacked, say, format],
+    [data, names, axis, colourOf, isBars, isStacked, say],
   );
   const tip = useCallback(
     (n: number) => {
@@ -182,16 +188,21 @@ export function SeriesChart({
 const A_DAY_MS = 86_400_000;
 const DOT = 6;
 
-/** The hour where the times are closer than a day, and its weekday where they are of several; else the day. */
-function axisLabel(
-  time: number,
-  times: readonly number[],
-  format: Pick<Format, "time" | "weekdayTime" | "shortDay">,
-) {
-  const [first = time, second = first, third = second] = times;
+interface Axis {
+  readonly names: readonly string[];
+  /** Which of them are shown; `null`: as many as there is room for. */
+  readonly isNamed: ((n: number) => boolean) | null;
+}
+
+/** The hour where the times are closer than a day; the day where they are of several, once for each. */
+function axisOf(times: readonly number[], format: Pick<Format, "time" | "shortDay">): Axis {
+  const [first = 0, second = first, third = second] = times;
   // The first may be a part of an hour or a day.
   const step = times.length < 2 ? A_DAY_MS : Math.max(second - first, third - second);
-  if (step >= A_DAY_MS / 2) return format.shortDay(time);
   const length = (times.at(-1) ?? first) - first;
-  return length <= 1.5 * A_DAY_MS ? format.time(time).slice(0, 5) : format.weekdayTime(time);
+  if (step < A_DAY_MS / 2 && length <= 1.5 * A_DAY_MS)
+    return { names: times.map((time) => format.time(time).slice(0, 5)), isNamed: null };
+  const names = times.map(format.shortDay);
+  // A day that began before the first of them has its name at the next.
+  return { names, isNamed: step < A_DAY_MS / 2 ? (n) => n > 0 && names[n] !== names[n - 1] : null };
 }

@@ -31,7 +31,6 @@ export interface Format {
   /** Without the year. */
   readonly shortDay: (at: string | number | null | undefined) => string;
   readonly month: (at: string | number | null | undefined) => string;
-  readonly weekdayTime: (at: string | number | null | undefined) => string;
   /** As long ago, or from now on, in words. */
   readonly ago: (at: string | number | null | undefined, now: number) => string;
 }
@@ -102,7 +101,6 @@ export function formatOf(language: string, zone: string): Format {
     day: date({ dateStyle: "medium" }),
     shortDay: date({ day: "numeric", month: "short" }),
     month: date({ month: "short", year: "numeric" }),
-    weekdayTime: date({ weekday: "short", hour: "2-digit", minute: "2-digit" }),
     ago: (at, now) => {
       const ms = instant(at);
       if (ms === null) return UNKNOWN;
