@@ -94,15 +94,6 @@ def test_a_click_on_a_name_filters_the_whole_page_and_another_takes_it_back(
     tab.quiet()
 
 
-def test_a_filter_is_chosen_among_what_calls_have(tab: Tab, range_: dict[str, str]) -> None:
-    page = tab.open(view(range_))
-    page.get_by_role("button", name="Filter…").click()
-    page.get_by_label("Filter by").select_option("tool")
-    page.get_by_label("Value").select_option("codex")
-    page.get_by_role("button", name="Remove the filter tool: codex").wait_for()
-    tab.quiet()
-
-
 def test_percentiles_that_are_not_known_are_not_shown(tab: Tab, range_: dict[str, str]) -> None:
     page = tab.open(view(range_, tool="codex"))
     assert figure(tab, "Latency, p95") == "–"
@@ -111,18 +102,6 @@ def test_percentiles_that_are_not_known_are_not_shown(tab: Tab, range_: dict[str
     asked = [parse_qs(urlsplit(one.url).query) for one in tab.loaded if "/admin/usage/report" in one.url]
     assert asked
     assert not [one for one in asked if "percentiles" in one]
-    tab.quiet()
-
-
-def test_streamed_calls_can_be_looked_at_alone(tab: Tab, running: Running, range_: dict[str, str]) -> None:
-    page = tab.open(view(range_))
-    page.get_by_role("group", name="Streaming").get_by_role("button", name="Streamed", exact=True).click()
-    (streamed,) = lines(running, range_, streamed="1")
-    page.wait_for_function(
-        "(cost) => document.querySelector('.kpi .value').textContent === cost",
-        arg=f"${streamed['cost_usd']:,.2f}",
-    )
-    assert page.get_by_role("region", name="Calls that did not succeed, by type of error").count() == 1
     tab.quiet()
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import re
+
 import pytest
 from playwright.sync_api import Browser
 
@@ -62,6 +64,7 @@ def test_a_page_is_there_for_everybody_in_every_theme_without_a_word_in_the_cons
 def test_a_page_fits_a_telephone_in_either_language(telephone: Tab, path: str) -> None:
     telephone.noise.clear()
     page = telephone.open(path)
+    page.get_by_role("button", name=re.compile("Menu|Menü")).click()
     for language, overview in (("en", "Overview"), ("de", "Überblick")):
         page.select_option("select[aria-label='Language'], select[aria-label='Sprache']", language)
         page.wait_for_function("(language) => document.documentElement.lang === language", arg=language)

@@ -84,7 +84,9 @@ class Tab:
 @contextmanager
 def a_tab(browser: Browser, home: str, **context: Any) -> Iterator[Tab]:
     """A tab in a browser profile of its own; `context` is as for Playwright's `new_context`."""
-    options: dict[str, Any] = {"viewport": {"width": 1440, "height": 1000}, "locale": "en", **context}
+    # Nothing moves, since nobody would see it.
+    usual = {"viewport": {"width": 1440, "height": 1000}, "locale": "en", "reduced_motion": "reduce"}
+    options: dict[str, Any] = {**usual, **context}
     opened = browser.new_context(**options)
     opened.set_default_timeout(WAIT_MS)
     page = opened.new_page()
