@@ -1,8 +1,7 @@
 """Every page is there, in every theme and language, on every width, without a word in the console."""
 
-from collections.abc import Iterator
-
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
