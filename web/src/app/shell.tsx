@@ -47,12 +47,17 @@ export function Shell() {
         >
           {words.app.menu}
         </Button>
-        <Menu isOpen={isMenuOpen} />
+        <div id="menu" className={isMenuOpen ? "side-content open" : "side-content"}>
+          <Menu />
+          <Choices />
+        </div>
       </div>
       <div className="body">
         <div className="top">
           {page?.hasRange ? <RangePicker /> : <span />}
-          <Choices />
+          <Button kind="quiet" onClick={() => void queries.invalidateQueries()}>
+            {words.app.refresh}
+          </Button>
         </div>
         <main id="main" ref={main} tabIndex={-1}>
           <Unbroken key={pathname}>
@@ -66,12 +71,12 @@ export function Shell() {
   );
 }
 
-function Menu({ isOpen }: { isOpen: boolean }) {
+function Menu() {
   const words = useWords();
   const [search] = useUrl();
   const sections = [...new Set(PAGES.map(({ section }) => section))];
   return (
-    <nav id="menu" className={isOpen ? "menu open" : "menu"} aria-label={words.app.menu}>
+    <nav className="menu" aria-label={words.app.menu}>
       {sections.map((section) => (
         <div key={section} className="menu-section">
           <h2>{words.app.sections[section]}</h2>
@@ -94,15 +99,13 @@ function Menu({ isOpen }: { isOpen: boolean }) {
   );
 }
 
+/** What a person prefers, and the way out. */
 function Choices() {
   const { theme, language, words, prefer } = usePreferences();
   const { role, hasLogin } = useWho();
   const logout = useChange(() => post("/admin/session/logout"), ["/"]);
   return (
     <div className="choices">
-      <Button kind="quiet" onClick={() => void queries.invalidateQueries()}>
-        {words.app.refresh}
-      </Button>
       <select
         aria-label={words.app.theme.label}
         value={theme}
@@ -126,7 +129,7 @@ function Choices() {
         ))}
       </select>
       {hasLogin && (
-        <Button kind="quiet" isBusy={logout.isPending} onClick={() => logout.mutate(undefined)}>
+        <Button className="small" isBusy={logout.isPending} onClick={() => logout.mutate(undefined)}>
           {words.app.session.logOut} ({words.app.session[role]})
         </Button>
       )}

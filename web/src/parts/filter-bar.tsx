@@ -43,12 +43,7 @@ export function FilterBar({ dimensions }: { dimensions: readonly Dimension[] }) 
           {words.app.filters.clear}
         </Button>
       )}
-      <Button
-        kind="quiet"
-        className="small"
-        aria-expanded={isAdding}
-        onClick={() => setAdding((isOpen) => !isOpen)}
-      >
+      <Button className="small" aria-expanded={isAdding} onClick={() => setAdding((isOpen) => !isOpen)}>
         {words.app.filters.add}
       </Button>
       {isAdding && (

@@ -109,7 +109,9 @@ function Spent() {
       <Answered query={summary}>
         {(rows) =>
           rows.length === 0 ? (
-            <Empty title={words.accounts.noSpend} />
+            <Empty title={words.accounts.noSpend}>
+              <p>{words.accounts.noSpendHow}</p>
+            </Empty>
           ) : (
             <Table
               label={words.accounts.spend}

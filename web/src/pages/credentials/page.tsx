@@ -30,7 +30,7 @@ export default function Page() {
           </Button>
         )}
       </PageHead>
-      <Grid>{isAdmin ? <Listed /> : <Empty title={words.app.session.onlyAdmins} />}</Grid>
+      <Grid>{isAdmin ? <Listed /> : <Empty title={words.app.session.onlyAdminsSee} />}</Grid>
       {isMaking && <NewCredential close={() => setMaking(false)} />}
     </>
   );

@@ -244,7 +244,9 @@ function Used() {
       <Answered query={report}>
         {({ lines }) =>
           lines.length === 0 ? (
-            <Empty title={words.prices.none} />
+            <Empty title={words.prices.none}>
+              <p>{words.prices.noneHow}</p>
+            </Empty>
           ) : (
             <Table
               label={words.prices.used}

@@ -62,7 +62,9 @@ function OverTime({ title, figure }: { title: string; figure: "calls" | "p95_lat
       <Answered query={report}>
         {() =>
           data.series.length === 0 ? (
-            <Empty title={words.providers.quiet} />
+            <Empty title={words.providers.quiet}>
+              <p>{words.providers.quietHow}</p>
+            </Empty>
           ) : (
             <SeriesChart
               label={title}

@@ -15,6 +15,8 @@ export const accounts: Words["accounts"] = {
   upstream: "Das Gateway vor CLIProxyAPI starten",
   spend: "Ausgaben je Konto in den letzten 7 Tagen",
   noSpend: "Keine Aufrufe in den letzten 7 Tagen.",
+  noSpendHow:
+    "Aufrufe kommen mit dem Konto hierher, auf das ihr Anbieter sie gebucht hat, sobald sie geendet haben.",
   account: "Konto",
   provider: "Anbieter",
   calls: "Aufrufe",

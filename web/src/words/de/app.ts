@@ -82,6 +82,7 @@ export const app: Words["app"] = {
     notConfigured:
       "Hier braucht es Zugangsdaten, aber niemand hat ein Passwort zum Anmelden. Setzen Sie control.admin_password_hash oder control.viewer_password_hash und laden Sie die Seite neu.",
     onlyAdmins: "Das kann nur ein Verwalter ändern.",
+    onlyAdminsSee: "Das kann nur ein Verwalter sehen. Melden Sie sich als einer an.",
   },
   failure: {
     title: "Das konnte nicht geladen werden",

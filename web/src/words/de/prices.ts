@@ -49,6 +49,8 @@ export const prices: Words["prices"] = {
   current: "aktuell",
   used: "Benutzte Modelle in den letzten 30 Tagen",
   none: "Keine Aufrufe in den letzten 30 Tagen.",
+  noneHow:
+    "Modelle, die Aufrufe benutzen, kommen von selbst hierher; jedes andere lässt sich oben nachsehen.",
   calls: "Aufrufe",
   priced: "mit Preis",
   cost: "Kosten",

@@ -19,7 +19,8 @@ export const providers: Words["providers"] = {
   p95: "p95 Dauer",
   ttft: "p50 erstes Token",
   cost: "Kosten",
-  quiet: "keine Aufrufe in diesem Zeitraum",
+  quiet: "Keine Aufrufe in diesem Zeitraum.",
+  quietHow: "Wählen Sie einen längeren Zeitraum oder schicken Sie einen Aufruf durch das Gateway.",
   breakers: "Sicherungen",
   breakersAbout:
     "Nach mehreren Fehlern hintereinander hält eine Sicherung Aufrufe von einem Anbieter oder von einem seiner Zugangsdaten zurück, in allen Gateways; danach probiert ein Aufruf, ob er wieder antwortet.",

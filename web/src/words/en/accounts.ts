@@ -13,6 +13,8 @@ export const accounts = {
   upstream: "Start the gateway in front of CLIProxyAPI",
   spend: "Spent by account, last 7 days",
   noSpend: "No calls in the last 7 days.",
+  noSpendHow:
+    "Calls come here by the account that their provider booked them on, as soon as they have ended.",
   account: "account",
   provider: "provider",
   calls: "calls",

@@ -81,6 +81,7 @@ export const app = {
     notConfigured:
       "Credentials are needed here, but nobody has a password to log in with. Set control.admin_password_hash or control.viewer_password_hash, then load this page again.",
     onlyAdmins: "Only an admin may change this.",
+    onlyAdminsSee: "Only an admin may see this. Log in as one to do so.",
   },
   failure: {
     title: "This could not be loaded",

@@ -46,6 +46,7 @@ export const prices = {
   current: "current",
   used: "Models in use, last 30 days",
   none: "No calls in the last 30 days.",
+  noneHow: "The models that calls use come here by themselves; any other can be looked up above.",
   calls: "calls",
   priced: "priced",
   cost: "cost",

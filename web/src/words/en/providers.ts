@@ -17,7 +17,8 @@ export const providers = {
   p95: "p95 latency",
   ttft: "p50 first token",
   cost: "cost",
-  quiet: "no calls in this range",
+  quiet: "No calls in this range.",
+  quietHow: "Choose a longer range, or send a call through the gateway.",
   breakers: "Breakers",
   breakersAbout:
     "After several failures in a row a breaker holds calls back from a provider, or from one of its credentials, in all gateways; then one call tries whether it answers again.",
