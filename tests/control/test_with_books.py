@@ -97,6 +97,26 @@ async def test_a_model_is_shown_alone(app: FastAPI, path: Path) -> None:
     assert nothing == {"totals": {"total_tokens": 0, "total_requests": 0}, "by_model": [], "timeseries": []}
 
 
+async def test_what_is_known_of_a_call_is_the_same_wherever_it_is_shown(app: FastAPI) -> None:
+    """In a row of the list, in the call by itself, and in an export; unknown is `null` in all of them."""
+    async with a_client(app) as client:
+        rows = (await client.get("/admin/logs?limit=60")).json()
+        exported = (await client.get("/admin/export?format=json&from=2026-11-19&to=2026-11-20")).json()
+        by_id = {one["id"]: one for one in exported}
+        for row in rows:
+            one = (await client.get(f"/admin/logs/{row['id']}")).json()
+            assert one["exact"] == row["exact"]
+            exact, whole, in_file = row["exact"], one["wellhead"], by_id[row["id"]]
+            tokens = {name: exact[name] for name in exact if name.endswith("_tokens")}
+            assert tokens == {name: whole["usage"][name] for name in tokens}
+            assert exact["cost_usd"] == whole["cost"]["usd"]
+            said = exact.keys() - {"ttft_ms"}
+            assert {name: exact[name] for name in said} == {name: in_file[name] for name in said}
+            ttft_us = in_file["ttft_us"]
+            assert exact["ttft_ms"] == (None if ttft_us is None else ttft_us / 1000)
+    assert {row["exact"]["output_tokens"] is None for row in rows} == {True, False}
+
+
 async def test_the_ends_of_the_calendar_are_answered(app: FastAPI) -> None:
     ends = {"from": "0001-01-01T00:00:00+14:00", "to": "9999-12-31T23:59:59-14:00"}
     async with a_client(app) as client:
