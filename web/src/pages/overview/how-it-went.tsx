@@ -23,7 +23,7 @@ const TONES: Readonly<Record<string, Share["tone"]>> = {
 export function Success() {
   const words = useWords();
   const format = useFormat();
-  const nameOf = useNames();
+  const nameOf = useNames(["outcome"]);
   const { filters, toggle } = useFilters();
   const ends = useBy("outcome");
   return (

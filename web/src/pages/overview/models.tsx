@@ -19,7 +19,7 @@ const BY_COST = 4;
 export function Models() {
   const words = useWords();
   const format = useFormat();
-  const nameOf = useNames();
+  const nameOf = useNames(["model"]);
   const { range } = useView();
   const { filters, toggle } = useFilters();
   const isExact = hasPercentiles(filters);

@@ -80,7 +80,7 @@ export function TokenUsage() {
 export function StreamedAndNot() {
   const words = useWords();
   const format = useFormat();
-  const nameOf = useNames();
+  const nameOf = useNames(["streamed"]);
   const { filters, toggle } = useFilters();
   const ways = useBy("streamed");
   const said = words.overview.ways;
