@@ -11,7 +11,7 @@ import { Badge } from "@/parts/badge";
 import { Card } from "@/parts/page";
 import { Answered, Empty } from "@/parts/states";
 import { type Burn, burnOf } from "@/pure/burn";
-import { ratio } from "@/pure/format";
+import { type Format, ratio } from "@/pure/format";
 import type { Words } from "@/words/words";
 
 /** So many limits are looked at, and so many of their standings shown. */
@@ -159,10 +159,15 @@ function Until({ burn, limit, standing }: Pick<Budget, "burn" | "limit" | "stand
       );
     case "lasts":
       if (limit.window === "total") return said.noUse;
-      return standing.frees_at === null ? said.lasts : said.lastsOn(format.moment(standing.frees_at));
+      return standing.frees_at === null ? said.lasts : said.lastsOn(shortest(standing.frees_at, format));
     case "unknown":
       return <span className="muted">{limit.sliding ? said.sliding : said.early}</span>;
   }
+}
+
+/** A day that begins then, or the moment. */
+function shortest(at: string, format: Pick<Format, "exactTime" | "day" | "moment">): string {
+  return /^00:00:00\D000$/.test(format.exactTime(at)) ? format.day(at) : format.moment(at);
 }
 
 /** The fullest first; what was not counted yet is there as well. */
