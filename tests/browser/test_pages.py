@@ -24,6 +24,8 @@ PAGES = {
 }
 THEMES = ("light", "dark", "solarized-light", "terminal", "fluid")
 FIRST_LOAD_MAX = 250_000
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""Until all that changed is on the screen."""
 NARROW = {"width": 360, "height": 740}
 
 
@@ -54,6 +56,7 @@ def test_a_page_is_there_for_everybody_in_every_theme_without_a_word_in_the_cons
     for theme in reversed(THEMES):
         page.select_option("select[aria-label='Theme']", theme)
         page.wait_for_function("(theme) => document.documentElement.dataset.theme === theme", arg=theme)
+        page.evaluate(DRAWN)
         # Of a theme only its colours are its own.
         assert desk.faults(None if theme == THEMES[0] else ["color-contrast"]) == [], theme
     desk.quiet()
