@@ -51,7 +51,7 @@ const orDash = (text: string | null) => (text === null || text === NOBODY ? UNKN
 
 const made = {
   time: {
-    width: 10,
+    width: 9.9,
     show: (call: Call, { format, isToday }: Pen) => (isToday ? format.time : format.stamp)(call.started_at),
   },
   outcome: {
@@ -70,7 +70,7 @@ const made = {
     filter: (call: Call) => ["tool", orNull(call.tool)],
   },
   client: {
-    width: 7.8,
+    width: 7.5,
     show: (call: Call) => orDash(call.client_id),
     filter: (call: Call) => ["client", orNull(call.client_id)],
   },
@@ -85,7 +85,7 @@ const made = {
     filter: (call: Call) => ["agent", call.agent],
   },
   model: {
-    width: 8.7,
+    width: 9.1,
     show: (call: Call) => orDash(call.model),
     filter: (call: Call) => ["model", orNull(call.model)],
   },
