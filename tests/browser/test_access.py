@@ -133,6 +133,7 @@ def test_a_key_is_renamed_and_restricted_where_it_is(tab: Tab, wellhead: Wellhea
 def test_a_secret_goes_in_and_never_comes_back(tab: Tab) -> None:
     page = tab.open("/credentials")
     page.get_by_role("button", name="New credential").click()
+    expect(page.get_by_label("Provider")).not_to_have_value("")
     secret = page.get_by_role("textbox", name="Secret")
     secret.fill("sk-ünï")
     page.keyboard.press("Enter")

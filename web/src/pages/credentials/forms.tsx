@@ -35,13 +35,13 @@ export function NewCredential({ close }: { close: () => void }) {
   return (
     <Form
       title={words.credentials.add}
-      isBusy={make.isPending}
-      error={make.error}
+      isBusy={make.isPending || providers.isPending}
+      error={make.error ?? providers.error}
       send={() => make.mutate(undefined, { onSuccess: close })}
       close={close}
     >
       <Field label={saying.provider}>
-        <select value={provider} onChange={(event) => setNamed(event.target.value)}>
+        <select required value={provider} onChange={(event) => setNamed(event.target.value)}>
           {ids.map((id) => (
             <option key={id} value={id}>
               {id}
