@@ -58,7 +58,7 @@ ALL_MAX = 1_500_000
 """Bytes of all pictures together."""
 MOMENT = datetime(2026, 3, 25, 15, 40, 12, tzinfo=UTC)
 """A Wednesday afternoon: people are at work."""
-AHEAD_S = 150
+AHEAD_S = 240
 """How long ago the program started, for whoever looks: longer than it takes to take the pictures."""
 CALL_MAX_S = 600
 LOOKED_S = 8
