@@ -48,12 +48,11 @@ export function Chart({ label, height = 260, draw, onPick, tip }: Props) {
     };
   }, []);
 
-  // The theme is not read here but by `coloursNow`, from the page itself.
-  // eslint-disable-next-line react-hooks/exhaustive-deps -- another theme has other colours
-  const option = useMemo(
-    () => ({ ...draw(coloursNow()), animation: !isCalm(), animationDuration: 250 }),
-    [draw, shown],
-  );
+  const option = useMemo(() => {
+    // It is read from the page itself, by `coloursNow`: another theme has other colours.
+    void shown;
+    return { ...draw(coloursNow()), animation: !isCalm(), animationDuration: 250 };
+  }, [draw, shown]);
   useEffect(() => {
     chart?.setOption(option, { notMerge: true });
   }, [chart, option]);
