@@ -267,7 +267,7 @@ def test_days_and_hours_are_looked_up_by_the_key_and_edges_by_the_index(
 ) -> None:
     book(engine, [a_call(n * DAY_US) for n in range(6)])
     close(engine, NOON_US // DAY_US + 4, rest=lambda _: None)
-    edges = tuple(range(NOON_US + 5 * HOUR_US + 1, NOON_US + 99 * HOUR_US, 30 * HOUR_US))
+    edges = (NOON_US + 5 * HOUR_US + 1, NOON_US + 36 * HOUR_US, NOON_US + 95 * HOUR_US + 1)
     plans = plans_of(engine, Question((Measure.CALLS,), (Dimension.MODEL,), edges, where))
     for part in (
         f"{by_day} USING PRIMARY KEY (day>? AND day<?)",
@@ -280,10 +280,11 @@ def test_days_and_hours_are_looked_up_by_the_key_and_edges_by_the_index(
 def test_parts_of_closed_days_come_from_sheets_alone(engine: Engine) -> None:
     book(engine, [a_call(n * DAY_US) for n in range(4)])
     close(engine, NOON_US // DAY_US + 4, rest=lambda _: None)
-    for by in (Dimension.TOOL, Dimension.SESSION):
-        edges = [NOON_US - 12 * HOUR_US, NOON_US + 60 * HOUR_US]
-        if by is Dimension.TOOL:
-            edges = [NOON_US - HOUR_US // 2, NOON_US + HOUR_US // 2, NOON_US + 30 * HOUR_US]
+    for by, edges in (
+        (Dimension.SESSION, [NOON_US - 12 * HOUR_US, NOON_US + 60 * HOUR_US]),
+        (Dimension.TOOL, [NOON_US - HOUR_US // 2, NOON_US + HOUR_US // 2, NOON_US + 30 * HOUR_US]),
+        (Dimension.MODEL, [NOON_US - 7 * HOUR_US, NOON_US + 17 * HOUR_US, NOON_US + 41 * HOUR_US]),
+    ):
         plans = plans_of(engine, Question((Measure.CALLS,), (by,), tuple(edges)))
         assert not any("calls USING" in plan or "usage_hourly USING PRIMARY KEY" in plan for plan in plans)
 

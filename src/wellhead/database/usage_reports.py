@@ -8,10 +8,10 @@
 
 Where from depends on what is asked for:
 
-    provider and model alone      models_daily, models_hourly
-    outcome or streamed           usage_daily, usage_hourly
-    who used what, whatever came of it      usage_sheets, of which any part of a day is a difference
-    session or agent              session_sheets for whole days, and the rows
+    provider and model alone    models_daily, models_hourly, by whole days (UTC) and by hours
+    outcome or streamed         usage_daily, usage_hourly
+    session or agent            session_sheets for whole days, and the rows
+    all else                    usage_sheets, of which any part of a day is a difference
 
 What slots are made of is said in `wellhead.database.spans`; a few statements answer for
 some dozens of them.  All of time comes from `usage_total`, and so does a range that is
@@ -153,10 +153,13 @@ def _rolled(asked: _Asked, edges_us: Sequence[int], first: int = 0) -> Sums:
 
 
 def _is_in_sheets(asked: _Asked, edges_us: Sequence[int]) -> bool:
-    """Models have rollups of their own, which are smaller, but know no half hours."""
+    """Models have rollups of their own, which are smaller; of days in another zone they know the hours."""
     dimensions = asked.question.dimensions
+    by_day = edges_us[-1] - edges_us[0] > (len(edges_us) - 1) * DAY_US // 2
+    unit_us = DAY_US if by_day else HOUR_US
+    by_part = any(edge % unit_us for edge in edges_us[1:-1])
     by_half = any(edge % HOUR_US == HOUR_US // 2 for edge in edges_us)
-    return not dimensions & OF_ENDS and (by_half or not dimensions <= HISTOGRAMMED)
+    return not dimensions & OF_ENDS and (by_part or by_half or not dimensions <= HISTOGRAMMED)
 
 
 def _by_session(asked: _Asked, edges_us: Sequence[int], first: int = 0) -> Sums:
