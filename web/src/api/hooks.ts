@@ -23,6 +23,8 @@ export const queries: QueryClient = new QueryClient({
       placeholderData: (before: unknown) => before,
       retry: (count, error) => count < TRIES && error instanceof ApiError && isPassing(error),
     },
+    // A key that was just issued is forgotten with the page that shows it.
+    mutations: { gcTime: 0 },
   },
 });
 
