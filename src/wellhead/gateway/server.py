@@ -8,8 +8,8 @@ An exchange of a proxy differs from an application's (`exchange.py`), and so doe
 * a query that is empty is not the same as none: its question mark stays in `raw_path`;
 * a client has so long for a head, for the next piece of a body and between two requests (`terms.py`);
 * what may be read in two ways is refused (`heads.py`), and a refusal is read before the connection ends;
-* a call that there is no room for is refused here, at a tenth of what a call costs, and where even that is too
-  much, its connection rests for as long as the client was told to wait.
+* a call that there is no room for is refused here, at a tenth of what a call costs, and where even that is
+  too much, its connection rests for as long as the client was told to wait.
 
 Any other ASGI server works too: then a client that left is noticed by the watch
 on `receive` alone, and how long it may take is the server's to say.
