@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from fakes.books import NOON_US, a_settlement, an_opening, books_on_disk, rollups_of, rows_of
 from wellhead.call import CallState
 from wellhead.database.reports import DatabaseReports
+from wellhead.database.sums import sums
 from wellhead.ledger.check import check
 from wellhead.ledger.clerk import Clerk
 from wellhead.ledger.closing import close, last_day
@@ -65,6 +66,17 @@ def test_calls_of_earlier_days_are_removed_and_every_figure_stays(engine: Engine
     assert len(states(engine)) == 3 * A_DAY + 1
     assert rollups_of(engine) == before
     assert check(engine, NOON_US) == []
+
+
+def test_all_calls_there_ever_were_add_up_to_the_same(engine: Engine) -> None:
+    book(engine)
+    before = sums(engine)
+
+    remove(engine, NOON_US - 2 * DAY_US, wait=at_once)
+
+    after = sums(engine)
+    assert after.figures == before.figures
+    assert (after.first_us, after.last_us) == ((before.first_us or 0) // HOUR_US * HOUR_US, before.last_us)
 
 
 def test_a_rebuild_afterwards_changes_nothing(engine: Engine) -> None:
