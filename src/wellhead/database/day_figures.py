@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import cache
 from operator import add
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy import Connection, Select, Table, bindparam, func, select
 
 from wellhead.database.bulk import Row
 from wellhead.database.closed_days import DayFigures, Sums
@@ -26,6 +27,7 @@ from wellhead.report import Dimension, Measure
 
 SESSIONS_MAX = 200_000
 """Rows by session, agent and who used what: a day that has more leaves its sessions to the calls."""
+EVERY_ROW = 2**62
 _WHO = (
     *(Dimension.PROVIDER, Dimension.MODEL, Dimension.TOOL, Dimension.CLIENT),
     *(Dimension.PROJECT, Dimension.KEY, Dimension.ACCOUNT),
@@ -81,10 +83,16 @@ def _models(connection: Connection, day: int) -> list[Row]:
 
 
 def _of_hour(connection: Connection, hour: int) -> Sums:
+    return _sums(connection, _hour_query(), len(SPENDING_KEY), hour=hour)
+
+
+@cache
+def _hour_query() -> Select[Any]:
+    # Made once, as below: for a day without much in it that takes longer than to ask.
     t = usage_hourly.c
     keys = [t[name] for name, _ in SPENDING_KEY]
     sums = [sum_of(usage_hourly, measure) for measure in _MEASURES]
-    return _sums(connection, select(*keys, *sums).where(t.hour == hour).group_by(*keys), len(keys))
+    return select(*keys, *sums).where(t.hour == bindparam("hour")).group_by(*keys)
 
 
 def _first_half(connection: Connection, hour: int) -> Sums:
@@ -101,14 +109,20 @@ def _counted(
     connection: Connection, by: Sequence[Dimension], since_us: int, until_us: int, most: int | None = None
 ) -> Sums:
     """Of the rows of calls."""
+    query = _calls_query(tuple(by))
+    return _sums(connection, query, len(by), since=since_us, until=until_us, most=most or EVERY_ROW)
+
+
+@cache
+def _calls_query(by: tuple[Dimension, ...]) -> Select[Any]:
     keys = [said(calls, one) for one in by]
-    query = select(*keys, *(sum_of(calls, measure) for measure in _MEASURES)).group_by(*keys).limit(most)
     at = calls.c.finished_us
-    return _sums(connection, query.where(at >= since_us, at < until_us), len(keys))
+    query = select(*keys, *(sum_of(calls, measure) for measure in _MEASURES)).group_by(*keys)
+    return query.where(at >= bindparam("since"), at < bindparam("until")).limit(bindparam("most"))
 
 
-def _sums(connection: Connection, query: Select[Any], size: int) -> Sums:
-    return {row[:size]: row[size:] for row in _rows(connection, query)}
+def _sums(connection: Connection, query: Select[Any], size: int, **values: int) -> Sums:
+    return {row[:size]: row[size:] for row in _rows(connection, query, **values)}
 
 
 def _of_day(query: Select[Any], table: Table, day: int) -> Select[Any]:
@@ -116,5 +130,5 @@ def _of_day(query: Select[Any], table: Table, day: int) -> Select[Any]:
     return query.where(hour >= day * HOURS_A_DAY, hour < (day + 1) * HOURS_A_DAY)
 
 
-def _rows(connection: Connection, query: Select[Any]) -> Iterator[Row]:
-    return (tuple(row) for row in connection.execute(query))
+def _rows(connection: Connection, query: Select[Any], **values: int) -> Iterator[Row]:
+    return (tuple(row) for row in connection.execute(query, values))
