@@ -6,6 +6,7 @@ looking through them again and again took a fifth of the processor time of the w
 """
 
 import gc
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -25,6 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fault(section, what): a row of docs/reliability.md (fault_table)")
+    # A shell starts what runs in its background with Ctrl-C ignored, and so would every program of a test.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
