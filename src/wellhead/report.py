@@ -30,7 +30,7 @@ Also `project`, the UUID of its project, or the number of one that is gone.
 
 
 UNKNOWN = "unknown"
-"""How what nobody said is asked for."""
+"""How what nobody said is shown, and asked for."""
 
 
 class Dimension(StrEnum):

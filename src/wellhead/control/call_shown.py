@@ -17,9 +17,8 @@ from wellhead.call import CallState
 from wellhead.control.bodies import example
 from wellhead.control.call_whole import EXAMPLE_WHOLE, WholeCall
 from wellhead.control.calls_wanted import STATES
-from wellhead.control.usage import UNKNOWN
 from wellhead.money import usd
-from wellhead.report import CallRow
+from wellhead.report import UNKNOWN, CallRow
 
 Lifecycle = Literal["pending", "completed", "error", "aborted"]
 CostStatus = Literal["ok", "pending", "unsupported", "unresolved"]

@@ -15,12 +15,11 @@ from wellhead.control.filters import Exact, a_filter
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
 from wellhead.control.times import EXAMPLE, moment_us
-from wellhead.control.usage import UNKNOWN
 from wellhead.errors import CallerError
 from wellhead.moments import DAY_US, HOUR_US, MINUTE_US
 from wellhead.money import usd
 from wellhead.ports import Reports
-from wellhead.report import Dimension, Key, Measure, Question
+from wellhead.report import UNKNOWN, Dimension, Key, Measure, Question
 
 WIDTHS = ((5 * HOUR_US, 5 * MINUTE_US), (24 * HOUR_US, HOUR_US), (7 * DAY_US, 4 * HOUR_US))
 """Ranges up to this length, and how wide their buckets are; longer ones have a bucket a day."""

@@ -18,9 +18,9 @@ from wellhead.control.roles import VIEWER
 from wellhead.moments import DAY_US
 from wellhead.money import usd
 from wellhead.ports import Reports
+from wellhead.report import UNKNOWN
 
 SUMMARY_DAYS = 7
-UNKNOWN = "unknown"
 
 
 class UnmeteredShown(BaseModel):

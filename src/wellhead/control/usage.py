@@ -21,10 +21,8 @@ from wellhead.control.roles import VIEWER
 from wellhead.moments import DAY_US
 from wellhead.money import usd
 from wellhead.ports import Reports
-from wellhead.report import Dimension, Key, Line, Measure, Question
+from wellhead.report import UNKNOWN, Dimension, Key, Line, Measure, Question
 
-UNKNOWN = "unknown"
-"""How a model, a tool or an account that nobody said is shown, and asked for."""
 SUMMARY_DAYS = 7
 
 EXAMPLE_ROW: dict[str, Any] = {

@@ -23,14 +23,23 @@ from wellhead.control.filters import Exact, a_filter, a_number
 from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
 from wellhead.control.times import EXAMPLE, moment_us
-from wellhead.control.usage import UNKNOWN
 from wellhead.errors import CallerError
 from wellhead.histogram import percentiles_us
 from wellhead.intervals import BY_MINUTES, Interval, day_of, edges_us, midnight_us
 from wellhead.moments import DAY_US, EPOCH, HOUR_US
 from wellhead.money import usd
 from wellhead.ports import Reports
-from wellhead.report import HISTOGRAMMED, UNROLLED, Dimension, Histogram, Key, Line, Measure, Question
+from wellhead.report import (
+    HISTOGRAMMED,
+    UNKNOWN,
+    UNROLLED,
+    Dimension,
+    Histogram,
+    Key,
+    Line,
+    Measure,
+    Question,
+)
 
 DEFAULT_DAYS = 7
 UNROLLED_DAYS_MAX = 31

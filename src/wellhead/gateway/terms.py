@@ -103,7 +103,7 @@ def too_slow(what: str, timeout_s: float) -> CallerError:
 
 def overloaded() -> CallerError:
     """503: there is no room for the call, or for its body."""
-    told = "As many calls are under way as may be; try again shortly"
+    told = "There is no room for another call just now; try again shortly"
     return CallerError("overloaded", 503, told, retry_after_s=RETRY_AFTER_S)
 
 

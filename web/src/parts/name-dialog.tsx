@@ -1,9 +1,6 @@
-import { type FormEvent, useState } from "react";
-import { useWords } from "@/app/preferences";
-import { Button } from "./button";
-import { Dialog } from "./dialog";
+import { useState } from "react";
 import { Field } from "./field";
-import { said } from "./states";
+import { FormDialog } from "./form-dialog";
 
 interface Props {
   readonly title: string;
@@ -17,31 +14,13 @@ interface Props {
 }
 
 /** Asks for one name. */
-export function NameDialog({ title, label, before = "", yes, isBusy, error, send, close }: Props) {
-  const words = useWords();
+export function NameDialog({ label, before = "", send, ...form }: Props) {
   const [name, setName] = useState(before);
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    send(name.trim());
-  };
   return (
-    <Dialog title={title} close={close}>
-      <form className="stack" onSubmit={submit}>
-        <Field label={label}>
-          <input required maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
-        </Field>
-        {error != null && (
-          <p role="alert" className="bad">
-            {said(error, words)}
-          </p>
-        )}
-        <div className="row">
-          <Button type="submit" kind="main" isBusy={isBusy}>
-            {yes}
-          </Button>
-          <Button onClick={close}>{words.app.cancel}</Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog {...form} send={() => send(name.trim())}>
+      <Field label={label}>
+        <input required maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
+      </Field>
+    </FormDialog>
   );
 }

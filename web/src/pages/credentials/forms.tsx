@@ -1,15 +1,13 @@
 /** Forms for secrets.  What is typed lives in the form alone and is gone with it. */
 
-import { type FormEvent, type ReactNode, useState } from "react";
+import { useState } from "react";
 import { type Credential, useProjects } from "@/api/all";
 import { patch, post } from "@/api/client";
 import { useAsked, useChange } from "@/api/hooks";
 import { useWords } from "@/app/preferences";
-import { Button } from "@/parts/button";
-import { Dialog } from "@/parts/dialog";
 import { Field } from "@/parts/field";
+import { FormDialog } from "@/parts/form-dialog";
 import { Pick } from "@/parts/pick";
-import { said } from "@/parts/states";
 import { projectOptions } from "@/pure/registered";
 
 const TOUCHED = ["/admin/credentials"];
@@ -33,8 +31,9 @@ export function NewCredential({ close }: { close: () => void }) {
     TOUCHED,
   );
   return (
-    <Form
+    <FormDialog
       title={words.credentials.add}
+      yes={saying.save}
       isBusy={make.isPending || providers.isPending}
       error={make.error ?? providers.error}
       send={() => make.mutate(undefined, { onSuccess: close })}
@@ -63,7 +62,7 @@ export function NewCredential({ close }: { close: () => void }) {
         />
       </Field>
       <SecretField secret={secret} set={setSecret} />
-    </Form>
+    </FormDialog>
   );
 }
 
@@ -76,15 +75,16 @@ export function NewSecret({ of, close }: { of: Credential; close: () => void }) 
     TOUCHED,
   );
   return (
-    <Form
+    <FormDialog
       title={`${words.credentials.replace}: ${of.name}`}
+      yes={words.credentials.form.save}
       isBusy={change.isPending}
       error={change.error}
       send={() => change.mutate(undefined, { onSuccess: close })}
       close={close}
     >
       <SecretField secret={secret} set={setSecret} />
-    </Form>
+    </FormDialog>
   );
 }
 
@@ -101,40 +101,5 @@ function SecretField({ secret, set }: { secret: string; set: (secret: string) =>
         onChange={(event) => set(event.target.value)}
       />
     </Field>
-  );
-}
-
-interface Props {
-  readonly title: string;
-  readonly isBusy: boolean;
-  readonly error: unknown;
-  readonly send: () => void;
-  readonly close: () => void;
-  readonly children: ReactNode;
-}
-
-function Form({ title, isBusy, error, send, close, children }: Props) {
-  const words = useWords();
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    send();
-  };
-  return (
-    <Dialog title={title} close={close}>
-      <form className="stack" onSubmit={submit}>
-        {children}
-        {error != null && (
-          <p role="alert" className="bad">
-            {said(error, words)}
-          </p>
-        )}
-        <div className="row">
-          <Button type="submit" kind="main" isBusy={isBusy}>
-            {words.credentials.form.save}
-          </Button>
-          <Button onClick={close}>{words.app.cancel}</Button>
-        </div>
-      </form>
-    </Dialog>
   );
 }

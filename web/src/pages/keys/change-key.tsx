@@ -1,13 +1,11 @@
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import type { Key } from "@/api/all";
 import { patch, type Sent } from "@/api/client";
 import { useChange } from "@/api/hooks";
 import { useWords } from "@/app/preferences";
 import { useFormat } from "@/app/view";
-import { Button } from "@/parts/button";
-import { Dialog } from "@/parts/dialog";
 import { Field } from "@/parts/field";
-import { said } from "@/parts/states";
+import { FormDialog } from "@/parts/form-dialog";
 import { HOUR_MS } from "@/pure/range";
 import { RestrictionFields, useRestrictions } from "./restrictions";
 
@@ -26,8 +24,7 @@ export function ChangeKey({ of, close }: { of: Key; close: () => void }) {
     (body: Changed) => patch("/admin/keys/{id}", { path: { id: of.id }, body }),
     ["/admin/keys"],
   );
-  const send = (event: FormEvent) => {
-    event.preventDefault();
+  const send = () => {
     change.mutate(
       {
         name: name.trim(),
@@ -39,40 +36,34 @@ export function ChangeKey({ of, close }: { of: Key; close: () => void }) {
   };
   const kept = of.expires_at === null ? words.keys.never : format.moment(of.expires_at);
   return (
-    <Dialog title={`${words.keys.change}: ${of.name}`} close={close}>
-      <form className="stack" onSubmit={send}>
-        <Field label={saying.name}>
-          <input
-            required
-            autoFocus
-            maxLength={200}
-            value={name}
-            onChange={(event) => setName(event.target.value)}
-          />
-        </Field>
-        <Field label={saying.expires}>
-          <select value={life} onChange={(event) => setLife(event.target.value as typeof life)}>
-            {LIVES.map((one) => (
-              <option key={one} value={one}>
-                {one === "as it is" ? saying.asItIs(kept) : saying.in[one]}
-              </option>
-            ))}
-          </select>
-        </Field>
-        <RestrictionFields {...restrictions} />
-        {change.error && (
-          <p role="alert" className="bad">
-            {said(change.error, words)}
-          </p>
-        )}
-        <div className="row">
-          <Button type="submit" kind="main" isBusy={change.isPending}>
-            {words.app.save}
-          </Button>
-          <Button onClick={close}>{words.app.cancel}</Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={`${words.keys.change}: ${of.name}`}
+      yes={words.app.save}
+      isBusy={change.isPending}
+      error={change.error}
+      send={send}
+      close={close}
+    >
+      <Field label={saying.name}>
+        <input
+          required
+          autoFocus
+          maxLength={200}
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+        />
+      </Field>
+      <Field label={saying.expires}>
+        <select value={life} onChange={(event) => setLife(event.target.value as typeof life)}>
+          {LIVES.map((one) => (
+            <option key={one} value={one}>
+              {one === "as it is" ? saying.asItIs(kept) : saying.in[one]}
+            </option>
+          ))}
+        </select>
+      </Field>
+      <RestrictionFields {...restrictions} />
+    </FormDialog>
   );
 }
 

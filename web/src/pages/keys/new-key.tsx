@@ -1,13 +1,11 @@
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import type { Project } from "@/api/all";
 import { post, type Sent } from "@/api/client";
 import { useChange } from "@/api/hooks";
 import { useWords } from "@/app/preferences";
-import { Button } from "@/parts/button";
-import { Dialog } from "@/parts/dialog";
 import { Field } from "@/parts/field";
+import { FormDialog } from "@/parts/form-dialog";
 import { Pick } from "@/parts/pick";
-import { said } from "@/parts/states";
 import { isAmount, isCount } from "@/pure/keys";
 import { projectOptions } from "@/pure/registered";
 import { Issued } from "./issued";
@@ -40,9 +38,7 @@ export function NewKey({ projects, of = "", close }: Props) {
   const isBudget = budget === "" || isAmount(budget);
   const isCalls = calls === "" || isCount(calls);
   const usual = { action: "refuse" as const, sliding: false, zone: "UTC" };
-  const send = (event: FormEvent) => {
-    event.preventDefault();
-    if (!isBudget || !isCalls) return;
+  const send = () => {
     make.mutate({
       name: name.trim(),
       project_id: project || null,
@@ -60,60 +56,51 @@ export function NewKey({ projects, of = "", close }: Props) {
     });
   };
   return (
-    <Dialog title={saying.title} close={close}>
-      <form className="stack" onSubmit={send}>
-        <Field label={saying.name} hint={saying.nameHint}>
-          <input
-            required
-            autoFocus
-            maxLength={200}
-            value={name}
-            onChange={(event) => setName(event.target.value)}
-          />
-        </Field>
-        <Field label={saying.project}>
-          <Pick
-            options={[{ value: "", text: words.keys.noProject }, ...projectOptions(active)]}
-            value={project}
-            pick={setProject}
-          />
-        </Field>
-        <Field label={saying.expires}>
-          <select value={life} onChange={(event) => setLife(event.target.value as typeof life)}>
-            {LIVES.map((one) => (
-              <option key={one} value={one}>
-                {saying.in[one]}
-              </option>
-            ))}
-          </select>
-        </Field>
-        <Field label={saying.budget} hint={saying.budgetHint} error={isBudget ? undefined : saying.badBudget}>
-          <input
-            inputMode="decimal"
-            value={budget}
-            onChange={(event) => setBudget(event.target.value.trim())}
-          />
-        </Field>
-        <Field label={saying.callsPerHour} error={isCalls ? undefined : saying.badCalls}>
-          <input
-            inputMode="numeric"
-            value={calls}
-            onChange={(event) => setCalls(event.target.value.trim())}
-          />
-        </Field>
-        <RestrictionFields {...restrictions} />
-        {make.error && (
-          <p role="alert" className="bad">
-            {said(make.error, words)}
-          </p>
-        )}
-        <div className="row">
-          <Button type="submit" kind="main" isBusy={make.isPending}>
-            {words.keys.create}
-          </Button>
-          <Button onClick={close}>{words.app.cancel}</Button>
-        </div>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={saying.title}
+      yes={words.keys.create}
+      isBusy={make.isPending}
+      isGood={isBudget && isCalls}
+      error={make.error}
+      send={send}
+      close={close}
+    >
+      <Field label={saying.name} hint={saying.nameHint}>
+        <input
+          required
+          autoFocus
+          maxLength={200}
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+        />
+      </Field>
+      <Field label={saying.project}>
+        <Pick
+          options={[{ value: "", text: words.keys.noProject }, ...projectOptions(active)]}
+          value={project}
+          pick={setProject}
+        />
+      </Field>
+      <Field label={saying.expires}>
+        <select value={life} onChange={(event) => setLife(event.target.value as typeof life)}>
+          {LIVES.map((one) => (
+            <option key={one} value={one}>
+              {saying.in[one]}
+            </option>
+          ))}
+        </select>
+      </Field>
+      <Field label={saying.budget} hint={saying.budgetHint} error={isBudget ? undefined : saying.badBudget}>
+        <input
+          inputMode="decimal"
+          value={budget}
+          onChange={(event) => setBudget(event.target.value.trim())}
+        />
+      </Field>
+      <Field label={saying.callsPerHour} error={isCalls ? undefined : saying.badCalls}>
+        <input inputMode="numeric" value={calls} onChange={(event) => setCalls(event.target.value.trim())} />
+      </Field>
+      <RestrictionFields {...restrictions} />
+    </FormDialog>
   );
 }

@@ -1,13 +1,11 @@
-import { type FormEvent, type ReactNode, useState } from "react";
+import { useState } from "react";
 import { type Limit, useKeys, useProjects } from "@/api/all";
 import { patch, post } from "@/api/client";
 import { useAsked, useChange } from "@/api/hooks";
 import { useWords } from "@/app/preferences";
-import { Button } from "@/parts/button";
-import { Dialog } from "@/parts/dialog";
 import { Field } from "@/parts/field";
+import { FormDialog } from "@/parts/form-dialog";
 import { Pick } from "@/parts/pick";
-import { said } from "@/parts/states";
 import { isCeiling } from "@/pure/keys";
 import { keyOptions, projectOptions } from "@/pure/registered";
 
@@ -73,8 +71,9 @@ export function NewLimit({ of, close }: { of?: Of; close: () => void }) {
     TOUCHED,
   );
   return (
-    <Form
+    <FormDialog
       title={of === undefined ? saying.add : `${saying.add}: ${of.name}`}
+      yes={words.app.save}
       isBusy={make.isPending}
       error={make.error}
       send={() => make.mutate(undefined, { onSuccess: close })}
@@ -138,12 +137,13 @@ export function NewLimit({ of, close }: { of?: Of; close: () => void }) {
       <Field label={saying.form.name}>
         <input maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
       </Field>
-    </Form>
+    </FormDialog>
   );
 }
 
 export function ChangeLimit({ of, title, close }: { of: Limit; title: string; close: () => void }) {
-  const { limits: saying } = useWords();
+  const words = useWords();
+  const saying = words.limits;
   const [amount, setAmount] = useState(String(of.amount));
   const [action, setAction] = useState(of.action);
   const [name, setName] = useState(of.name ?? "");
@@ -156,8 +156,9 @@ export function ChangeLimit({ of, title, close }: { of: Limit; title: string; cl
     TOUCHED,
   );
   return (
-    <Form
+    <FormDialog
       title={`${saying.edit}: ${title}`}
+      yes={words.app.save}
       isBusy={change.isPending}
       error={change.error}
       send={() => change.mutate(undefined, { onSuccess: close })}
@@ -169,7 +170,7 @@ export function ChangeLimit({ of, title, close }: { of: Limit; title: string; cl
       <Field label={saying.form.name}>
         <input maxLength={200} value={name} onChange={(event) => setName(event.target.value)} />
       </Field>
-    </Form>
+    </FormDialog>
   );
 }
 
@@ -297,41 +298,5 @@ function Action({ action, set }: { action: Limit["action"]; set: (action: Limit[
         ))}
       </select>
     </Field>
-  );
-}
-
-interface Props {
-  readonly title: string;
-  readonly isBusy: boolean;
-  readonly isGood: boolean;
-  readonly error: unknown;
-  readonly send: () => void;
-  readonly close: () => void;
-  readonly children: ReactNode;
-}
-
-function Form({ title, isBusy, isGood: mayGo, error, send, close, children }: Props) {
-  const words = useWords();
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    if (mayGo) send();
-  };
-  return (
-    <Dialog title={title} close={close}>
-      <form className="stack" onSubmit={submit}>
-        {children}
-        {error != null && (
-          <p role="alert" className="bad">
-            {said(error, words)}
-          </p>
-        )}
-        <div className="row">
-          <Button type="submit" kind="main" isBusy={isBusy}>
-            {words.app.save}
-          </Button>
-          <Button onClick={close}>{words.app.cancel}</Button>
-        </div>
-      </form>
-    </Dialog>
   );
 }
