@@ -12,11 +12,13 @@ from fakes.prices import CentPerToken
 from wellhead.call import CallState
 from wellhead.database.engine import make_engine
 from wellhead.database.schema import metadata
-from wellhead.demo.history import DAYS, history, write
+from wellhead.demo.history import DAYS, Booked, calls_per_s, history, write
+from wellhead.demo.staff import Holding, Refusals, Staff
 from wellhead.moments import HOUR_US
 from wellhead.usage import UsageSource
 
 UNTIL_US = int(datetime(2026, 11, 20, 15, 30, tzinfo=UTC).timestamp()) * 1_000_000
+SUNDAY_NIGHT_US = int(datetime(2026, 11, 22, 3, 0, tzinfo=UTC).timestamp()) * 1_000_000
 DAY_US = 24 * HOUR_US
 SOME = 6_000
 
@@ -55,6 +57,13 @@ def test_nights_and_week_ends_are_quiet_and_the_trend_grows() -> None:
     assert weeks[0] > weeks[1] > weeks[2] > weeks[3]
 
 
+@pytest.mark.parametrize("until_us", [UNTIL_US, SUNDAY_NIGHT_US])
+def test_it_ends_at_the_rate_that_live_traffic_goes_on_with(until_us: int) -> None:
+    count = 60_000
+    last = [o for o, _ in history(until_us, 1, count) if until_us - o.started_us < HOUR_US]
+    assert len(last) / 3600 == pytest.approx(calls_per_s(until_us, count), rel=0.35)
+
+
 def test_several_tools_providers_and_models_call_and_some_calls_fail() -> None:
     booked = list(history(UNTIL_US, 1, SOME))
     assert {opening.provider for opening, _ in booked} == {"openai", "anthropic", "gemini", "ollama"}
@@ -78,6 +87,33 @@ def test_counts_keep_the_rules_of_the_vocabulary() -> None:
         assert (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0) <= usage.input_tokens
         assert (usage.reasoning_tokens or 0) <= (usage.output_tokens or 0)
         assert (settlement.ttft_us or 0) <= (settlement.latency_us or 0)
+
+
+def calls_of(key_id: int, booked: list[Booked]) -> list[Booked]:
+    return [(opening, end) for opening, end in booked if opening.key_id == key_id]
+
+
+def test_calls_are_those_of_the_staff_as_long_as_their_keys_are_good() -> None:
+    half_us = UNTIL_US - 15 * DAY_US
+    refusals = Refusals(half_us, 1.0, 402, "budget_exhausted", "The budget leaves no room")
+    ann, ben = Holding("laptop", 1, 7, 0), Holding("ben", 2, 7, 0, until_us=half_us)
+    spent = Holding("dmitri", 3, 8, 0, refusals=refusals)
+    staff = Staff({"ann": (ann,), "ben": (ben,), "dmitri": (spent,)}, {(None, "anthropic"): ("team",)})
+    booked = list(history(UNTIL_US, 1, SOME, staff))
+
+    assert {(o.key_id, o.project_id, o.client) for o, _ in booked} == {
+        (1, 7, "laptop"),
+        (2, 7, "ben"),
+        (3, 8, "dmitri"),
+    }
+    assert not any(o.credential_hash for o, _ in booked)
+    assert max(o.started_us for o, _ in calls_of(2, booked)) < half_us
+    for opening, end in calls_of(3, booked):
+        is_refused = opening.started_us >= half_us
+        assert (end.state is CallState.REFUSED, end.status_code == 402) == (is_refused, is_refused)
+        assert (opening.admitted_us is None) is is_refused
+    assert {end.account for opening, end in booked if opening.provider == "anthropic"} == {"team"}
+    assert {end.account for opening, end in booked if opening.provider == "gemini"} == {None}
 
 
 def test_it_is_written_once_with_its_rollups(books: str) -> None:

@@ -44,6 +44,14 @@ def live_calls(directory: Path) -> int:
     return found
 
 
+def keyed_calls(directory: Path) -> int:
+    """Calls with a key that a gateway booked, ended or not."""
+    with closing(sqlite3.connect(directory / "demo.db")) as books:
+        query = "SELECT count(key_id) FROM calls WHERE worker_id<>1023"
+        found: int = books.execute(query).fetchone()[0]
+    return found
+
+
 def test_the_demo_has_a_past_and_a_present_and_ends_at_once(tmp_path: Path) -> None:
     demo = Demo(tmp_path)
     try:
@@ -55,15 +63,20 @@ def test_the_demo_has_a_past_and_a_present_and_ends_at_once(tmp_path: Path) -> N
         assert metrics["totals"]["total_requests"] > history
         assert len(metrics["by_model"]) >= 10
         assert len(metrics["timeseries"]) > 600
+        snapshots = httpx.get(f"{demo.control_url}/admin/quotas").json()["snapshots"]
+        assert {one["account"] for one in snapshots} >= {"wells-max-1", "wells-codex", "wells-api"}
+        assert keyed_calls(tmp_path) >= 1
         assert not (tmp_path / "real.db").exists()
     finally:
         assert demo.stop(signal.SIGINT) == 0
     assert demo.events("shutdown.complete")[-1]["total_ms"] < 5_000
     assert not demo.events("demo.failed")
 
+    before = keyed_calls(tmp_path)
     try:
         demo.start()
         assert demo.events("demo.history")[-1]["calls"] == 0
+        demo.wait_until(lambda: keyed_calls(tmp_path) > before, 60, "no calls with the same keys")
     finally:
         demo.stop()
 

@@ -71,6 +71,32 @@ async def test_traffic_keeps_coming_and_some_of_it_leaves() -> None:
         assert any(status >= 400 for status in traffic.statuses)
 
 
+async def test_only_those_call_who_have_a_key_and_they_show_it() -> None:
+    with simulated_thread() as upstream:
+        traffic = Traffic(upstream.url, calls_per_s=500, keys={"ann": "wh_anns"}, pace=0)
+        running = asyncio.create_task(traffic.run())
+
+        async def enough() -> None:
+            while sum(traffic.statuses.values()) < 20:
+                await asyncio.sleep(0.02)
+
+        await asyncio.wait_for(enough(), 60)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        heads = [dict(seen["headers"]) for seen in upstream.stats()["last"]]
+    shown = {head.get("x-api-key") or head.get("x-goog-api-key") for head in heads}
+    assert shown == {"wh_anns"}
+
+
+async def test_somebody_calls_at_once_however_rarely_they_do_later() -> None:
+    with simulated_thread() as upstream:
+        traffic = Traffic(upstream.url, calls_per_s=1e-6, pace=0)
+        running = asyncio.create_task(traffic.run())
+        await asyncio.to_thread(upstream.wait_for, lambda seen: seen["requests"] >= 4)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_a_gateway_that_is_not_there_is_asked_again() -> None:
     traffic = Traffic("http://127.0.0.1:9", calls_per_s=500)
     running = asyncio.create_task(traffic.run())

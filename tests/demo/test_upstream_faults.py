@@ -13,7 +13,9 @@ import pytest
 import zstandard
 
 from fakes.simulated import Simulated, simulated_process, simulated_thread
+from wellhead.demo.accounts import Account, Plan
 from wellhead.demo.faults import RETRY_AFTER_S
+from wellhead.demo.upstream import SimulatedUpstream
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,23 @@ def read_all(sock: socket.socket) -> bytes:
     while part := sock.recv(65536):
         received += part
     return received
+
+
+def test_answers_and_refusals_to_an_account_tell_of_its_quotas_and_others_do_not() -> None:
+    known = {"sk-of-wells": Account("wells", "openai", Plan.OPENAI_API)}
+    with (
+        simulated_thread(upstream=SimulatedUpstream(known=known)) as running,
+        httpx.Client(base_url=running.url) as http,
+    ):
+        for model, secret, account in (
+            ("gpt-4o", "sk-of-wells", "wells"),
+            ("fail-429", "sk-of-wells", "wells"),
+            ("gpt-4o", "sk-of-others", None),
+        ):
+            headers = {"authorization": f"Bearer {secret}"}
+            told = http.post("/v1/chat/completions", json=chat(model), headers=headers).headers
+            assert told.get("openai-organization") == account
+            assert ("x-ratelimit-remaining-tokens" in told) is (account is not None)
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/messages", "/api/chat"])

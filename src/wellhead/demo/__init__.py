@@ -3,7 +3,7 @@
 ::
 
     traffic.py -> gateway -> upstream.py        live calls
-    history.py -> books                         the thirty days before
+    beginning.py -> books                       a company (company.py) and the thirty days before (history.py)
     run.py                                      starts them all and says where to look
 
 `upstream.py` and `apis/` are used by the tests as well: they are plain modules

@@ -9,6 +9,7 @@ import random
 import uuid
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Mishap(StrEnum):
@@ -62,6 +63,10 @@ class Habit:
     sleeps: bool = True
     """Keeps office hours, as people do."""
     headers: dict[str, str] = field(default_factory=dict)
+    session_header: str | None = "session-id"
+    agents: tuple[str, ...] = ()
+    """Of which some do a part of the work."""
+    agent_header: str = "x-agent-name"
 
 
 HABITS = (
@@ -82,6 +87,9 @@ HABITS = (
         answer_tokens=320,
         cached=0.85,
         headers={"anthropic-version": "2023-06-01", "x-app": "cli"},
+        session_header="x-claude-code-session-id",
+        agents=("explore", "review"),
+        agent_header="x-claude-code-agent-id",
     ),
     Habit(
         tool="codex",
@@ -105,7 +113,7 @@ HABITS = (
         path="/v1/chat/completions",
         models=(Model("gpt-4o", 2, 90, 500), Model("gpt-4o-mini", 3, 150, 300)),
         share=12,
-        clients=("chloe", "dmitri"),
+        clients=("chloe", "dmitri", "ivy"),
         prompt_tokens=3_500,
         answer_tokens=260,
         cached=0.5,
@@ -125,6 +133,24 @@ HABITS = (
         prompt_tokens=6_000,
         answer_tokens=300,
         cached=0.3,
+        session_header=None,
+    ),
+    Habit(
+        tool="openclaw",
+        user_agent="openclaw/2026.8.2",
+        provider="anthropic",
+        dialect="anthropic_messages",
+        path="/v1/messages",
+        models=(Model("claude-haiku-4-5", 1, 160, 350),),
+        share=6,
+        clients=("support-bot",),
+        prompt_tokens=4_000,
+        answer_tokens=180,
+        cached=0.6,
+        sleeps=False,
+        headers={"anthropic-version": "2023-06-01"},
+        session_header="x-openclaw-session-id",
+        agents=("triage", "replies"),
     ),
     Habit(
         tool="openai-python",
@@ -154,6 +180,20 @@ HABITS = (
         sleeps=False,
     ),
     Habit(
+        tool="pydantic-ai",
+        user_agent="pydantic-ai/2.9.1",
+        provider="openai",
+        dialect="openai_chat",
+        path="/v1/chat/completions",
+        models=(Model("gpt-4o", 1, 90, 500),),
+        share=2,
+        clients=("eval-runner",),
+        prompt_tokens=2_500,
+        answer_tokens=200,
+        streamed=0.0,
+        sleeps=False,
+    ),
+    Habit(
         tool="ollama-python",
         user_agent="ollama-python/0.6.3 (x86_64 linux) Python/3.11.7",
         provider="ollama",
@@ -165,6 +205,7 @@ HABITS = (
         prompt_tokens=900,
         answer_tokens=220,
         streamed=0.9,
+        session_header=None,
     ),
 )
 
@@ -180,8 +221,12 @@ PROMPT_TOKENS_MAX = 30_000
 ANSWER_TOKENS_MAX = 4_000
 SPREAD = 0.7
 """Of the lengths' logarithms: one in twenty is three times the usual or longer."""
+DELEGATED = 0.4
+"""How much of the work of a tool with agents is theirs."""
 SESSION_S = 5_400
 """One conversation lasts so long at most."""
+SESSIONS_KNOWN = 64
+"""Conversations that are under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +243,7 @@ class Turn:
     answer_tokens: int
     """Thought and spoken."""
     reasoning_tokens: int
+    agent: str | None
     mishap: Mishap | None
 
     @property
@@ -214,19 +260,24 @@ def a_turn(chance: random.Random, at_s: int, *, awake: float) -> Turn:
     prompt = min(_length(chance, habit.prompt_tokens), PROMPT_TOKENS_MAX)
     spoken = min(_length(chance, habit.answer_tokens), ANSWER_TOKENS_MAX) if habit.answer_tokens else 0
     thought = _length(chance, 180) if model.reasons else 0
-    conversation = f"{habit.tool} {client} {at_s // SESSION_S}"
     return Turn(
         habit=habit,
         model=model,
         client=client,
-        session=str(uuid.uuid5(uuid.NAMESPACE_OID, conversation)),
+        session=_session(f"{habit.tool} {client} {at_s // SESSION_S}"),
         streamed=chance.random() < habit.streamed,
         prompt_tokens=prompt,
         cached_tokens=int(prompt * habit.cached * chance.random() ** 0.3),
         answer_tokens=spoken + thought,
         reasoning_tokens=thought,
+        agent=chance.choice(habit.agents) if habit.agents and chance.random() < DELEGATED else None,
         mishap=_mishap(chance),
     )
+
+
+@lru_cache(SESSIONS_KNOWN)
+def _session(conversation: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, conversation))
 
 
 def _length(chance: random.Random, usual: int) -> int:

@@ -1,8 +1,9 @@
 """The demo's past: thirty days of calls, booked and priced as the gateway books and prices them.
 
 Traffic follows the clock (office hours, quiet nights and week-ends, programs that
-never sleep) and doubles from the first day to the last.  The same seed and the same
-end give the same books.
+never sleep) and grows from the first day to the last.  Whenever it ends, somebody is
+at work then, so that live traffic goes on as it ends.  The same seed, end and staff
+give the same books.
 """
 
 import hashlib
@@ -16,26 +17,33 @@ from itertools import islice
 from msgspec.structs import replace
 
 from wellhead.call import CallState, Opening, Settlement
-from wellhead.database import calls, costs, rollups
+from wellhead.database import calls, costs, key_use, rollups
 from wellhead.database.bulk import Row
 from wellhead.database.engine import make_engine, transaction, writing_connection
 from wellhead.demo.habits import HABITS, Mishap, Turn, a_turn
+from wellhead.demo.staff import NOBODY, Refusals, Staff
 from wellhead.ledger.ids import Ids
 from wellhead.ledger.rollup import Tally
 from wellhead.ports import Prices
 from wellhead.usage import NO_USAGE, Usage, UsageSource
 
 DAYS = 30
-CALLS = 30_000
-GROWTH = 2.0
+CALLS = 40_000
+GROWTH = 5.0
 """How much busier the last day is than the first."""
+AWAKE = 0.7
+"""The demo is shown at any hour: as many of those who sleep are up when the history ends, and later..."""
+OVERTIME_H = 6
+"""...and more and more of them before that, whatever the clock says."""
 SLOT = 1023
 """The worker that these calls are booked for; real workers take the lowest free one."""
 CALLS_PER_BATCH = 2_000
 HOUR_S = 3_600
 HOUR_US = HOUR_S * 1_000_000
 ERROR_US = 180_000
-"""How long an upstream takes to refuse."""
+"""How long an upstream takes to refuse..."""
+REFUSAL_US = 3_000
+"""...and the gateway."""
 
 # How many people are at work at each hour of the day (UTC), in percent.
 WORKDAY = (2, 1, 1, 1, 1, 2, 8, 30, 70, 95, 100, 90, 60, 75, 95, 100, 85, 60, 35, 22, 16, 12, 7, 4)
@@ -52,8 +60,20 @@ def awake(at_s: int) -> float:
     return WORKDAY[moment.hour] / 100 * (WEEKEND if moment.weekday() >= 5 else 1.0)
 
 
+def calls_per_s(until_us: int, count: int = CALLS) -> float:
+    """How often people call when the history ends."""
+    busy = _busy(until_us // HOUR_US)
+    return count * busy[-1] / sum(busy) / HOUR_S
+
+
 def write(
-    database: str, until_us: int, *, seed: int = 1, count: int = CALLS, prices: Prices | None = None
+    database: str,
+    until_us: int,
+    *,
+    seed: int = 1,
+    count: int = CALLS,
+    prices: Prices | None = None,
+    staff: Staff = NOBODY,
 ) -> int:
     """Write the history into books that are still empty, all of it or nothing; how many calls it was.
 
@@ -66,7 +86,8 @@ def write(
                 return 0
             tally, written = Tally(), 0
             rate_ids: dict[bytes, int] = {}
-            past = history(until_us, seed, count)
+            past = history(until_us, seed, count, staff)
+            used_us: dict[int, int] = {}
             while batch := list(islice(past, CALLS_PER_BATCH)):
                 if prices is not None:
                     batch, audits = _priced(connection, batch, prices, rate_ids)
@@ -75,30 +96,48 @@ def write(
                 calls.settle(connection, calls.settled_rows(batch))
                 for opening, settlement in batch:
                     tally.add(opening, settlement)
+                    if opening.key_id is not None and opening.admitted_us is not None:
+                        used_us[opening.key_id] = opening.started_us
                 written += len(batch)
+            key_use.note(connection, sorted(used_us.items()))
             rollups.add(connection, tally.rollup())
             return written
     finally:
         engine.dispose()
 
 
-def history(until_us: int, seed: int, count: int = CALLS) -> Iterator[Booked]:
+def history(until_us: int, seed: int, count: int = CALLS, staff: Staff = NOBODY) -> Iterator[Booked]:
     """The calls of the thirty days before a moment, by the time they began; about `count`."""
     chance = random.Random(seed)
     last_hour = until_us // HOUR_US
-    hours = range(last_hour - DAYS * 24, last_hour + 1)
-    busy = [_busyness(hour * HOUR_S, place / len(hours)) for place, hour in enumerate(hours)]
+    busy = _busy(last_hour)
+    all_of_it = sum(busy)
     moment_us = 0
     ids = Ids(SLOT, lambda: moment_us)
-    for hour, weight in zip(hours, busy, strict=True):
-        expected = count * weight / sum(busy) * chance.lognormvariate(0, 0.2)
+    for hour, weight in enumerate(busy, start=last_hour - len(busy) + 1):
+        expected = count * weight / all_of_it * chance.lognormvariate(0, 0.2)
         moments = sorted(chance.randrange(HOUR_US) for _ in range(int(expected + chance.random())))
         for offset_us in moments:
             moment_us = hour * HOUR_US + offset_us
-            turn = a_turn(chance, moment_us // 1_000_000, awake=awake(hour * HOUR_S))
-            booked = _booked(turn, ids.next(), moment_us, chance)
-            if booked[1].finished_us < until_us:
+            turn = a_turn(chance, moment_us // 1_000_000, awake=_up(hour, last_hour))
+            booked = _booked(turn, ids.next(), moment_us, chance, staff)
+            if booked is not None and booked[1].finished_us < until_us:
                 yield booked
+
+
+def _busy(last_hour: int) -> list[float]:
+    """How much is called in each hour of the thirty days, in relation to the others."""
+    hours = range(last_hour - DAYS * 24, last_hour + 1)
+    return [
+        (ASLEEP * _up(hour, last_hour) + SLEEPLESS * 0.3) * GROWTH ** (place / len(hours))
+        for place, hour in enumerate(hours)
+    ]
+
+
+def _up(hour: int, last_hour: int) -> float:
+    """How many of those who keep office hours are up, and of those who work overtime at the end."""
+    overtime = AWAKE * (1 - (last_hour - hour) / OVERTIME_H)
+    return max(awake(hour * HOUR_S), overtime)
 
 
 def _priced(
@@ -119,13 +158,25 @@ def _priced(
     return priced, audits
 
 
-def _busyness(at_s: int, age: float) -> float:
-    busyness: float = (ASLEEP * awake(at_s) + SLEEPLESS * 0.3) * GROWTH**age
-    return busyness
+def _booked(turn: Turn, call_id: int, started_us: int, chance: random.Random, staff: Staff) -> Booked | None:
+    """The call as the books have it; `None` if its client has no good key any more, and so does not call."""
+    holding = staff.holding(turn.client, started_us)
+    if holding is None and staff.holdings:
+        return None
+    opening = _opening(turn, call_id, started_us)
+    end = _settlement(turn, started_us, chance)
+    if holding is None:
+        return replace(opening, credential_hash=hashlib.sha256(f"demo {turn.client}".encode()).digest()), end
+    opening = replace(opening, client=holding.name, key_id=holding.key_id, project_id=holding.project_id)
+    refusals = holding.refusals
+    if refusals is not None and refusals.from_us <= started_us and chance.random() < refusals.part:
+        return opening, _refused(refusals, turn, started_us)
+    account = staff.account(holding.project_id, turn.habit.provider, chance)
+    return replace(opening, admitted_us=started_us), replace(end, account=account)
 
 
-def _booked(turn: Turn, call_id: int, started_us: int, chance: random.Random) -> Booked:
-    opening = Opening(
+def _opening(turn: Turn, call_id: int, started_us: int) -> Opening:
+    return Opening(
         id=call_id,
         started_us=started_us,
         provider=turn.habit.provider,
@@ -136,14 +187,26 @@ def _booked(turn: Turn, call_id: int, started_us: int, chance: random.Random) ->
         streamed=turn.streamed,
         tool=turn.habit.tool,
         client=turn.client,
-        session=turn.session,
+        session=turn.session if turn.habit.session_header else None,
+        agent=turn.agent,
         user_agent=turn.habit.user_agent,
         client_address="127.0.0.1",
-        credential_hash=hashlib.sha256(f"demo {turn.client}".encode()).digest(),
         request_bytes=turn.prompt_tokens * 4 + 400,
         message_count=1 + turn.prompt_tokens // 800,
     )
-    return opening, _settlement(turn, started_us, chance)
+
+
+def _refused(refusals: Refusals, turn: Turn, started_us: int) -> Settlement:
+    """A call that never went out."""
+    return Settlement(
+        state=CallState.REFUSED,
+        finished_us=started_us + REFUSAL_US,
+        status_code=refusals.status,
+        error_code=refusals.code,
+        error_message=refusals.message,
+        streamed=turn.streamed,
+        latency_us=REFUSAL_US,
+    )
 
 
 def _settlement(turn: Turn, started_us: int, chance: random.Random) -> Settlement:

@@ -23,31 +23,35 @@ class DemoRequest:
     body: bytes
 
 
-def request(turn: Turn, pace: float = 1.0) -> DemoRequest:
-    """The request that makes a turn come about as it is meant to; a pace of 0 waits for nothing."""
+def request(turn: Turn, pace: float = 1.0, key: str | None = None) -> DemoRequest:
+    """The request that makes a turn come about as it is meant to; a pace of 0 waits for nothing.
+
+    Without a key its client sends a credential of its own, which goes on to the upstream.
+    """
     body = json.dumps(BODIES[turn.habit.dialect](turn)).encode()
     headers = {
         "content-type": "application/json",
         "user-agent": turn.habit.user_agent,
         **turn.habit.headers,
-        **_identity(turn),
+        **_identity(turn, key or f"demo-{turn.client}"),
         **_wishes(turn, pace),
     }
     query = "?alt=sse" if turn.habit.dialect == "gemini" else ""
     return DemoRequest(turn.path + query, headers, body)
 
 
-def _identity(turn: Turn) -> dict[str, str]:
-    key = f"demo-{turn.client}"
-    match turn.habit.dialect:
+def _identity(turn: Turn, key: str) -> dict[str, str]:
+    habit = turn.habit
+    named = {habit.session_header: turn.session} if habit.session_header else {}
+    if turn.agent is not None:
+        named[habit.agent_header] = turn.agent
+    match habit.dialect:
         case "anthropic_messages":
-            return {"x-api-key": key, "x-claude-code-session-id": turn.session}
+            return {"x-api-key": key, **named}
         case "gemini":
-            return {"x-goog-api-key": key}
-        case "ollama_chat":
-            return {}
+            return {"x-goog-api-key": key, **named}
         case _:
-            return {"authorization": f"Bearer {key}", "session-id": turn.session}
+            return {"authorization": f"Bearer {key}", **named}
 
 
 def _wishes(turn: Turn, pace: float) -> dict[str, str]:

@@ -21,13 +21,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from wellhead import compose, compose_pricing, logs
+from wellhead import logs
 from wellhead.clock import wall_us
 from wellhead.config import providers
 from wellhead.config.settings import Settings
-from wellhead.demo import history, upstream
-from wellhead.demo.traffic import CALLS_PER_S, Traffic
-from wellhead.serve.supervisor import Supervisor
+from wellhead.demo import beginning, history, upstream
+from wellhead.demo.traffic import Traffic
+from wellhead.serve.supervisor import Supervisor, with_master_key
 
 DATABASE = "demo.db"
 SHUTDOWN_GRACE_S = 1.0
@@ -35,20 +35,20 @@ SHUTDOWN_GRACE_S = 1.0
 STOP_MAX_S = 5.0
 
 
-def main(settings: Settings, *, calls_per_s: float = CALLS_PER_S, calls_before: int = history.CALLS) -> int:
+def main(settings: Settings, *, calls_before: int = history.CALLS) -> int:
     """Run the demo until a signal; says the exit code."""
     log = logs.configure(settings.log.level, settings.log.format, component="demo")
     listening = upstream.listener()
     try:
         settings = demo_settings(settings, upstream.address(listening))
         supervisor = Supervisor(settings, ("gateway", "control"), log, greet=partial(_greet, settings))
-        compose.run_upgrade(settings, log)
-        started_s = time.monotonic()
-        prices = compose_pricing.price_book(settings, compose.directory(settings))
-        written = history.write(settings.database, wall_us(), count=calls_before, prices=prices)
+        started_s, now_us = time.monotonic(), wall_us()
+        written = beginning.begin(with_master_key(settings, log), now_us, log, count=calls_before)
         log.info("demo.history", calls=written, elapsed_ms=round((time.monotonic() - started_s) * 1000))
-        serving = upstream.server(upstream.SimulatedUpstream())
-        traffic = Traffic(supervisor.urls["gateway"], calls_per_s=calls_per_s)
+        secrets = beginning.known(settings)
+        serving = upstream.server(upstream.SimulatedUpstream(known=secrets.accounts))
+        calls_per_s = history.calls_per_s(now_us, calls_before)
+        traffic = Traffic(supervisor.urls["gateway"], calls_per_s=calls_per_s, keys=secrets.keys)
         log.info("demo.started", upstream=upstream.address(listening), database=settings.database)
 
         async def live(stop: asyncio.Event) -> None:

@@ -7,29 +7,43 @@ table says.  A gateway that does not answer is asked again later.
 import asyncio
 import random
 import time
+from collections.abc import Mapping
+from itertools import count
+from types import MappingProxyType
 
 import aiohttp
 
 from wellhead.demo.habits import Mishap, Turn, a_turn
+from wellhead.demo.history import AWAKE
 from wellhead.demo.requests import request
 
-CALLS_PER_S = 1.0
+NO_KEYS: Mapping[str, str] = MappingProxyType({})
+AT_ONCE = 4
+"""Somebody is calling when the demo begins."""
 IN_FLIGHT_MAX = 12
 """Further calls wait, so that a slow machine is not asked for more."""
 CALL_S_MAX = 120.0
-AWAKE = 0.7
-"""The demo is shown at any hour: most of those who sleep are up."""
 LEAVE_AFTER_BYTES = 600
 RETRY_S = 1.0
 
 
 class Traffic:
-    """Calls that keep coming until the task is cancelled."""
+    """Calls that keep coming until the task is cancelled.
+
+    With `keys`, by client, only those call who have one; without any everybody does.
+    """
 
     def __init__(
-        self, gateway: str, *, seed: int = 1, calls_per_s: float = CALLS_PER_S, pace: float = 1.0
+        self,
+        gateway: str,
+        *,
+        calls_per_s: float,
+        keys: Mapping[str, str] = NO_KEYS,
+        seed: int = 1,
+        pace: float = 1.0,
     ) -> None:
         self.gateway = gateway
+        self.keys = keys
         self.calls_per_s = calls_per_s
         self.pace = pace
         self.chance = random.Random(seed)
@@ -44,14 +58,17 @@ class Traffic:
         places = asyncio.Semaphore(IN_FLIGHT_MAX)
         timeout = aiohttp.ClientTimeout(total=CALL_S_MAX)
         async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as calls:
-            while True:
-                await asyncio.sleep(self.chance.expovariate(self.calls_per_s))
-                await places.acquire()
+            for number in count():
+                if number >= AT_ONCE:
+                    await asyncio.sleep(self.chance.expovariate(self.calls_per_s))
                 turn = a_turn(self.chance, int(time.time()), awake=AWAKE)
+                if self.keys and turn.client not in self.keys:
+                    continue
+                await places.acquire()
                 calls.create_task(self._call(session, turn)).add_done_callback(lambda _: places.release())
 
     async def _call(self, session: aiohttp.ClientSession, turn: Turn) -> None:
-        asked = request(turn, self.pace)
+        asked = request(turn, self.pace, self.keys.get(turn.client))
         url, headers = self.gateway + asked.path, asked.headers
         try:
             async with session.post(url, data=asked.body, headers=headers) as answer:

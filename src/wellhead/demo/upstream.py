@@ -23,13 +23,18 @@ import argparse
 import asyncio
 import socket
 import sys
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import Enum, auto
+from types import MappingProxyType
 from typing import Any
 
 import uvicorn
 
-from wellhead.demo.answer import Ask, document
+from wellhead.demo import accounts
+from wellhead.demo.accounts import Accounts
+from wellhead.demo.answer import Answer, Ask, document
 from wellhead.demo.endpoints import Scope, respond
 from wellhead.demo.faults import Fault, Trouble, spoilt, trouble
 from wellhead.demo.sightings import Sightings
@@ -50,6 +55,7 @@ class Timing:
 
 
 AT_ONCE = Timing()
+NO_ACCOUNTS: Accounts = MappingProxyType({})
 
 
 class Ending(Enum):
@@ -60,10 +66,20 @@ class Ending(Enum):
 
 
 class SimulatedUpstream:
-    """The app; `sightings` holds what it saw."""
+    """The app; `sightings` holds what it saw.
 
-    def __init__(self, timing: Timing = AT_ONCE) -> None:
+    Answers to the credential of one of its `known` accounts tell how that stands with its quotas.
+    """
+
+    def __init__(
+        self,
+        timing: Timing = AT_ONCE,
+        known: Accounts = NO_ACCOUNTS,
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
         self.timing = timing
+        self.known = known
+        self.now_s = now_s
         self.sightings = Sightings()
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -99,7 +115,8 @@ class SimulatedUpstream:
             if wrong.fault is Fault.HANG:
                 await asyncio.Event().wait()
             await asyncio.sleep(timing.ttft_s)
-            await transmit(spoilt(answer, family, wrong), send, timing.interval_s, wrong.fault)
+            told = spoilt(self._with_quotas(ask, answer), family, wrong)
+            await transmit(told, send, timing.interval_s, wrong.fault)
             self.sightings.bodies_sent += 1
             return Ending.SENT
         except Severed:
@@ -108,6 +125,12 @@ class SimulatedUpstream:
         finally:
             self.sightings.open -= 1
             self.sightings.streams_open -= answer.streamed
+
+    def _with_quotas(self, ask: Ask, answer: Answer) -> Answer:
+        account = accounts.account_of(self.known, ask.headers)
+        if account is None:
+            return answer
+        return replace(answer, headers=answer.headers | accounts.headers(account, self.now_s()))
 
     def _timing(self, ask: Ask, wrong: Trouble) -> Timing:
         slow = wrong.fault is Fault.SLOW
