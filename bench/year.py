@@ -34,7 +34,7 @@ from wellhead.database.engine import make_engine, transaction, writing_connectio
 from wellhead.database.schema import calls as calls_table
 from wellhead.database.schema import (
     closed_days,
-    models_daily,
+    model_sheets,
     session_sheets,
     usage_daily,
     usage_keys,
@@ -184,7 +184,7 @@ MISHAPS = (
     Mishap(0.048, CallState.REFUSED, 429, "limit_calls"),
     Mishap(0.049, CallState.INTERRUPTED, None, "worker_died"),
 )
-CLOSED = (closed_days, usage_daily, models_daily, usage_keys, usage_sheets, session_sheets)
+CLOSED = (closed_days, usage_daily, model_sheets, usage_keys, usage_sheets, session_sheets)
 PAGE = "http://localhost:5173"
 FROM_A_PAGE = 0.02
 

@@ -14,10 +14,14 @@ in whatever order they were added up.
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import add
+from typing import TypeVar
+
+K = TypeVar("K", bound=Hashable)
 
 _MANTISSA_BITS = 4
 _HEAD_BYTES = 3
@@ -77,6 +81,17 @@ def packed(counts: Mapping[int, int]) -> bytes:
     for number, count in counts.items():
         lanes[number - first] = count
     return _of_lanes(first, lanes, 1 << sum(max(lanes) >= most for most in _NARROW))
+
+
+def histograms_of(took: Iterable[tuple[K, int | None, int | None]]) -> dict[K, tuple[bytes, bytes]]:
+    """Packed histograms of latency and time to first byte by a key; what is not known is in neither."""
+    counts: defaultdict[K, tuple[dict[int, int], dict[int, int]]] = defaultdict(lambda: ({}, {}))
+    for key, latency_us, ttft_us in took:
+        for some, us in zip(counts[key], (latency_us, ttft_us), strict=True):
+            if us is not None:
+                number = bucket(us)
+                some[number] = some.get(number, 0) + 1
+    return {key: (packed(latency), packed(ttft)) for key, (latency, ttft) in counts.items()}
 
 
 def unpacked(histogram: bytes) -> dict[int, int]:

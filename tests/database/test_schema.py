@@ -4,8 +4,6 @@ from wellhead.call import Opening, Settlement
 from wellhead.database.schema import (
     TOKEN_COLUMNS,
     calls,
-    models_daily,
-    models_hourly,
     usage_daily,
     usage_hourly,
     usage_total,
@@ -33,8 +31,7 @@ def test_token_columns_are_the_fields_of_usage_in_their_order() -> None:
 
 
 def test_days_are_kept_like_hours() -> None:
-    for hourly, daily in ((usage_hourly, usage_daily), (models_hourly, models_daily)):
-        assert daily.columns.keys() == ["day", *hourly.columns.keys()[1:]]
+    assert usage_daily.columns.keys() == ["day", *usage_hourly.columns.keys()[1:]]
 
 
 def test_the_total_is_the_hourly_rollup_without_the_hour() -> None:

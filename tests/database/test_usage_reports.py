@@ -258,7 +258,7 @@ def test_histograms_hold_every_call_of_their_range(engine: Engine, edges: tuple[
 @pytest.mark.parametrize(
     ("where", "by_day", "by_hour"),
     [
-        ({Dimension.PROVIDER: "openai"}, "models_daily", "models_hourly"),
+        ({Dimension.STREAMED: 1}, "usage_daily", "usage_hourly"),
         ({Dimension.TOOL: "codex", Dimension.OUTCOME: "completed"}, "usage_daily", "usage_hourly"),
     ],
 )

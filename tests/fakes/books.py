@@ -16,7 +16,8 @@ from wellhead.call import CallState, Opening, Settlement
 from wellhead.clock import wall_us
 from wellhead.database import calls, closed_days, rollups
 from wellhead.database.calls import Settled
-from wellhead.database.closed_days import DayFigures, Sums
+from wellhead.database.closed_days import DayFigures
+from wellhead.database.day_sheets import Models, Sums
 from wellhead.database.engine import make_engine
 from wellhead.database.limits import driver
 from wellhead.database.schema import metadata
@@ -188,12 +189,16 @@ def rollups_of(engine: Engine) -> dict[str, list[dict[str, Any]]]:
     return {table.name: rows_of(engine, table.name) for table in rollups.TABLES}
 
 
-def closed_of(engine: Engine) -> dict[int, tuple[DayFigures, dict[int, Sums]]]:
+def closed_of(engine: Engine) -> dict[int, tuple[DayFigures, dict[int, Sums], dict[int, Models]]]:
     """What closed days have."""
     with engine.connect() as reading:
         connection = driver(reading)
         return {
-            day: (closed_days.kept(connection, day), closed_days.kept_spending(connection, day))
+            day: (
+                closed_days.kept(connection, day),
+                closed_days.kept_spending(connection, day),
+                closed_days.kept_models(connection, day),
+            )
             for day in closed_days.closed(reading)
         }
 

@@ -142,8 +142,8 @@ def test_rows_too_many_and_too_few_are_differences(
             ("usage_daily", "cost_nanousd", 7, 0),
         ),
         (
-            f"INSERT INTO models_daily VALUES ({NOON_DAY}, 'made up', ''{',0' * 16}, x'01070001', x'')",
-            ("models_daily", "latency_calls", 1, 0),
+            "DELETE FROM model_sheets WHERE half_hour = 25",
+            ("model_sheets", "ttft_calls", 0, 3),
         ),
         (
             "DELETE FROM usage_sheets WHERE half_hour = 25",

@@ -127,7 +127,7 @@ def test_a_day_that_changes_while_it_is_read_is_read_again(
     assert close(books, DAY, at_once) == 2
 
     assert check(books, NOON_US) == []
-    sessions = (key[0] for figures, _ in closed_of(books).values() for key in figures.sessions or ())
+    sessions = (key[0] for figures, *_ in closed_of(books).values() for key in figures.sessions or ())
     assert "late1" in sessions
 
 
@@ -162,7 +162,7 @@ def test_sessions_that_are_too_many_stay_with_the_calls(
 
     close(books, DAY, at_once)
 
-    sessions = [figures.sessions is None for figures, _ in closed_of(books).values()]
+    sessions = [figures.sessions is None for figures, *_ in closed_of(books).values()]
     assert sessions == [False, True]
     assert answers(books) != before
     assert check(books, NOON_US) == []

@@ -3,11 +3,11 @@
 The newest first, and read only as far as somebody asks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from wellhead.call import CallState
 from wellhead.database import closed_days
@@ -39,18 +39,19 @@ def counted(connection: Connection, wanted: CallFilter, until_us: int, room: int
         return at_us, 0
     # Of days whose calls were removed the rollups know more than there is.
     removed_us = connection.execute(select(retention.c.removed_before_us)).scalar() or 0
+    count_of = _counting(connection, wanted)
     for day, known in _days(connection, wanted, until_us, 0):
         since_us, end_us = day * DAY_US, min(until_us, (day + 1) * DAY_US)
         if since_us < removed_us:
             break
         if end_us - since_us == DAY_US:
-            count = _count(connection, wanted, known, since_us, end_us)
+            count = count_of(known, since_us, end_us)
             if ended + count <= room:
                 at_us, ended = since_us, ended + count
                 continue
         for hour, known_of_hour in _of_day(connection, wanted, day, end_us):
             since_us = hour * HOUR_US
-            count = _count(connection, wanted, known_of_hour, since_us, since_us + HOUR_US)
+            count = count_of(known_of_hour, since_us, since_us + HOUR_US)
             if ended + count > room:
                 return at_us, ended
             at_us, ended = since_us, ended + count
@@ -86,13 +87,18 @@ def looked_at(connection: Connection, wanted: CallFilter, hours: Sequence[int]) 
     return {hour: int(count) for hour, count in connection.execute(query)}
 
 
-def _count(connection: Connection, wanted: CallFilter, known: int, since_us: int, until_us: int) -> int:
+def _counting(connection: Connection, wanted: CallFilter) -> Callable[[int, int, int], int]:
     """How many calls that match ended in a time: as the rollup knows, or by an index that holds it all."""
     if not has_status(wanted):
-        return known
-    t = calls.c
+        return lambda known, _since_us, _until_us: known
+    at = calls.c.finished_us
     query = select(func.count()).where(*conditions(calls, wanted), WRONG)
-    return connection.execute(query.where(t.finished_us >= since_us, t.finished_us < until_us)).scalar_one()
+    query = query.where(at >= bindparam("since"), at < bindparam("until"))
+
+    def count(_known: int, since_us: int, until_us: int) -> int:
+        return connection.execute(query, {"since": since_us, "until": until_us}).scalar_one()
+
+    return count
 
 
 def _days(

@@ -5,8 +5,8 @@
     usage_hourly  ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓│▓▓▓▓▓▓▓▓▓▓▓▓▓▓│▓▓▓▓▓▓▓   written when calls end
     closed_days         day 1     │     day 2    │  (open)
     usage_daily           ▓       │       ▓      │
-    models_daily          ▓       │       ▓      │          made when it is over (`wellhead.ledger.closing`)
-    usage_sheets          ▓       │       ▓      │
+    usage_sheets          ▓       │       ▓      │          made when it is over (`wellhead.ledger.closing`)
+    model_sheets          ▓       │       ▓      │
     session_sheets        ▓       │       ▓      │
 
 A day counts as closed only as long as its row in `closed_days` stands.  Whatever changes
@@ -15,30 +15,20 @@ what is not true any more: of an open day everything is read from its hours and 
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
 from wellhead.database import costs
 from wellhead.database.bulk import Bulk, Row, placeholders
-from wellhead.database.schema import (
-    MEASURES,
-    SPENDING_KEY,
-    closed_days,
-    models_daily,
-    retention,
-    session_sheets,
-    usage_daily,
-)
-from wellhead.database.sheet import Sheet, packed, parted, unpacked
+from wellhead.database.day_sheets import Models, Sums, models, sessions, spending
+from wellhead.database.schema import SPENDING_KEY, closed_days, retention, session_sheets, usage_daily
 from wellhead.database.spans import HOURS_A_DAY
 from wellhead.moments import DAY_US
 
 ROWS_MAX = 200_000
 """Rows in the hours of a day: one that has more stays open, for it is made of them in memory."""
-Sums = Mapping[Row, Row]
-"""Measures, in the order of `MEASURES`, by a key."""
 
 _KEY = tuple(name for name, _ in SPENDING_KEY)
 
@@ -48,8 +38,8 @@ def _inserting(table: str, count: int) -> Bulk:
 
 
 _USAGE = _inserting(usage_daily.name, len(usage_daily.columns))
-_MODELS = _inserting(models_daily.name, len(models_daily.columns))
 _SHEETS = _inserting("usage_sheets", 3)
+_MODEL_SHEETS = _inserting("model_sheets", 4)
 _NUMBER = f"SELECT number FROM usage_keys WHERE {' AND '.join(f'{name}=?' for name in _KEY)}"  # noqa: S608
 _NEW_KEY = (
     f"INSERT INTO usage_keys ({','.join(_KEY)}) VALUES {placeholders(len(_KEY))} ON CONFLICT DO NOTHING"  # noqa: S608
@@ -58,12 +48,10 @@ _NEW_KEY = (
 
 @dataclass(frozen=True, slots=True)
 class DayFigures:
-    """What a closed day has, beside who used what in parts of it, which is too much to have at once."""
+    """What a closed day has, beside what parts of it have, which is too much to have at once."""
 
     usage: Sequence[Row]
-    """The rows of `usage_daily`..."""
-    models: Sequence[Row]
-    """...and of `models_daily`."""
+    """The rows of `usage_daily`."""
     sessions: Sums | None
     """By session, agent and who used what (`SPENDING_KEY`); `None` where there are too many, or calls of the
     day had been removed."""
@@ -76,10 +64,11 @@ class PackedDay:
     day: int
     has_calls: bool
     usage: Sequence[Row]
-    models: Sequence[Row]
     sessions: bytes | None
     spending: Sequence[tuple[int, bytes]]
-    """By half hour, as `usage_sheets` has them."""
+    """By half hour, as `usage_sheets` has them..."""
+    models: Sequence[tuple[int, bytes, bytes]]
+    """...and as `model_sheets` has."""
 
 
 def closed(connection: Connection) -> dict[int, bool]:
@@ -156,11 +145,11 @@ def give_numbers(connection: sqlite3.Connection, keys: Set[Row]) -> None:
 
 def close(connection: sqlite3.Connection, one: PackedDay) -> None:
     """Put it in the place of what was there; sessions that cannot be counted any more stay as they are."""
-    for table in ("usage_daily", "models_daily", "usage_sheets"):
+    for table in ("usage_daily", "usage_sheets", "model_sheets"):
         connection.execute(f"DELETE FROM {table} WHERE day=?", (one.day,))  # noqa: S608
     _USAGE.run(connection, one.usage)
-    _MODELS.run(connection, one.models)
-    _SHEETS.run(connection, [(place, one.day, sheet) for place, sheet in one.spending])
+    _SHEETS.run(connection, [(place, one.day, *sheet) for place, *sheet in one.spending])
+    _MODEL_SHEETS.run(connection, [(place, one.day, *sheets) for place, *sheets in one.models])
     if one.has_calls:
         connection.execute("DELETE FROM session_sheets WHERE day=?", (one.day,))
     if one.sessions is not None:
@@ -171,11 +160,10 @@ def close(connection: sqlite3.Connection, one: PackedDay) -> None:
 
 def kept(connection: sqlite3.Connection, day: int) -> DayFigures:
     """What a day has as it stands there."""
-    sessions = connection.execute("SELECT sheet FROM session_sheets WHERE day=?", (day,)).fetchone()
+    sheet = connection.execute("SELECT sheet FROM session_sheets WHERE day=?", (day,)).fetchone()
     return DayFigures(
-        usage=_rows_of(connection, usage_daily.name, day),
-        models=_rows_of(connection, models_daily.name, day),
-        sessions=None if sessions is None else _sessions(unpacked(sessions[0]), _keys(connection)),
+        usage=_usage(connection, day),
+        sessions=None if sheet is None else sessions(sheet[0], _keys(connection)),
     )
 
 
@@ -183,46 +171,23 @@ def kept_spending(connection: sqlite3.Connection, day: int) -> dict[int, Sums]:
     """Who used what in each of its parts, by half hour."""
     keys = _keys(connection)
     sheets = connection.execute("SELECT half_hour,sheet FROM usage_sheets WHERE day=?", (day,))
-    return {half_hour: _spending(unpacked(sheet), keys) for half_hour, sheet in sheets}
+    return {half_hour: spending(sheet, keys) for half_hour, sheet in sheets}
+
+
+def kept_models(connection: sqlite3.Connection, day: int) -> dict[int, Models]:
+    """Models in each of its parts, by half hour."""
+    keys = _keys(connection)
+    query = "SELECT half_hour,sheet,histograms FROM model_sheets WHERE day=?"
+    return {
+        half_hour: models(sheet, histograms, keys)
+        for half_hour, sheet, histograms in connection.execute(query, (day,))
+    }
 
 
 def _keys(connection: sqlite3.Connection) -> dict[int, Row]:
     return {row[0]: row[1:] for row in connection.execute(f"SELECT number,{','.join(_KEY)} FROM usage_keys")}  # noqa: S608
 
 
-def _rows_of(connection: sqlite3.Connection, table: str, day: int) -> list[Row]:
-    query = f"SELECT * FROM {table} WHERE day=? ORDER BY {','.join(map(str, range(1, 11)))}"  # noqa: S608
+def _usage(connection: sqlite3.Connection, day: int) -> list[Row]:
+    query = f"SELECT * FROM usage_daily WHERE day=? ORDER BY {','.join(map(str, range(1, 11)))}"  # noqa: S608
     return connection.execute(query, (day,)).fetchall()
-
-
-def spending_sheet(sums: Sums, number_of: Mapping[Row, int]) -> bytes:
-    """Who used what, packed."""
-    rows = sorted((number_of[key], measures) for key, measures in sums.items())
-    return packed([[number for number, _ in rows]], [measures for _, measures in rows])
-
-
-def session_sheet(sums: Sums, number_of: Mapping[Row, int]) -> bytes:
-    """What was used by session, agent and who used it, packed."""
-    sessions, agents = (sorted({key[place] for key in sums}) for place in (0, 1))
-    session_at, agent_at = ({name: place for place, name in enumerate(some)} for some in (sessions, agents))
-    rows = sorted(
-        ((session_at[session], agent_at[agent], number_of[tuple(key)]), measures)
-        for (session, agent, *key), measures in sums.items()
-    )
-    columns = [[ids[place] for ids, _ in rows] for place in range(3)]
-    return packed(columns, [measures for _, measures in rows], (sessions, agents))
-
-
-def _spending(sheet: Sheet, keys: Mapping[int, Row]) -> Sums:
-    return {
-        keys[number]: parted(total, len(MEASURES))
-        for number, total in zip(sheet.ids[0], sheet.sums, strict=True)
-    }
-
-
-def _sessions(sheet: Sheet, keys: Mapping[int, Row]) -> Sums:
-    sessions, agents = sheet.names
-    return {
-        (sessions[session], agents[agent], *keys[number]): parted(total, len(MEASURES))
-        for session, agent, number, total in zip(*sheet.ids, sheet.sums, strict=True)
-    }

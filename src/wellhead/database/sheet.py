@@ -66,6 +66,16 @@ def parted(total: int, count: int) -> tuple[int, ...]:
     return struct.unpack(f"<{count}Q", total.to_bytes(count * _LANE_BYTES, "little"))
 
 
+def compressed(value: bytes) -> bytes:
+    """As small as it gets without taking long."""
+    return zstandard.compress(value, _LEVEL)
+
+
+def decompressed(value: bytes) -> bytes:
+    """What `compressed` made one of."""
+    return _own.decompressor.decompress(value)
+
+
 def packed(
     ids: Sequence[Sequence[int]], rows: Sequence[Sequence[int]], names: Sequence[Sequence[str]] = ()
 ) -> bytes:
@@ -78,13 +88,13 @@ def packed(
     planes = [plane for part, width in zip(parts, widths, strict=True) for plane in _planes(part, width)]
     told = bytes(any(plane) for plane in planes)
     body = told + b"".join(plane for plane in planes if any(plane)) + msgspec.json.encode(names)
-    return _HEAD.pack(count, len(ids), lanes) + zstandard.compress(body, _LEVEL)
+    return _HEAD.pack(count, len(ids), lanes) + compressed(body)
 
 
 def unpacked(value: bytes) -> Sheet:
     """What `packed` made one of."""
     count, columns, lanes = _HEAD.unpack_from(value)
-    body = memoryview(_own.decompressor.decompress(value[_HEAD.size :]))
+    body = memoryview(decompressed(value[_HEAD.size :]))
     parts, place, start = [], 0, columns * _ID_BYTES + lanes * _LANE_BYTES
     for width in (widths := _widths(columns, lanes)):
         part = bytearray(count * width)

@@ -12,33 +12,35 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from wellhead.database.day_sheets import unpacked_histograms
 from wellhead.database.limits import driver
-from wellhead.database.measures import Projects, is_wanted, name_of, restricted, shown
+from wellhead.database.measures import NO_PROJECTS, Projects, is_wanted, name_of, restricted, shown
 from wellhead.database.schema import MEASURES, session_sheets, usage_keys
 from wellhead.database.sheet import Sheet, parted, unpacked
 from wellhead.database.spans import Mark
-from wellhead.report import UNROLLED, Dimension, Key, Question, TooManyLines
+from wellhead.report import HISTOGRAMMED, UNROLLED, Dimension, Key, Question, TooManyLines
 
 Place = tuple[Any, ...]
 """A slot, and what its line is told apart by."""
+Lines = Mapping[int, tuple[Key, ...]]
+"""By the number of a key: the part of a line that it stands for."""
 IDS = (Dimension.SESSION, Dimension.AGENT, None)
 """The columns of a sheet of sessions; the last one is the number of a key."""
 
 
 def spending(
-    connection: Connection, question: Question, marks: Mapping[Mark, Mapping[int, int]], known: Projects
+    connection: Connection, question: Question, marks: Mapping[Mark, Mapping[int, int]], line_of: Lines
 ) -> Iterator[tuple[Place, tuple[int, ...]]]:
     """Sums of slots that are made of whole sheets."""
     # By the places of lines, for a tuple takes as long to look up as its rows to add.
     places: dict[tuple[Key, ...], int] = {}
-    place_of = {
-        number: places.setdefault(line, len(places))
-        for number, line in lines(connection, question, known).items()
-    }
+    place_of = {number: places.setdefault(line, len(places)) for number, line in line_of.items()}
     totals: defaultdict[int, dict[int, int]] = defaultdict(dict)
-    for (half_hour, day), sheet in _sheets(connection, marks):
-        by_place = _by_place(sheet, place_of)
-        for slot, sign in marks[half_hour, day].items():
+    # Of models alone the sheets are smaller.
+    table = "model_sheets" if question.dimensions <= HISTOGRAMMED else "usage_sheets"
+    for mark, value in _values(connection, table, "sheet", marks):
+        by_place = _by_place(unpacked(value), place_of)
+        for slot, sign in marks[mark].items():
             some = totals[slot]
             for place, total in by_place.items():
                 some[place] = some.get(place, 0) + (total if sign > 0 else -total)
@@ -48,14 +50,12 @@ def spending(
 
 
 def sessions(
-    connection: Connection, question: Question, slots: Mapping[int, int], known: Projects
+    connection: Connection, question: Question, slots: Mapping[int, int], line_of: Lines
 ) -> Iterator[tuple[Place, tuple[int, ...]]]:
     """Sums by session or agent of whole days; `slots` has the slot of each.  Raises `TooManyLines`."""
-    if not slots:
-        return iter(())
+    assert slots
     totals: defaultdict[int, defaultdict[tuple[Key, ...], int]] = defaultdict(lambda: defaultdict(int))
     t = session_sheets.c
-    line_of = lines(connection, question, known)
     query = select(t.day, t.sheet).where(t.day >= min(slots), t.day <= max(slots)).order_by(t.day)
     for day, value in connection.execute(query):
         if day in slots:
@@ -68,8 +68,8 @@ def sessions(
     return _parted(found, question)
 
 
-def lines(connection: Connection, question: Question, known: Projects) -> dict[int, tuple[Key, ...]]:
-    """The part of a line that a key's number stands for; of keys that are asked for alone."""
+def lines(connection: Connection, question: Question, known: Projects) -> Lines:
+    """What the numbers of keys stand for; of keys that are asked for alone."""
     by = [one for one in question.by if one not in UNROLLED]
     query = select(usage_keys.c.number, *(usage_keys.c[name_of(one)] for one in by))
     shows = [shown(one, known) for one in by]
@@ -79,17 +79,29 @@ def lines(connection: Connection, question: Question, known: Projects) -> dict[i
     }
 
 
-def _sheets(connection: Connection, marks: Iterable[Mark]) -> Iterator[tuple[Mark, Sheet]]:
+def histograms(
+    connection: Connection, question: Question, marks: Iterable[Mark]
+) -> Iterator[tuple[Mark, list[tuple[bytes, bytes, tuple[Key, ...]]]]]:
+    """Packed histograms of latency and time to first byte with their lines, by the sheets of models."""
+    line_of = lines(connection, question, NO_PROJECTS)
+    for mark, value in _values(connection, "model_sheets", "histograms", marks):
+        rows = unpacked_histograms(value)
+        yield mark, [(latency, ttft, line_of[number]) for number, latency, ttft in rows if number in line_of]
+
+
+def _values(
+    connection: Connection, table: str, column: str, marks: Iterable[Mark]
+) -> Iterator[tuple[Mark, bytes]]:
     days_of: defaultdict[int, list[int]] = defaultdict(list)
     for half_hour, day in marks:
         days_of[half_hour].append(day)
     # By the driver alone: of many short statements SQLAlchemy's part would be the greater one.
-    query = "SELECT day,sheet FROM usage_sheets WHERE half_hour=? AND day>=? AND day<=?"
+    query = f"SELECT day,{column} FROM {table} WHERE half_hour=? AND day>=? AND day<=?"  # noqa: S608
     for half_hour, days in days_of.items():
         wanted = set(days)
         for day, value in driver(connection).execute(query, (half_hour, min(days), max(days))):
             if day in wanted:
-                yield (half_hour, day), unpacked(value)
+                yield (half_hour, day), value
 
 
 def _by_place(sheet: Sheet, place_of: Mapping[int, int]) -> dict[int, int]:
@@ -101,7 +113,7 @@ def _by_place(sheet: Sheet, place_of: Mapping[int, int]) -> dict[int, int]:
 
 
 def _sessions_by_line(
-    sheet: Sheet, question: Question, line_of: Mapping[int, tuple[Key, ...]]
+    sheet: Sheet, question: Question, line_of: Lines
 ) -> Iterator[tuple[tuple[Key, ...], int]]:
     """First by the ids that matter, then, what is left, by line."""
     wanted = [_wanted(sheet, place, question) for place in range(2)] + [line_of]

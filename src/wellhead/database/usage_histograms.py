@@ -1,115 +1,101 @@
-"""Histograms of how long calls took, by slot, provider and model: from the rollups of models, and the rows.
+"""Histograms of how long calls took, by slot, provider and model: from sheets, hours and rows.
 
 A histogram is added up as one whole number (`wellhead.histogram.widened`), for a year in
-another time zone is made of twenty thousand of them.
+another time zone is made of ten thousand of them.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from operator import add, sub
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, func, select
 
-from wellhead.database import closed_days
+from wellhead.database import closed_days, sheet_reports
 from wellhead.database.measures import NO_PROJECTS, grouping, restricted, shown
-from wellhead.database.schema import calls, models_daily, models_hourly
+from wellhead.database.schema import calls, models_hourly
 from wellhead.database.slots import slots_of
-from wellhead.database.spans import HOURS_A_DAY, Span, Spans, spans, split
-from wellhead.database.usage_reports import ADDED, TAKEN, Effects
-from wellhead.histogram import bucket, first_of, narrowed, packed, widened
+from wellhead.database.spans import Span, marked
+from wellhead.histogram import first_of, histograms_of, narrowed, widened
+from wellhead.moments import DAY_US, HOUR_US
 from wellhead.report import HISTOGRAMMED, Histogram, Key, Question
 
 Place = tuple[int, tuple[Key, ...]]
 """A slot, and the keys of its line."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """Histograms by slot and the values of columns, and what is done with them."""
-
-    rows: Sequence[tuple[Any, ...]]
-    """Both histograms, a slot, values."""
-    effects: Effects
+Row = tuple[bytes, bytes, tuple[Key, ...]]
+"""Both histograms, packed, and the keys of a line."""
+Effects = dict[int, int]
+"""By slot: whether it is added (1) or taken away (-1)."""
 
 
 def histograms(connection: Connection, question: Question) -> dict[Place, Histogram]:
     """How long the calls of each line took, by slot and keys; for dimensions in `HISTOGRAMMED` alone."""
     assert question.dimensions <= HISTOGRAMMED
-    cut = spans(question.edges_us) if question.edges_us else Spans(days=_all_days(connection))
-    days, hours = split(cut.days, list(closed_days.closed(connection)))
-    parts = [
-        (models_daily, days, ADDED),
-        (models_hourly, hours, ADDED),
-        (models_hourly, cut.hours, ADDED),
-        (models_hourly, cut.less, TAKEN),
-        *((models_hourly, some, ((0, 1), (towards, -1))) for towards, some in cut.moved.items()),
-    ]
-    pieces = [
-        _Piece(_of_rollup(connection, question, table, some), effects)
-        for table, some, effects in parts
-        if some
-    ]
-    if cut.rest:
-        pieces.append(_Piece(_of_calls(connection, question, cut.rest), ADDED))
-    return _summed(pieces, question)
+    cut = marked(question.edges_us or _all_days_us(connection), closed_days.closed(connection))
+    sheets = sheet_reports.histograms(connection, question, cut.marks)
+    parts = [(cut.marks[mark], rows) for mark, rows in sheets]
+    parts += _by_slot(_of_hours(connection, question, cut.hours) if cut.hours else [], question)
+    parts += _by_slot(_of_calls(connection, question, cut.rest) if cut.rest else [], question)
+    return _summed(parts)
 
 
-def _all_days(connection: Connection) -> list[Span]:
+def _all_days_us(connection: Connection) -> tuple[int, ...]:
     hour = models_hourly.c.hour
     first, last = (connection.scalar(select(one(hour))) for one in (func.min, func.max))
-    return [] if first is None else [(0, first // HOURS_A_DAY, last // HOURS_A_DAY + 1)]
+    return () if first is None else (first * HOUR_US // DAY_US * DAY_US, (last + 1) * HOUR_US)
 
 
-def _of_rollup(
-    connection: Connection, question: Question, table: Table, some: Sequence[Span]
-) -> Sequence[tuple[Any, ...]]:
-    keys = [grouping(table, one) for one in question.by]
-    slot, within, _ = slots_of(next(iter(table.columns)), some)
-    query = restricted(select(table.c.latency, table.c.ttft, slot, *keys), table, question, NO_PROJECTS)
-    return [tuple(row) for row in connection.execute(within(query)).all()]
+def _of_hours(connection: Connection, question: Question, hours: Sequence[Span]) -> Iterable[tuple[Any, ...]]:
+    """Both histograms, a slot, and values of columns."""
+    t = models_hourly.c
+    keys = [grouping(models_hourly, one) for one in question.by]
+    slot, within, _ = slots_of(t.hour, hours)
+    query = restricted(select(t.latency, t.ttft, slot, *keys), models_hourly, question, NO_PROJECTS)
+    return map(tuple, connection.execute(within(query)))
 
 
-def _of_calls(connection: Connection, question: Question, rest: Sequence[Span]) -> list[tuple[Any, ...]]:
-    """Calls of the edges."""
+def _of_calls(connection: Connection, question: Question, rest: Sequence[Span]) -> Iterable[tuple[Any, ...]]:
+    """The same of the rows."""
     t = calls.c
     slot, within, _ = slots_of(t.finished_us, rest)
     keys = [grouping(calls, one) for one in question.by]
     query = restricted(select(t.latency_us, t.ttft_us, slot, *keys), calls, question, NO_PROJECTS)
-    counts: defaultdict[tuple[Any, ...], tuple[dict[int, int], dict[int, int]]] = defaultdict(
-        lambda: ({}, {})
-    )
-    for latency_us, ttft_us, *place in map(tuple, connection.execute(within(query))):
-        for some, us in zip(counts[tuple(place)], (latency_us, ttft_us), strict=True):
-            if us is not None:
-                some[bucket(us)] = some.get(bucket(us), 0) + 1
-    return [(packed(latency), packed(ttft), *place) for place, (latency, ttft) in counts.items()]
+    rows = map(tuple, connection.execute(within(query)))
+    took = ((tuple(place), latency_us, ttft_us) for latency_us, ttft_us, *place in rows)
+    return [(*both, *place) for place, both in histograms_of(took).items()]
 
 
-def _summed(pieces: Sequence[_Piece], question: Question) -> dict[Place, Histogram]:
-    # Nobody sees calls of less than some milliseconds, so there are no buckets before that.
-    packed_ones = (one for piece in pieces for row in piece.rows for one in row[:2])
-    base = min(map(first_of, filter(None, packed_ones)), default=0)
+def _by_slot(rows: Iterable[tuple[Any, ...]], question: Question) -> Iterator[tuple[Effects, list[Row]]]:
     shows = [shown(one, NO_PROJECTS) for one in question.by]
+    found: defaultdict[int, list[Row]] = defaultdict(list)
+    for latency, ttft, slot, *said in rows:
+        keys = tuple(show(value) for show, value in zip(shows, said, strict=True))
+        found[slot].append((latency, ttft, keys))
+    return (({slot: 1}, some) for slot, some in found.items())
+
+
+def _summed(parts: Sequence[tuple[Effects, Sequence[Row]]]) -> dict[Place, Histogram]:
+    # Nobody sees calls of less than some milliseconds, so there are no buckets before that.
+    packed_ones = (one for _, rows in parts for row in rows for one in row[:2])
+    base = min(map(first_of, filter(None, packed_ones)), default=0)
     found: defaultdict[Place, list[int]] = defaultdict(lambda: [0, 0])
-    for piece in pieces:
-        for (slot, *said), more in _alike(piece.rows, base).items():
-            keys = tuple(show(value) for show, value in zip(shows, said, strict=True))
-            for towards, sign in piece.effects:
-                both = found[slot + towards, keys]
+    for effects, rows in parts:
+        for keys, more in _alike(rows, base).items():
+            for slot, sign in effects.items():
+                both = found[slot, keys]
                 both[:] = map(add if sign > 0 else sub, both, more)
     return {
         place: Histogram(narrowed(latency, base), narrowed(ttft, base))
         for place, (latency, ttft) in found.items()
+        if latency or ttft
     }
 
 
-def _alike(rows: Sequence[tuple[Any, ...]], base: int) -> dict[tuple[Any, ...], list[int]]:
-    """Those of the same slot and values as one: whatever is done with it, is done once."""
-    sums: defaultdict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0])
-    for latency, ttft, *place in rows:
-        both = sums[tuple(place)]
+def _alike(rows: Sequence[Row], base: int) -> dict[tuple[Key, ...], list[int]]:
+    """Those of the same line as one: whatever is done with it, is done once."""
+    sums: defaultdict[tuple[Key, ...], list[int]] = defaultdict(lambda: [0, 0])
+    for latency, ttft, keys in rows:
+        both = sums[keys]
         both[0] += widened(latency, base)
         both[1] += widened(ttft, base)
     return sums

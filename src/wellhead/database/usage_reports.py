@@ -8,10 +8,10 @@
 
 Where from depends on what is asked for:
 
-    provider and model alone    models_daily, models_hourly, by whole days (UTC) and by hours
     outcome or streamed         usage_daily, usage_hourly
     session or agent            session_sheets for whole days, and the rows
-    all else                    usage_sheets, of which any part of a day is a difference
+    provider and model alone    model_sheets, of which any part of a day is a difference, and models_hourly
+    all else                    usage_sheets, just so, and usage_hourly
 
 What slots are made of is said in `wellhead.database.spans`; a few statements answer for
 some dozens of them.  All of time comes from `usage_total`, and so does a range that is
@@ -20,6 +20,7 @@ most of it, less the hours outside.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from operator import add, neg
 from typing import Any
 
@@ -29,7 +30,6 @@ from wellhead.database import closed_days, sheet_reports
 from wellhead.database.measures import Projects, grouping, projects_of, restricted, shown, sum_of
 from wellhead.database.schema import (
     calls,
-    models_daily,
     models_hourly,
     usage_daily,
     usage_hourly,
@@ -38,7 +38,7 @@ from wellhead.database.schema import (
 from wellhead.database.slots import slots_of
 from wellhead.database.spans import Span, marked, spans, split, whole_days
 from wellhead.moments import DAY_US, HOUR_US
-from wellhead.report import HISTOGRAMMED, UNROLLED, Dimension, Line, Measure, Question, TooManyLines
+from wellhead.report import HISTOGRAMMED, UNROLLED, Dimension, Key, Line, Measure, Question, TooManyLines
 
 ALL_US = (-(2**60), 2**60)
 """From before to after everything in the books."""
@@ -59,7 +59,7 @@ TAKEN: Effects = ((0, -1),)
 Query = tuple[Select[Any], Effects]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Asked:
     """A question, and what has to be known of the books to answer it."""
 
@@ -68,6 +68,11 @@ class _Asked:
     known: Projects
     closed: Mapping[int, bool]
     """Days that are closed, in their order, and whether they have half hours."""
+
+    @cached_property
+    def line_of(self) -> Mapping[int, tuple[Key, ...]]:
+        """By the number of a key: the part of a line that it stands for; of keys that are asked for alone."""
+        return sheet_reports.lines(self.connection, self.question, self.known)
 
 
 def answer(connection: Connection, question: Question) -> list[Line]:
@@ -131,35 +136,29 @@ def _whole_hours(asked: _Asked) -> tuple[int, int]:
 
 def _rolled(asked: _Asked, edges_us: Sequence[int], first: int = 0) -> Sums:
     """Of whole days and hours from the smallest rollup that knows, of what is left from calls."""
-    if _is_in_sheets(asked, edges_us):
-        cut = marked(edges_us, asked.closed, first)
-        sheets = sheet_reports.spending(asked.connection, asked.question, cut.marks, asked.known)
-        queries = [*_of_rollup(asked, usage_hourly, cut.hours), *_of_calls(asked, cut.rest)]
-        return _add(_of_queries(asked, queries, exact=not cut.marks), sheets, ADDED)
-    known_by_ends = bool(asked.question.dimensions & OF_ENDS)
-    daily, hourly = (usage_daily, usage_hourly) if known_by_ends else (models_daily, models_hourly)
+    if asked.question.dimensions & OF_ENDS:
+        return _by_end(asked, edges_us, first)
+    hourly = models_hourly if asked.question.dimensions <= HISTOGRAMMED else usage_hourly
+    cut = marked(edges_us, asked.closed, first)
+    sheets = sheet_reports.spending(asked.connection, asked.question, cut.marks, asked.line_of)
+    queries = [*_of_rollup(asked, hourly, cut.hours), *_of_calls(asked, cut.rest)]
+    return _add(_of_queries(asked, queries, exact=not cut.marks), sheets, ADDED)
+
+
+def _by_end(asked: _Asked, edges_us: Sequence[int], first: int) -> Sums:
+    """By what sheets do not tell apart."""
     pieces = spans(edges_us, first)
     days, hours = split(pieces.days, list(asked.closed))
     queries = [
-        *_of_rollup(asked, daily, days),
-        *_of_rollup(asked, hourly, hours),
-        *_of_rollup(asked, hourly, pieces.hours),
-        *_of_rollup(asked, hourly, pieces.less, TAKEN),
+        *_of_rollup(asked, usage_daily, days),
+        *_of_rollup(asked, usage_hourly, hours),
+        *_of_rollup(asked, usage_hourly, pieces.hours),
+        *_of_rollup(asked, usage_hourly, pieces.less, TAKEN),
         *_of_calls(asked, pieces.rest),
     ]
     for towards, some in pieces.moved.items():
-        queries += _of_rollup(asked, hourly, some, ((0, 1), (towards, -1)))
+        queries += _of_rollup(asked, usage_hourly, some, ((0, 1), (towards, -1)))
     return _of_queries(asked, queries)
-
-
-def _is_in_sheets(asked: _Asked, edges_us: Sequence[int]) -> bool:
-    """Models have rollups of their own, which are smaller; of days in another zone they know the hours."""
-    dimensions = asked.question.dimensions
-    by_day = edges_us[-1] - edges_us[0] > (len(edges_us) - 1) * DAY_US // 2
-    unit_us = DAY_US if by_day else HOUR_US
-    by_part = any(edge % unit_us for edge in edges_us[1:-1])
-    by_half = any(edge % HOUR_US == HOUR_US // 2 for edge in edges_us)
-    return not dimensions & OF_ENDS and (by_part or by_half or not dimensions <= HISTOGRAMMED)
 
 
 def _by_session(asked: _Asked, edges_us: Sequence[int], first: int = 0) -> Sums:
@@ -170,7 +169,9 @@ def _by_session(asked: _Asked, edges_us: Sequence[int], first: int = 0) -> Sums:
         days = closed_days.with_sessions(asked.connection, since, until)
     slots, rest = whole_days(edges_us, days, first)
     found = _of_queries(asked, _of_calls(asked, rest), exact=not slots)
-    return _add(found, sheet_reports.sessions(asked.connection, question, slots, asked.known), ADDED)
+    if not slots:
+        return found
+    return _add(found, sheet_reports.sessions(asked.connection, question, slots, asked.line_of), ADDED)
 
 
 def _of_queries(asked: _Asked, queries: Sequence[Query], *, exact: bool = True) -> Sums:

@@ -23,8 +23,8 @@ from sqlalchemy import Connection, Engine, Table
 
 from wellhead.database import calls, closed_days, rollups
 from wellhead.database.bulk import Row
-from wellhead.database.closed_days import Sums
-from wellhead.database.day_figures import figures_of, spending_of
+from wellhead.database.day_figures import figures_of, models_of, spending_of
+from wellhead.database.day_sheets import Models, Sums
 from wellhead.database.directory import load_directory
 from wellhead.database.engine import outages
 from wellhead.database.limit_windows import differences
@@ -35,7 +35,6 @@ from wellhead.database.schema import (
     SPENDING_KEY,
     errors_daily,
     latency_total,
-    models_daily,
     models_hourly,
     origins_daily,
     usage_daily,
@@ -54,7 +53,9 @@ BY_TIME = {
     origins_daily: 1,
 }
 """Rollups whose key begins with a time, and how many of it are a day."""
-HISTOGRAMS = (models_hourly, models_daily, latency_total)
+HISTOGRAMS = (models_hourly, latency_total)
+"""Rollups whose last two columns are histograms."""
+_COLUMNS = ("latency", "ttft")
 BY_NONE = (usage_total, latency_total)
 _SPENDING_KEY = [name for name, _ in SPENDING_KEY]
 _SESSION_KEY = ["session", "agent", *_SPENDING_KEY]
@@ -125,17 +126,30 @@ def _of_rollups(connection: sqlite3.Connection, first_day: int) -> Iterator[Disa
 def _of_day(reading: Connection, day: int, *, has_calls: bool) -> Iterator[Disagreement]:
     counted, kept = figures_of(reading, day, has_calls=has_calls), closed_days.kept(driver(reading), day)
     yield from _compared(usage_daily, kept.usage, counted.usage)
-    yield from _compared(models_daily, kept.models, counted.models)
-    sheets = closed_days.kept_spending(driver(reading), day)
-    for half_hour, sums in spending_of(reading, day, has_calls=has_calls):
-        where = {"day": day, "half_hour": half_hour}
-        yield from _of_sheets("usage_sheets", where, _SPENDING_KEY, sheets.pop(half_hour, None), sums)
-    for half_hour, sums in sheets.items():
-        if has_calls or half_hour % 2 == 0:
-            where = {"day": day, "half_hour": half_hour}
-            yield from _of_sheets("usage_sheets", where, _SPENDING_KEY, sums, None)
+    for compared, kept_parts, parts in (
+        (_of_spending, closed_days.kept_spending, spending_of),
+        (_of_models, closed_days.kept_models, models_of),
+    ):
+        there = kept_parts(driver(reading), day)
+        for half_hour, rows in parts(reading, day, has_calls=has_calls):
+            yield from compared({"day": day, "half_hour": half_hour}, there.pop(half_hour, {}), rows)
+        for half_hour, rows in there.items():
+            if has_calls or half_hour % 2 == 0:
+                yield from compared({"day": day, "half_hour": half_hour}, rows, {})
     if has_calls:
         yield from _of_sheets("session_sheets", {"day": day}, _SESSION_KEY, kept.sessions, counted.sessions)
+
+
+def _of_spending(where: Mapping[str, int], kept: Sums, counted: Sums) -> Iterator[Disagreement]:
+    return _of_sheets("usage_sheets", where, _SPENDING_KEY, kept, counted)
+
+
+def _of_models(where: Mapping[str, int], kept: Models, counted: Models) -> Iterator[Disagreement]:
+    if kept == counted:
+        return
+    place, names = tuple(where.values()), [*where, "provider", "model", *MEASURES, *_COLUMNS]
+    both = ([(*place, *key, *row) for key, row in some.items()] for some in (kept, counted))
+    yield from _with_histograms("model_sheets", names, len(where) + 2, *both)
 
 
 def _of_sheets(
@@ -178,12 +192,20 @@ def _compared(table: Table, there: Iterable[Row], counted: Iterable[Row]) -> Ite
     if there == counted:
         return
     names, size = [column.name for column in table.columns], _key_size(table)
-    if table in HISTOGRAMS:
-        of_buckets = [*names[:size], "bucket", "latency_calls", "ttft_calls"]
-        both = (list(_unpacked(rows, size)) for rows in (there, counted))
-        yield from _differences(table.name, of_buckets, size + 1, *both)
-        names, there, counted = names[:-2], [row[:-2] for row in there], [row[:-2] for row in counted]
-    yield from _differences(table.name, names, size, there, counted)
+    differences = _with_histograms if table in HISTOGRAMS else _differences
+    yield from differences(table.name, names, size, there, counted)
+
+
+def _with_histograms(
+    table: str, names: Sequence[str], size: int, there: Sequence[Row], counted: Sequence[Row]
+) -> Iterator[Disagreement]:
+    """Of rows that have two histograms in the end."""
+    of_buckets = [*names[:size], "bucket", "latency_calls", "ttft_calls"]
+    yield from _differences(
+        table, of_buckets, size + 1, *(list(_unpacked(rows, size)) for rows in (there, counted))
+    )
+    sums = ([row[: -len(_COLUMNS)] for row in rows] for rows in (there, counted))
+    yield from _differences(table, names[: -len(_COLUMNS)], size, *sums)
 
 
 def _differences(

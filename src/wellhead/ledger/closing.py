@@ -20,10 +20,11 @@ from sqlite3 import Connection
 import sqlalchemy
 from sqlalchemy import Engine
 
-from wellhead.database import closed_days, retention
+from wellhead.database import closed_days, day_sheets, retention
 from wellhead.database.bulk import Row
 from wellhead.database.closed_days import PackedDay
-from wellhead.database.day_figures import figures_of, spending_of
+from wellhead.database.day_figures import figures_of, models_of, spending_of
+from wellhead.database.day_sheets import NOBODY
 from wellhead.database.engine import outages, transaction, writing_connection
 from wellhead.database.limits import driver
 from wellhead.database.schema import SPENDING_KEY
@@ -80,12 +81,16 @@ def _packed(reading: sqlalchemy.Connection, connection: Connection, day: int) ->
     spending = []
     for half_hour, sums in spending_of(reading, day, has_calls=has_calls):
         _number(connection, number_of, sums.keys())
-        spending.append((half_hour, closed_days.spending_sheet(sums, number_of)))
+        spending.append((half_hour, day_sheets.spending_sheet(sums, number_of)))
+    models = []
+    for half_hour, some in models_of(reading, day, has_calls=has_calls):
+        _number(connection, number_of, {(*key, *NOBODY) for key in some})
+        models.append((half_hour, *day_sheets.model_sheets(some, number_of)))
     sessions = None
     if figures.sessions is not None:
         _number(connection, number_of, {key[2:] for key in figures.sessions})
-        sessions = closed_days.session_sheet(figures.sessions, number_of)
-    return PackedDay(day, has_calls, figures.usage, figures.models, sessions, spending)
+        sessions = day_sheets.session_sheet(figures.sessions, number_of)
+    return PackedDay(day, has_calls, figures.usage, sessions, spending, models)
 
 
 def _number(connection: Connection, number_of: dict[Row, int], keys: Set[Row]) -> None:

@@ -87,25 +87,15 @@ MEASURES = (
 """What reports ask for: the values of `wellhead.report.Measure`."""
 
 
-def _measure_columns() -> tuple[Column[int], ...]:
-    return tuple(Column(name, BigInteger, nullable=False) for name in MEASURES)
-
-
-def _model_columns() -> tuple[Column[Any], ...]:
-    return (
-        Column("provider", Text, nullable=False),
-        Column("model", Text, nullable=False),
-        *_measure_columns(),
-        Column("latency", LargeBinary, nullable=False),
-        Column("ttft", LargeBinary, nullable=False),
-    )
-
-
 models_hourly = Table(
     "models_hourly",
     metadata,
     Column("hour", Integer, nullable=False),
-    *_model_columns(),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in MEASURES),
+    Column("latency", LargeBinary, nullable=False),
+    Column("ttft", LargeBinary, nullable=False),
     PrimaryKeyConstraint("hour", "provider", "model"),
     sqlite_with_rowid=False,
 )
@@ -184,16 +174,6 @@ usage_daily = Table(
 )
 """As `usage_hourly`, of closed days; `day` counts whole days since the epoch (UTC)."""
 
-models_daily = Table(
-    "models_daily",
-    metadata,
-    Column("day", Integer, nullable=False),
-    *_model_columns(),
-    PrimaryKeyConstraint("day", "provider", "model"),
-    sqlite_with_rowid=False,
-)
-"""As `models_hourly`, of closed days."""
-
 usage_keys = Table(
     "usage_keys",
     metadata,
@@ -224,13 +204,28 @@ usage_sheets = Table(
 So the difference of a few is any range of half hours, and 48 is the whole day.
 """
 
+model_sheets = Table(
+    "model_sheets",
+    metadata,
+    Column("half_hour", Integer, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("sheet", LargeBinary, nullable=False),
+    Column("histograms", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("half_hour", "day"),
+)
+"""The same of models, whoever used them: a tenth of the rows, and what percentiles are told from.
+
+Ids are the numbers of keys that have nothing but provider and model; `histograms` has two packed ones
+(`wellhead.histogram`) for each of them.
+"""
+
 session_sheets = Table(
     "session_sheets",
     metadata,
     Column("day", Integer, primary_key=True, autoincrement=False),
     Column("sheet", LargeBinary, nullable=False),
 )
-"""The same of whole days by session, agent and key; the ids of the first two are places in its names.
+"""Whole days by session, agent and key; the ids of the first two are places in its names.
 
 Once calls of the day were removed, this is what is known of its sessions.
 """
