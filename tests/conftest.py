@@ -6,12 +6,14 @@ looking through them again and again took a fifth of the processor time of the w
 """
 
 import gc
+import os
 import signal
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
+from fakes.program import TRUST
 from fault_table import SECTIONS, Fault
 
 ORDER = ("soak", "control", "contract", "faults", "end_to_end", "browser", "serve", "docs", "clients")
@@ -26,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fault(section, what): a row of docs/reliability.md (fault_table)")
+    os.environ.update(TRUST)
     # A shell starts what runs in its background with Ctrl-C ignored, and so would every program of a test.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -5,6 +5,7 @@ imported while the supervisor is still busy with the database; the settings
 arriving are the word to begin.
 """
 
+import gc
 import resource
 import socket
 import sys
@@ -21,7 +22,7 @@ FILES_MAX = 65_536
 
 def main(role: str, line_fd: int, listener_fd: int | None) -> int:
     prepare, run = ROLES[role]
-    prepare()
+    _import(prepare)
     line = socket.socket(fileno=line_fd)
     settings = receive_settings(line)
     if settings is None:
@@ -41,6 +42,16 @@ def main(role: str, line_fd: int, listener_fd: int | None) -> int:
         log.exception("worker.crashed")
         return 1
     return 0
+
+
+def _import(prepare: Callable[[], None]) -> None:
+    """Load what the role needs without looking for garbage, and never look at it again: it stays."""
+    gc.disable()
+    try:
+        prepare()
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def _raise_files_limit() -> None:
