@@ -7,7 +7,8 @@ import pytest
 from fakes.books import NOON_US
 from fakes.control import a_client, an_app, assert_one_shape
 from fakes.registry import FakeRegistry
-from wellhead.registry import Actor, NewKey
+from wellhead.limit import Measure, Scope, ScopeKind, Window
+from wellhead.registry import Actor, NewKey, NewLimit
 
 ANN, BEN = Actor("ann", "127.0.0.1"), Actor("ben")
 S = 1_000_000
@@ -72,6 +73,34 @@ async def test_an_entry_says_who_did_what_when_and_from_where(registry: FakeRegi
     }
     assert (revoked["actor"], revoked["address"], revoked["object_id"]) == ("ann", "127.0.0.1", "1")
     assert revoked["before"] != revoked["after"]
+
+
+@pytest.mark.parametrize(
+    ("measure", "amounts"), [(Measure.COST, ["12.50", "20.00", "20.00"]), (Measure.CALLS, [12, 20, 20])]
+)
+async def test_money_is_told_in_dollars_even_if_the_page_does_not_tell_what_a_limit_counts(
+    registry: FakeRegistry, measure: Measure, amounts: list[str | int]
+) -> None:
+    unit = 10**9 if measure is Measure.COST else 1
+    scope = Scope(ScopeKind.GLOBAL)
+    limit = registry.create_limit(ANN, NewLimit(measure, Window.DAY, int(12.5 * unit), scope))
+    registry.change_limit(ANN, limit.id, amount=20 * unit)
+    registry.delete_limit(ANN, limit.id)
+    async with a_client(an_app(registry=registry)) as client:
+        told = []
+        for action in ("limit.create", "limit.change", "limit.delete"):
+            (entry,) = (await client.get("/admin/audit", params={"action": action})).json()["audit"]
+            told.append(entry)
+    made, changed, gone = told
+    assert [made["after"]["amount"], changed["after"]["amount"], gone["before"]["amount"]] == amounts
+    assert changed["before"]["amount"] == amounts[0]
+
+
+async def test_ids_of_others_are_not_taken_for_those_of_limits(registry: FakeRegistry) -> None:
+    registry.create_limit(ANN, NewLimit(Measure.COST, Window.DAY, 10**9, Scope(ScopeKind.GLOBAL)))
+    async with a_client(an_app(registry=registry)) as client:
+        entries = (await client.get("/admin/audit", params={"object_kind": "key"})).json()["audit"]
+    assert [one["object_id"] for one in entries] == ["1", "2", "1"]
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,7 @@ async def test_all_that_a_limit_may_be_arrives_at_the_registry() -> None:
         ({"measure": "cost", "amount": 12.5}, 'cost dollars as text such as "12.50"'),
         ({"measure": "cost", "amount": "12.5000000001"}, "at most 9 digits"),
         ({"measure": "cost", "amount": "1e3"}, "at most 9 digits"),
+        ({"measure": "cost", "amount": "9999999999"}, "between 0 and 1000000000 US dollars"),
         ({"amount": "200"}, "without quotes"),
         ({"amount": 1.5}, "an amount is a whole number"),
         ({"amount": None}, "an amount is a whole number"),

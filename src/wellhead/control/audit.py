@@ -1,5 +1,9 @@
-"""`/admin/audit`: what operators did, without any secret."""
+"""`/admin/audit`: what operators did, without any secret.
 
+Amounts of limits are told as `/admin/limits` shows them: those on cost as dollars.
+"""
+
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -11,6 +15,7 @@ from wellhead.control.bodies import ID_MAX, Count, example
 from wellhead.control.parameters import only
 from wellhead.control.roles import ADMIN
 from wellhead.control.times import EXAMPLE, range_us
+from wellhead.limit import Measure
 from wellhead.registry import AuditEntry, Registry
 
 EXAMPLE_ENTRY: dict[str, Any] = {
@@ -31,7 +36,7 @@ Exact = Annotated[str | None, Query(max_length=200, description="Only entries wi
 TEXT: dict[str, Any] = {"type": "string"}
 PLAIN = ({"type": "integer"}, {"type": "number"}, {"type": "boolean"}, {"type": "null"}, TEXT)
 LISTED = ({"type": "array", "items": TEXT}, {"type": "object", "additionalProperties": TEXT})
-# As they were written, whatever fields there were then.
+# As they were written, whatever fields there were then, but for money.
 Told = Annotated[
     dict[str, Any], WithJsonSchema({"type": "object", "additionalProperties": {"anyOf": [*PLAIN, *LISTED]}})
 ]
@@ -100,10 +105,29 @@ def add_to(routes: APIRouter, registry: Registry) -> None:
             since_us=since_us,
             until_us=until_us,
         )
-        return Entries(audit=[_shown(one) for one in page.entries], next=page.next)
+        measures = _measures(registry, page.entries)
+        return Entries(audit=[_shown(one, measures) for one in page.entries], next=page.next)
 
 
-def _shown(entry: AuditEntry) -> Entry:
+def _measures(registry: Registry, entries: Sequence[AuditEntry]) -> dict[str | None, Any]:
+    """What limits count, by their id: where an amount was changed, only their making tells it."""
+    changed = {one.object_id for one in entries if "amount" in (one.after or {}) and _measure(one) is None}
+    made = (registry.audit(count=1, action="limit.create", object_id=id_).entries for id_ in changed)
+    return {one.object_id: _measure(one) for found in made for one in found}
+
+
+def _measure(entry: AuditEntry) -> Any:
+    return (entry.after or entry.before or {}).get("measure")
+
+
+def _told(fields: dict[str, Any] | None, measure: Any) -> dict[str, Any] | None:
+    if fields is None or "amount" not in fields or measure != Measure.COST:
+        return fields
+    return {**fields, "amount": shown.amount(Measure.COST, fields["amount"])}
+
+
+def _shown(entry: AuditEntry, measures: dict[str | None, Any]) -> Entry:
+    measure = _measure(entry) or measures.get(entry.object_id)
     return Entry(
         id=entry.id,
         at=shown.moment(entry.at_us),
@@ -112,6 +136,6 @@ def _shown(entry: AuditEntry) -> Entry:
         action=entry.action,
         object_kind=entry.object_kind,
         object_id=entry.object_id,
-        before=entry.before,
-        after=entry.after,
+        before=_told(entry.before, measure),
+        after=_told(entry.after, measure),
     )

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from wellhead.access import Patterns, Tags
 from wellhead.errors import Invalid, NotFound
 from wellhead.limit import Action, Limit, Measure, Scope, ScopeKind, Source, Window
-from wellhead.money import COST_NANOUSD_MAX
+from wellhead.money import COST_NANOUSD_MAX, NANOUSD_PER_USD
 from wellhead.registry import NAME_CHARS_MAX, PAGE_MAX, KeyChange, NewKey, NewLimit, Unchanged
 
 PATTERNS_MAX = 100
@@ -128,9 +128,11 @@ def limit(new: NewLimit, scope: Scope, now_us: int, source: Source = Source.OPER
 
 def amount(measure: Measure, value: int) -> int:
     """The amount of a limit; 0 lets nothing through."""
-    most = COST_AMOUNT_MAX if measure is Measure.COST else AMOUNT_MAX
-    if not 0 <= value <= most:
-        raise Invalid(f"the amount of a limit is a whole number between 0 and {most}")
+    if measure is Measure.COST and not 0 <= value <= COST_AMOUNT_MAX:
+        most = COST_AMOUNT_MAX // NANOUSD_PER_USD
+        raise Invalid(f"the amount of a limit on cost is between 0 and {most} US dollars")
+    if measure is not Measure.COST and not 0 <= value <= AMOUNT_MAX:
+        raise Invalid(f"the amount of a limit is a whole number between 0 and {AMOUNT_MAX}")
     return value
 
 

@@ -165,7 +165,7 @@ def _refusals(key: str, now_us: int) -> Refusals | None:
         return Refusals(now_us - SPENT_D * DAY_US, 1.0, 402, "budget_exhausted", told)
     if key == "search-service":
         told = f"The limit 'no bursts' ({BURST_CALLS} calls per minute for this key) leaves no room"
-        return Refusals(now_us - BURSTS_D * DAY_US, 0.04, 429, "rate_limited", told)
+        return Refusals(now_us - BURSTS_D * DAY_US, 0.02, 429, "rate_limited", told)
     return None
 
 

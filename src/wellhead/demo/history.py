@@ -28,8 +28,8 @@ from wellhead.ports import Prices
 from wellhead.usage import NO_USAGE, Usage, UsageSource
 
 DAYS = 30
-CALLS = 40_000
-GROWTH = 5.0
+CALLS = 45_000
+GROWTH = 6.0
 """How much busier the last day is than the first."""
 AWAKE = 0.7
 """The demo is shown at any hour: as many of those who sleep are up when the history ends, and later..."""

@@ -15,7 +15,7 @@ import shlex
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -27,6 +27,7 @@ from wellhead.config import providers
 from wellhead.config.settings import Settings
 from wellhead.demo import beginning, history, upstream
 from wellhead.demo.traffic import Traffic
+from wellhead.policy.keys import digest
 from wellhead.serve.supervisor import Supervisor, with_master_key
 
 DATABASE = "demo.db"
@@ -40,12 +41,13 @@ def main(settings: Settings, *, calls_before: int = history.CALLS) -> int:
     log = logs.configure(settings.log.level, settings.log.format, component="demo")
     listening = upstream.listener()
     try:
-        settings = demo_settings(settings, upstream.address(listening))
-        supervisor = Supervisor(settings, ("gateway", "control"), log, greet=partial(_greet, settings))
+        settings = with_master_key(demo_settings(settings, upstream.address(listening)), log)
         started_s, now_us = time.monotonic(), wall_us()
-        written = beginning.begin(with_master_key(settings, log), now_us, log, count=calls_before)
+        written = beginning.begin(settings, now_us, log, count=calls_before)
         log.info("demo.history", calls=written, elapsed_ms=round((time.monotonic() - started_s) * 1000))
         secrets = beginning.known(settings)
+        settings = with_names(settings, secrets.keys)
+        supervisor = Supervisor(settings, ("gateway", "control"), log, greet=partial(_greet, settings))
         serving = upstream.server(upstream.SimulatedUpstream(known=secrets.accounts))
         calls_per_s = history.calls_per_s(now_us, calls_before)
         traffic = Traffic(supervisor.urls["gateway"], calls_per_s=calls_per_s, keys=secrets.keys)
@@ -82,6 +84,12 @@ def demo_settings(settings: Settings, upstream_url: str) -> Settings:
         upstream=upstream_url,
         providers=providers.merge((), upstream_url),
     )
+
+
+def with_names(settings: Settings, keys: Mapping[str, str]) -> Settings:
+    """The same where the clients who have these keys are called as in the history."""
+    names = tuple((digest(secret).hex(), client) for client, secret in keys.items())
+    return replace(settings, gateway=replace(settings.gateway, client_names=names))
 
 
 def where_to_look(settings: Settings, urls: dict[str, str]) -> str:

@@ -58,26 +58,28 @@ function Quota({ quota }: { quota: Snapshot }) {
   const format = useFormat();
   const now = useNow(10_000);
   // What was told before the window ended says nothing about the one that runs.
-  const used = isOver(quota, now) ? null : quota.used_pct;
+  const over = isOver(quota, now);
+  const used = over ? null : quota.used_pct;
+  const called = words.types[quota.quota_type as keyof typeof words.types] ?? quota.quota_type;
   const left =
     quota.left === null || quota.limit === null
       ? null
       : words.left(format.count(quota.left), format.count(quota.limit));
-  const said = used === null ? UNKNOWN : words.used(format.percent(used / 100));
+  const percent = quota.used_pct === null ? UNKNOWN : format.percent(quota.used_pct / 100);
+  const said = over ? words.was(percent) : quota.used_pct === null ? UNKNOWN : words.used(percent);
   return (
     <li>
       <div className="row">
-        <strong>{quota.quota_type}</strong>
-        {quota.status !== null && <Badge tone={toneOf(used)}>{quota.status}</Badge>}
-        <span className="quota-said">{[said, left].filter((one) => one !== null).join(" · ")}</span>
+        <strong>{called}</strong>
+        {quota.status !== null && !over && <Badge tone={toneOf(used)}>{quota.status}</Badge>}
+        <span className={over ? "quota-said muted" : "quota-said"}>
+          {[said, over ? null : left].filter((one) => one !== null).join(" · ")}
+        </span>
       </div>
-      <Bar
-        label={`${quota.quota_type}: ${said}`}
-        ratio={used === null ? null : used / 100}
-        tone={toneOf(used)}
-      />
+      <Bar label={`${called}: ${said}`} ratio={used === null ? null : used / 100} tone={toneOf(used)} />
       <small className="muted">
-        {quota.resets_at !== null && `${words.resets(format.ago(quota.resets_at, now))} · `}
+        {quota.resets_at !== null &&
+          `${(over ? words.anew : words.resets)(format.ago(quota.resets_at, now))} · `}
         <time title={format.moment(quota.timestamp)}>{words.told(format.ago(quota.timestamp, now))}</time>
       </small>
     </li>

@@ -50,7 +50,7 @@ export function Audit() {
                     name: saying.change,
                     show: (entry) => (
                       <span className="change">
-                        {changesOf(entry, entries, format).map(({ name, was, is }) => (
+                        {changesOf(entry, format).map(({ name, was, is }) => (
                           <span key={name}>
                             <span className="muted">{name}:</span> {was !== null && `${was} → `}
                             {is}

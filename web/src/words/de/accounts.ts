@@ -3,9 +3,19 @@ import type { Words } from "../words";
 export const accounts: Words["accounts"] = {
   about: "Was Konten von ihren Kontingenten übrig haben, wie es die Kopfzeilen der Antworten zuletzt sagten.",
   used: (percent) => `${percent} verbraucht`,
+  was: (percent) => `zuletzt ${percent}`,
   left: (left, limit) => `${left} von ${limit} übrig`,
   resets: (when) => `wieder frei ${when}`,
+  anew: (when) => `neu begonnen ${when}`,
   told: (when) => `Stand: ${when}`,
+  types: {
+    "5h": "5 Stunden",
+    week: "Woche",
+    requests: "Anfragen",
+    tokens: "Token",
+    input_tokens: "Eingabe-Token",
+    output_tokens: "Ausgabe-Token",
+  },
   nobody: "kein Konto genannt",
   none: "Noch hat keine Antwort ein Kontingent genannt.",
   noneHow: [

@@ -73,6 +73,11 @@ export const overview: Words["overview"] = {
       streaming_error: "Stream abgerissen",
       aborted: "vom Client verlassen",
       interrupted: "vom Ende des Gateways abgeschnitten",
+      rate_limited: "von einer Grenze abgewiesen",
+      budget_exhausted: "Budget verbraucht",
+      budget_held: "Budget durch offene Aufrufe belegt",
+      model_not_allowed: "Modell nicht erlaubt",
+      breaker_open: "Sicherung offen",
     },
   },
   origins: {

@@ -1,9 +1,19 @@
 export const accounts = {
   about: "What accounts have left of their quotas, as the headers of their providers' answers last told.",
   used: (percent: string) => `${percent} used`,
+  was: (percent: string) => `${percent} when last told`,
   left: (left: string, limit: string) => `${left} of ${limit} left`,
   resets: (when: string) => `free again ${when}`,
+  anew: (when: string) => `began anew ${when}`,
   told: (when: string) => `told ${when}`,
+  types: {
+    "5h": "5 hours",
+    week: "week",
+    requests: "requests",
+    tokens: "tokens",
+    input_tokens: "input tokens",
+    output_tokens: "output tokens",
+  },
   nobody: "no account was named",
   none: "No answer has told of a quota yet.",
   noneHow: [

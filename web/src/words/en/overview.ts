@@ -67,6 +67,11 @@ export const overview = {
       streaming_error: "stream broke off",
       aborted: "left by the client",
       interrupted: "cut by an end of the gateway",
+      rate_limited: "kept out by a limit",
+      budget_exhausted: "no budget left",
+      budget_held: "no budget left beside open calls",
+      model_not_allowed: "model not allowed",
+      breaker_open: "the breaker is open",
     },
   },
   origins: {
