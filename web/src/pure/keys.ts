@@ -66,6 +66,7 @@ print(answer.choices[0].message.content)`,
     },
     {
       name: "OpenAI (Node)",
+      file: "hello.mjs",
       text: `import OpenAI from "openai";
 
 const client = new OpenAI({ baseURL: "${gateway}/v1", apiKey: "${key}" });
@@ -89,6 +90,7 @@ print(answer.content[0].text)`,
     },
     {
       name: "Anthropic (Node)",
+      file: "hello.mjs",
       text: `import Anthropic from "@anthropic-ai/sdk";
 
 const client = new Anthropic({ baseURL: "${gateway}", apiKey: "${key}" });
