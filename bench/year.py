@@ -36,7 +36,6 @@ from wellhead.database.schema import (
     closed_days,
     model_sheets,
     session_sheets,
-    usage_daily,
     usage_keys,
     usage_sheets,
 )
@@ -184,7 +183,7 @@ MISHAPS = (
     Mishap(0.048, CallState.REFUSED, 429, "limit_calls"),
     Mishap(0.049, CallState.INTERRUPTED, None, "worker_died"),
 )
-CLOSED = (closed_days, usage_daily, model_sheets, usage_keys, usage_sheets, session_sheets)
+CLOSED = (closed_days, model_sheets, usage_keys, usage_sheets, session_sheets)
 PAGE = "http://localhost:5173"
 FROM_A_PAGE = 0.02
 
@@ -390,7 +389,8 @@ def _book(connection: sqlite3.Connection, day: list[Settled]) -> None:
         for start in range(0, len(day), CALLS_PER_BATCH):
             some = day[start : start + CALLS_PER_BATCH]
             calls.insert(connection, calls.pending_rows(1, (opening for opening, _ in some)))
-            calls.settle(connection, calls.settled_rows(some))
+            # In the order in which they end, as they do.
+            calls.settle(connection, calls.settled_rows(sorted(some, key=lambda one: one[1].finished_us)))
         rollups.add(connection, tally(day))
 
 

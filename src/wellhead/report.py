@@ -55,6 +55,8 @@ class Dimension(StrEnum):
 
 UNROLLED = frozenset({Dimension.SESSION, Dimension.AGENT})
 """These are in the rows alone, so a question about them reads every row of its range."""
+OF_ENDS = frozenset({Dimension.OUTCOME, Dimension.STREAMED})
+"""How calls ended."""
 HISTOGRAMMED = frozenset({Dimension.PROVIDER, Dimension.MODEL})
 """Percentiles are known by these, and by no others."""
 

@@ -4,7 +4,6 @@ from wellhead.call import Opening, Settlement
 from wellhead.database.schema import (
     TOKEN_COLUMNS,
     calls,
-    usage_daily,
     usage_hourly,
     usage_total,
 )
@@ -28,10 +27,6 @@ def test_calls_have_the_fields_of_the_vocabulary_and_a_few_of_their_own() -> Non
 
 def test_token_columns_are_the_fields_of_usage_in_their_order() -> None:
     assert tuple(field.name for field in fields(Usage)) == TOKEN_COLUMNS
-
-
-def test_days_are_kept_like_hours() -> None:
-    assert usage_daily.columns.keys() == ["day", *usage_hourly.columns.keys()[1:]]
 
 
 def test_the_total_is_the_hourly_rollup_without_the_hour() -> None:

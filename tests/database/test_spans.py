@@ -1,89 +1,14 @@
 """Every moment of a slot is in its pieces once, however it is cut."""
 
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellhead.database.spans import Even, Marked, Spans, even, marked, spans, split, whole_days
-from wellhead.intervals import Interval, edges_us
+from wellhead.database.spans import Even, Marked, even, marked, whole_days
 from wellhead.moments import DAY_US, HOUR_US
 
 H, D = HOUR_US, DAY_US
-
-
-def test_slots_are_cut_into_whole_days_whole_hours_and_what_is_left() -> None:
-    assert spans((H, 3 * H)) == Spans(hours=[(0, 1, 3)])
-    assert spans((1, H - 1, 2 * H + 5)) == Spans(
-        hours=[(1, 1, 2)], rest=[(0, 1, H - 1), (1, H - 1, H), (1, 2 * H, 2 * H + 5)]
-    )
-    assert spans((H + 1, 2 * H)) == Spans(rest=[(0, H + 1, 2 * H)])
-    assert spans((0, D, 4 * D)) == Spans(days=[(0, 0, 1), (1, 1, 4)])
-    assert spans((20 * H - 1, 3 * D + 2 * H + 1)) == Spans(
-        days=[(0, 1, 3)],
-        hours=[(0, 20, 24), (0, 72, 74)],
-        rest=[(0, 20 * H - 1, 20 * H), (0, 3 * D + 2 * H, 3 * D + 2 * H + 1)],
-    )
-
-
-def test_a_day_of_another_zone_is_a_day_and_some_hours_less_some_others() -> None:
-    assert spans((4 * H, D + 4 * H)) == Spans(days=[(0, 0, 1)], less=[(0, 0, 4)], hours=[(0, 24, 28)])
-    assert spans((22 * H, D + 22 * H)) == Spans(days=[(0, 1, 2)], hours=[(0, 22, 24)], less=[(0, 46, 48)])
-    assert spans((12 * H, D + 12 * H)).days == []
-
-
-def test_hours_that_go_from_one_slot_to_its_neighbour_are_read_once() -> None:
-    assert spans((4 * H, D + 4 * H, 2 * D + 4 * H)) == Spans(
-        days=[(0, 0, 1), (1, 1, 2)], less=[(0, 0, 4)], moved={1: [(0, 24, 28)]}, hours=[(1, 48, 52)]
-    )
-    assert spans((22 * H, D + 22 * H, 2 * D + 22 * H)) == Spans(
-        days=[(0, 1, 2), (1, 2, 3)], hours=[(0, 22, 24)], moved={-1: [(1, 46, 48)]}, less=[(1, 70, 72)]
-    )
-
-
-@given(
-    st.lists(
-        st.integers(-(10**12), 10**12) | st.integers(-99, 99).map(lambda n: n * H),
-        min_size=2,
-        max_size=5,
-        unique=True,
-    )
-)
-def test_every_moment_of_a_slot_is_in_it_once_and_no_other_is(moments: list[int]) -> None:
-    edges = tuple(sorted(moments))
-    cut = spans(edges)
-    moved = [
-        piece
-        for towards, some in cut.moved.items()
-        for piece in ((some, H, 1), ([(slot + towards, *rest) for slot, *rest in some], H, -1))
-    ]
-    pieces = ((cut.days, D, 1), (cut.hours, H, 1), (cut.less, H, -1), (cut.rest, 1, 1), *moved)
-    for slot, (since, until) in enumerate(pairwise(edges)):
-        mine = [
-            (start * unit, end * unit, sign)
-            for some, unit, sign in pieces
-            for number, start, end in some
-            if number == slot
-        ]
-        assert all(start < end for start, end, _ in mine)
-        bounds = sorted({since, until, *(at for start, end, _ in mine for at in (start, end))})
-        for at in bounds[:-1]:
-            times = sum(sign for start, end, sign in mine if start <= at < end)
-            assert times == (since <= at < until)
-
-
-@pytest.mark.parametrize(
-    ("zone", "a_day"),
-    [("UTC", 0), ("Europe/Berlin", 2), ("America/New_York", 5), ("Asia/Tokyo", 9), ("Asia/Kolkata", 11)],
-)
-def test_days_of_a_zone_read_fewer_hours_than_they_have(zone: str, a_day: int) -> None:
-    since = 1_790_000_000_000_000 // D * D
-    cut = spans(edges_us(since, since + 365 * D, Interval.DAY, ZoneInfo(zone)))
-    moved = [one for some in cut.moved.values() for one in some]
-    hours = sum(until - start for _, start, until in (*cut.hours, *cut.less, *moved))
-    assert hours <= 365 * a_day + 24
 
 
 def test_spans_that_follow_each_other_are_one() -> None:
@@ -131,11 +56,32 @@ def test_open_days_are_cut_into_hours_and_what_is_left() -> None:
     )
 
 
-def test_days_that_are_not_closed_are_read_by_their_hours() -> None:
-    assert split([(0, 1, 3), (1, 3, 6)], [2, 3, 5, 9]) == (
-        [(0, 2, 3), (1, 3, 4), (1, 5, 6)],
-        [(0, 24, 48), (1, 96, 120)],
-    )
+@given(
+    st.lists(
+        st.integers(0, 9 * D) | st.integers(0, 9 * 48).map(lambda n: n * H // 2),
+        min_size=2,
+        max_size=5,
+        unique=True,
+    ),
+    st.dictionaries(st.integers(0, 9), st.booleans()),
+)
+def test_every_moment_of_a_slot_is_in_it_once_and_no_other_is(
+    moments: list[int], closed: dict[int, bool]
+) -> None:
+    edges = tuple(sorted(moments))
+    cut = marked(edges, dict(sorted(closed.items())))
+    for slot, (since, until) in enumerate(pairwise(edges)):
+        mine = [(start * H, end * H, 1) for number, start, end in cut.hours if number == slot]
+        mine += [(start, end, 1) for number, start, end in cut.rest if number == slot]
+        for (half_hour, day), signs in cut.marks.items():
+            first = half_hour - 1 if half_hour % 2 else 0
+            if slot in signs:
+                mine.append((day * D + first * H // 2, day * D + half_hour * H // 2, signs[slot]))
+        assert all(start < end for start, end, _ in mine)
+        bounds = sorted({since, until, *(at for start, end, _ in mine for at in (start, end))})
+        for at in bounds[:-1]:
+            times = sum(sign for start, end, sign in mine if start <= at < end)
+            assert times == (since <= at < until)
 
 
 def test_whole_days_are_told_from_what_is_left_of_slots() -> None:

@@ -118,10 +118,11 @@ questions = st.builds(
     st.lists(st.sampled_from(DIMENSIONS), max_size=3, unique=True).map(tuple),
     partitions,
     st.dictionaries(
-        st.sampled_from([Dimension.MODEL, Dimension.TOOL, Dimension.SESSION]),
-        st.sampled_from([None, "large", "codex", "s1"]),
+        st.sampled_from([Dimension.MODEL, Dimension.TOOL, Dimension.SESSION, Dimension.OUTCOME]),
+        st.sampled_from([None, "large", "codex", "s1", "completed", "failed"]),
         max_size=2,
     )
+    | st.fixed_dictionaries({Dimension.STREAMED: st.sampled_from([0, 1])})
     | st.just({}),
 )
 
@@ -231,6 +232,14 @@ def test_a_cut_at_every_hour_and_beside_it_adds_up_to_all_of_time(engine: Engine
             assert sum(line.sums[measure] for line in lines) == total == (12 if measure == "calls" else 66)
 
 
+def test_lines_that_are_outside_of_a_range_do_not_make_its_answer_too_long(engine: Engine) -> None:
+    outside = [a_call(0, model=f"old{n}") for n in range(6)]
+    book(engine, outside + [a_call(n * HOUR_US, model="new") for n in range(1, 12)])
+    most = (NOON_US + HOUR_US, NOON_US + 12 * HOUR_US)
+    (line,) = DatabaseReports(engine).usage(Question((Measure.CALLS,), (Dimension.MODEL,), most, lines_max=3))
+    assert (line.keys, line.sums) == (("new",), {Measure.CALLS: 11})
+
+
 def test_an_answer_that_would_be_too_long_is_none(engine: Engine) -> None:
     book(engine, [a_call(0, session=str(n), model=str(n)) for n in range(4)])
     reports = DatabaseReports(engine)
@@ -256,21 +265,19 @@ def test_histograms_hold_every_call_of_their_range(engine: Engine, edges: tuple[
 
 
 @pytest.mark.parametrize(
-    ("where", "by_day", "by_hour"),
+    ("where", "by_hour"),
     [
-        ({Dimension.STREAMED: 1}, "usage_daily", "usage_hourly"),
-        ({Dimension.TOOL: "codex", Dimension.OUTCOME: "completed"}, "usage_daily", "usage_hourly"),
+        ({Dimension.PROVIDER: "openai"}, "models_hourly"),
+        ({Dimension.TOOL: "codex", Dimension.OUTCOME: "completed"}, "usage_hourly"),
     ],
 )
-def test_days_and_hours_are_looked_up_by_the_key_and_edges_by_the_index(
-    engine: Engine, where: dict[Dimension, str], by_day: str, by_hour: str
+def test_hours_are_looked_up_by_the_key_and_edges_by_the_index(
+    engine: Engine, where: dict[Dimension, str], by_hour: str
 ) -> None:
     book(engine, [a_call(n * DAY_US) for n in range(6)])
-    close(engine, NOON_US // DAY_US + 4, rest=lambda _: None)
     edges = (NOON_US + 5 * HOUR_US + 1, NOON_US + 36 * HOUR_US, NOON_US + 95 * HOUR_US + 1)
     plans = plans_of(engine, Question((Measure.CALLS,), (Dimension.MODEL,), edges, where))
     for part in (
-        f"{by_day} USING PRIMARY KEY (day>? AND day<?)",
         f"{by_hour} USING PRIMARY KEY (hour>? AND hour<?)",
         "calls USING INDEX calls_finished (finished_us>? AND finished_us<?)",
     ):
@@ -284,9 +291,11 @@ def test_parts_of_closed_days_come_from_sheets_alone(engine: Engine) -> None:
         (Dimension.SESSION, [NOON_US - 12 * HOUR_US, NOON_US + 60 * HOUR_US]),
         (Dimension.TOOL, [NOON_US - HOUR_US // 2, NOON_US + HOUR_US // 2, NOON_US + 30 * HOUR_US]),
         (Dimension.MODEL, [NOON_US - 7 * HOUR_US, NOON_US + 17 * HOUR_US, NOON_US + 41 * HOUR_US]),
+        (Dimension.OUTCOME, [NOON_US - HOUR_US // 2, NOON_US + 17 * HOUR_US]),
     ):
         plans = plans_of(engine, Question((Measure.CALLS,), (by,), tuple(edges)))
-        assert not any("calls USING" in plan or "usage_hourly USING PRIMARY KEY" in plan for plan in plans)
+        for table in ("calls", "usage_hourly", "models_hourly"):
+            assert not any(f"{table} USING" in plan and ">?" in plan for plan in plans)
 
 
 def plans_of(engine: Engine, question: Question) -> list[str]:

@@ -16,8 +16,7 @@ from wellhead.call import CallState, Opening, Settlement
 from wellhead.clock import wall_us
 from wellhead.database import calls, closed_days, rollups
 from wellhead.database.calls import Settled
-from wellhead.database.closed_days import DayFigures
-from wellhead.database.day_sheets import Models, Sums
+from wellhead.database.day_sheets import Part, Sums
 from wellhead.database.engine import make_engine
 from wellhead.database.limits import driver
 from wellhead.database.schema import metadata
@@ -189,16 +188,12 @@ def rollups_of(engine: Engine) -> dict[str, list[dict[str, Any]]]:
     return {table.name: rows_of(engine, table.name) for table in rollups.TABLES}
 
 
-def closed_of(engine: Engine) -> dict[int, tuple[DayFigures, dict[int, Sums], dict[int, Models]]]:
-    """What closed days have."""
+def closed_of(engine: Engine) -> dict[int, tuple[dict[int, tuple[Part, Sums]], Sums | None]]:
+    """What closed days have: their parts by half hour, with the sums of models beside each, and sessions."""
     with engine.connect() as reading:
         connection = driver(reading)
         return {
-            day: (
-                closed_days.kept(connection, day),
-                closed_days.kept_spending(connection, day),
-                closed_days.kept_models(connection, day),
-            )
+            day: (closed_days.kept_parts(connection, day), closed_days.kept_sessions(connection, day))
             for day in closed_days.closed(reading)
         }
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from fakes.books import NOON_US, a_settlement, an_opening, books_on_disk
+from wellhead.database.day_sheets import Part, packed_part
 from wellhead.database.engine import make_engine
 from wellhead.database.registry import DatabaseRegistry
 from wellhead.errors import BooksUnavailable
@@ -134,19 +135,26 @@ def test_rows_too_many_and_too_few_are_differences(
     assert check(books, NOON_US) == []
 
 
+EMPTY = packed_part(Part({}, {}), {})
+
+
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
         (
-            "UPDATE usage_daily SET cost_nanousd = 7 WHERE project_id = 1",
-            ("usage_daily", "cost_nanousd", 7, 0),
-        ),
-        (
             "DELETE FROM model_sheets WHERE half_hour = 25",
-            ("model_sheets", "ttft_calls", 0, 3),
+            ("model_sheets", "calls", 0, 3),
         ),
         (
             "DELETE FROM usage_sheets WHERE half_hour = 25",
+            ("usage_sheets", "calls", 0, 2),
+        ),
+        (
+            f"UPDATE model_sheets SET histograms = x'{EMPTY.histograms.hex()}'",
+            ("model_sheets", "ttft_calls", 0, 3),
+        ),
+        (
+            f"UPDATE usage_sheets SET ends = x'{EMPTY.ends.hex()}'",
             ("usage_sheets", "calls", 0, 2),
         ),
         (

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from fakes.books import NOON_US, a_settlement, an_opening, closed_of, rollups_of
 from ledger.test_many_processes import writing_process
 from wellhead.call import CallState
 from wellhead.database import closed_days, day_figures
+from wellhead.database.day_sheets import Sums
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
 from wellhead.ledger import closing
@@ -114,20 +115,20 @@ def test_a_day_that_changes_while_it_is_read_is_read_again(
     books: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meanwhile: list[Callable[[], None]] = [lambda: book(books, NOON_US - DAY_US, count=2, session="late")]
-    figures_of = day_figures.figures_of
+    sessions_of = day_figures.sessions_of
 
-    def and_then(*args: object, **said: bool) -> closed_days.DayFigures:
-        found = figures_of(*args, **said)  # type: ignore[arg-type]
+    def and_then(connection: Connection, day: int) -> Sums | None:
+        found = sessions_of(connection, day)
         if meanwhile:
             meanwhile.pop()()
         return found
 
-    monkeypatch.setattr(closing, "figures_of", and_then)
+    monkeypatch.setattr(closing, "sessions_of", and_then)
 
     assert close(books, DAY, at_once) == 2
 
     assert check(books, NOON_US) == []
-    sessions = (key[0] for figures, *_ in closed_of(books).values() for key in figures.sessions or ())
+    sessions = (key[0] for _, some in closed_of(books).values() for key in some or ())
     assert "late1" in sessions
 
 
@@ -162,7 +163,7 @@ def test_sessions_that_are_too_many_stay_with_the_calls(
 
     close(books, DAY, at_once)
 
-    sessions = [figures.sessions is None for figures, *_ in closed_of(books).values()]
+    sessions = [some is None for _, some in closed_of(books).values()]
     assert sessions == [False, True]
     assert answers(books) != before
     assert check(books, NOON_US) == []

@@ -10,13 +10,14 @@ from sqlalchemy import ColumnElement, Table, func, select, text
 
 from wellhead.call import CallState
 from wellhead.database.schema import calls, projects
-from wellhead.report import UNKNOWN, CallFilter
+from wellhead.report import UNKNOWN, CallFilter, Dimension, Key
 
 PENDING = text("state = 'pending'")
 WRONG = text("state NOT IN ('pending', 'completed')")
 LONG = text("finished_us - started_us > 3600000000")
 """Conditions as they are in the indexes; bound values would not be recognised."""
 _TEXTS = ("tool", "client", "provider", "model", "account")
+_WRONG_ENDS = tuple(one.value for one in CallState if one not in (CallState.PENDING, CallState.COMPLETED))
 _TEXTS_OF_ROWS = ("session", "agent")
 _UUIDS = projects.alias("wanted_project")
 """By another name, so that it is not taken for a table that the query has already."""
@@ -37,15 +38,27 @@ def conditions(table: Table, wanted: CallFilter) -> list[ColumnElement[bool]]:
     if wanted.project is not None:
         found.append(_unindexed(t.project_id, 0) == _project_id(wanted.project))
     state = _unindexed(t.state if in_rows else t.outcome, "")
-    if wanted.states:
-        found.append(state.in_(wanted.states))
+    ends = wanted.states if in_rows else outcomes(wanted)
+    if ends:
+        found.append(state.in_(ends))
     if in_rows and wanted.status_min is not None:
         found.append(t.status_code >= wanted.status_min)
     if in_rows and wanted.status_max is not None:
         found.append(t.status_code <= wanted.status_max)
-    if not in_rows and not wanted.states and went_wrong(wanted):
-        found.append(state != CallState.COMPLETED.value)
     return found
+
+
+def where(wanted: CallFilter) -> dict[Dimension, Key]:
+    """The filter as a question has it, as far as rollups know; without how calls ended."""
+    texts = {Dimension(name): getattr(wanted, name) for name in _TEXTS}
+    found: dict[Dimension, Key] = texts | {Dimension.PROJECT: wanted.project}
+    found = {one: None if said == UNKNOWN else said for one, said in found.items() if said is not None}
+    return found if wanted.key is None else found | {Dimension.KEY: wanted.key or None}
+
+
+def outcomes(wanted: CallFilter) -> tuple[str, ...] | None:
+    """The ends that match, and perhaps `pending`; `None`: all of them."""
+    return wanted.states or (_WRONG_ENDS if went_wrong(wanted) else None)
 
 
 def went_wrong(wanted: CallFilter) -> bool:

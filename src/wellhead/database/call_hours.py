@@ -3,33 +3,35 @@
 The newest first, and read only as far as somebody asks.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
-from operator import itemgetter
 
 from sqlalchemy import Connection, bindparam, func, select
 
 from wellhead.call import CallState
-from wellhead.database import closed_days
+from wellhead.database import usage_reports
 from wellhead.database.call_conditions import (
     WRONG,
     conditions,
     has_status,
     is_countable,
     of_pending,
+    outcomes,
     went_wrong,
+    where,
 )
-from wellhead.database.schema import calls, models_hourly, retention, usage_daily, usage_hourly
-from wellhead.database.spans import HOURS_A_DAY, split
+from wellhead.database.schema import calls, models_hourly, retention, usage_hourly
+from wellhead.database.spans import HOURS_A_DAY
 from wellhead.moments import DAY_US, HOUR_US
-from wellhead.report import CallFilter
+from wellhead.report import CallFilter, Dimension, Measure, Question
 
 PER_BATCH_MAX = 1_000
 SCATTERED = 8
 """To look at a call that went wrong takes as long as at several that follow each other: those are in an index
 by themselves, but each row is somewhere else."""
-_FAR = 2**40
-"""More days than there are on either side."""
+DAYS_AT_ONCE = 60
+MANY = 10**6
+"""More lines than any answer has."""
 
 
 def counted(connection: Connection, wanted: CallFilter, until_us: int, room: int) -> tuple[int, int]:
@@ -104,32 +106,28 @@ def _counting(connection: Connection, wanted: CallFilter) -> Callable[[int, int,
 def _days(
     connection: Connection, wanted: CallFilter, until_us: int, first_day: int
 ) -> Iterator[tuple[int, int]]:
-    if of_pending(wanted):
+    first_hour = connection.execute(select(func.min(usage_hourly.c.hour))).scalar()
+    if of_pending(wanted) or first_hour is None:
         return
-    first = first_day if first_day > 0 else -_FAR
-    days, hours = split([(0, first, -(-until_us // DAY_US))], list(closed_days.closed(connection)))
-    stretches = [(since * HOURS_A_DAY, until * HOURS_A_DAY, _of_closed) for _, since, until in days]
-    stretches += [(since, until, _of_open) for _, since, until in hours]
-    for since, until, read in sorted(stretches, key=itemgetter(0), reverse=True):
-        yield from read(connection, wanted, since, until)
+    first, until = max(first_day, first_hour // HOURS_A_DAY), -(-until_us // DAY_US)
+    last_hour = connection.execute(select(func.max(usage_hourly.c.hour))).scalar_one()
+    until = min(until, last_hour // HOURS_A_DAY + 1)
+    while first < until:
+        since = max(first, until - DAYS_AT_ONCE)
+        yield from _of_days(connection, wanted, since, until)
+        until = since
 
 
-def _of_closed(
-    connection: Connection, wanted: CallFilter, since: int, until: int
-) -> Iterator[tuple[int, int]]:
-    t = usage_daily.c
-    query = select(t.day, func.sum(t.calls)).where(*conditions(usage_daily, wanted))
-    query = query.where(t.day >= since // HOURS_A_DAY, t.day < until // HOURS_A_DAY)
-    yield from map(tuple, connection.execute(query.group_by(t.day).order_by(t.day.desc())))
-
-
-def _of_open(connection: Connection, wanted: CallFilter, since: int, until: int) -> Iterator[tuple[int, int]]:
-    t = usage_hourly.c
-    query = select(t.hour, func.sum(t.calls)).where(*conditions(usage_hourly, wanted))
-    query = query.where(t.hour >= since, t.hour < until)
-    hours = connection.execute(query.group_by(t.hour).order_by(t.hour.desc()))
-    for day, some in groupby(hours, lambda row: int(row[0]) // HOURS_A_DAY):
-        yield day, sum(count for _, count in some)
+def _of_days(connection: Connection, wanted: CallFilter, since: int, until: int) -> list[tuple[int, int]]:
+    """The last one first."""
+    edges = tuple(day * DAY_US for day in range(since, until + 1))
+    ends = outcomes(wanted)
+    by = () if ends is None else (Dimension.OUTCOME,)
+    found: Counter[int] = Counter()
+    for line in usage_reports.answer(connection, Question((Measure.CALLS,), by, edges, where(wanted), MANY)):
+        if ends is None or line.keys[0] in ends:
+            found[since + line.slot] += line.sums[Measure.CALLS]
+    return sorted(found.items(), reverse=True)
 
 
 def _of_day(connection: Connection, wanted: CallFilter, day: int, until_us: int) -> Iterator[tuple[int, int]]:

@@ -6,7 +6,7 @@ Then the rollups know when such calls ended, and how many they were::
 
                   before                                              the newest
                      │                                                    │
-    usage_daily   ▓▓ │ ░░  ░░  ░░  ░░     whole days with calls that match, counted and left out,
+    usage_sheets  ▓▓ │ ░░  ░░  ░░  ░░     whole days with calls that match, counted and left out,
     usage_hourly  ▓▓ │ ░░ ▓               then whole hours, as many as the offset allows
     calls           ▒▒▒   ▒▒              rows of the next hours with such calls, until the page is certain
 

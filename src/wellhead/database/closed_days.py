@@ -4,9 +4,8 @@
 
     usage_hourly  ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓│▓▓▓▓▓▓▓▓▓▓▓▓▓▓│▓▓▓▓▓▓▓   written when calls end
     closed_days         day 1     │     day 2    │  (open)
-    usage_daily           ▓       │       ▓      │
-    usage_sheets          ▓       │       ▓      │          made when it is over (`wellhead.ledger.closing`)
-    model_sheets          ▓       │       ▓      │
+    usage_sheets          ▓       │       ▓      │
+    model_sheets          ▓       │       ▓      │          made when it is over (`wellhead.ledger.closing`)
     session_sheets        ▓       │       ▓      │
 
 A day counts as closed only as long as its row in `closed_days` stands.  Whatever changes
@@ -22,8 +21,8 @@ from sqlalchemy import Connection, select
 
 from wellhead.database import costs
 from wellhead.database.bulk import Bulk, Row, placeholders
-from wellhead.database.day_sheets import Models, Sums, models, sessions, spending
-from wellhead.database.schema import SPENDING_KEY, closed_days, retention, session_sheets, usage_daily
+from wellhead.database.day_sheets import PackedPart, Part, Sums, packed_part, sessions, unpacked_part
+from wellhead.database.schema import SPENDING_KEY, closed_days, retention, session_sheets
 from wellhead.database.spans import HOURS_A_DAY
 from wellhead.moments import DAY_US
 
@@ -37,9 +36,8 @@ def _inserting(table: str, count: int) -> Bulk:
     return Bulk(f"INSERT INTO {table} VALUES ", placeholders(count))  # noqa: S608
 
 
-_USAGE = _inserting(usage_daily.name, len(usage_daily.columns))
-_SHEETS = _inserting("usage_sheets", 3)
-_MODEL_SHEETS = _inserting("model_sheets", 4)
+_USAGE = _inserting("usage_sheets", 4)
+_MODELS = _inserting("model_sheets", 4)
 _NUMBER = f"SELECT number FROM usage_keys WHERE {' AND '.join(f'{name}=?' for name in _KEY)}"  # noqa: S608
 _NEW_KEY = (
     f"INSERT INTO usage_keys ({','.join(_KEY)}) VALUES {placeholders(len(_KEY))} ON CONFLICT DO NOTHING"  # noqa: S608
@@ -47,28 +45,15 @@ _NEW_KEY = (
 
 
 @dataclass(frozen=True, slots=True)
-class DayFigures:
-    """What a closed day has, beside what parts of it have, which is too much to have at once."""
-
-    usage: Sequence[Row]
-    """The rows of `usage_daily`."""
-    sessions: Sums | None
-    """By session, agent and who used what (`SPENDING_KEY`); `None` where there are too many, or calls of the
-    day had been removed."""
-
-
-@dataclass(frozen=True, slots=True)
 class PackedDay:
-    """All of it, as it is written."""
+    """What is written of a day."""
 
     day: int
     has_calls: bool
-    usage: Sequence[Row]
+    parts: Sequence[tuple[int, PackedPart]]
+    """By half hour, as `usage_sheets` and `model_sheets` have them."""
     sessions: bytes | None
-    spending: Sequence[tuple[int, bytes]]
-    """By half hour, as `usage_sheets` has them..."""
-    models: Sequence[tuple[int, bytes, bytes]]
-    """...and as `model_sheets` has."""
+    """`None` where there are too many, or calls of the day had been removed."""
 
 
 def closed(connection: Connection) -> dict[int, bool]:
@@ -145,11 +130,10 @@ def give_numbers(connection: sqlite3.Connection, keys: Set[Row]) -> None:
 
 def close(connection: sqlite3.Connection, one: PackedDay) -> None:
     """Put it in the place of what was there; sessions that cannot be counted any more stay as they are."""
-    for table in ("usage_daily", "usage_sheets", "model_sheets"):
+    for table in ("usage_sheets", "model_sheets"):
         connection.execute(f"DELETE FROM {table} WHERE day=?", (one.day,))  # noqa: S608
-    _USAGE.run(connection, one.usage)
-    _SHEETS.run(connection, [(place, one.day, *sheet) for place, *sheet in one.spending])
-    _MODEL_SHEETS.run(connection, [(place, one.day, *sheets) for place, *sheets in one.models])
+    _USAGE.run(connection, [(at, one.day, part.usage, part.ends) for at, part in one.parts])
+    _MODELS.run(connection, [(at, one.day, part.models, part.histograms) for at, part in one.parts])
     if one.has_calls:
         connection.execute("DELETE FROM session_sheets WHERE day=?", (one.day,))
     if one.sessions is not None:
@@ -158,36 +142,29 @@ def close(connection: sqlite3.Connection, one: PackedDay) -> None:
     connection.execute("INSERT INTO closed_days VALUES (?,?)", (one.day, int(one.has_calls)))
 
 
-def kept(connection: sqlite3.Connection, day: int) -> DayFigures:
-    """What a day has as it stands there."""
+def kept_sessions(connection: sqlite3.Connection, day: int) -> Sums | None:
+    """By session, agent and who used what, as it stands there; `None` where that was not written down."""
     sheet = connection.execute("SELECT sheet FROM session_sheets WHERE day=?", (day,)).fetchone()
-    return DayFigures(
-        usage=_usage(connection, day),
-        sessions=None if sheet is None else sessions(sheet[0], _keys(connection)),
+    return None if sheet is None else sessions(sheet[0], _keys(connection))
+
+
+def kept_parts(connection: sqlite3.Connection, day: int) -> dict[int, tuple[Part, Sums]]:
+    """The parts of a day by half hour, and the sums of models beside each."""
+    keys = _keys(connection)
+    usage, models = (
+        {half_hour: sheets for half_hour, *sheets in connection.execute(query, (day,))}
+        for query in (
+            "SELECT half_hour,sheet,ends FROM usage_sheets WHERE day=?",
+            "SELECT half_hour,sheet,histograms FROM model_sheets WHERE day=?",
+        )
     )
-
-
-def kept_spending(connection: sqlite3.Connection, day: int) -> dict[int, Sums]:
-    """Who used what in each of its parts, by half hour."""
-    keys = _keys(connection)
-    sheets = connection.execute("SELECT half_hour,sheet FROM usage_sheets WHERE day=?", (day,))
-    return {half_hour: spending(sheet, keys) for half_hour, sheet in sheets}
-
-
-def kept_models(connection: sqlite3.Connection, day: int) -> dict[int, Models]:
-    """Models in each of its parts, by half hour."""
-    keys = _keys(connection)
-    query = "SELECT half_hour,sheet,histograms FROM model_sheets WHERE day=?"
+    empty = packed_part(Part({}, {}), {})
+    none, no_models = (empty.usage, empty.ends), (empty.models, empty.histograms)
     return {
-        half_hour: models(sheet, histograms, keys)
-        for half_hour, sheet, histograms in connection.execute(query, (day,))
+        at: unpacked_part(PackedPart(*usage.get(at, none), *models.get(at, no_models)), keys)
+        for at in usage.keys() | models.keys()
     }
 
 
 def _keys(connection: sqlite3.Connection) -> dict[int, Row]:
     return {row[0]: row[1:] for row in connection.execute(f"SELECT number,{','.join(_KEY)} FROM usage_keys")}  # noqa: S608
-
-
-def _usage(connection: sqlite3.Connection, day: int) -> list[Row]:
-    query = f"SELECT * FROM usage_daily WHERE day=? ORDER BY {','.join(map(str, range(1, 11)))}"  # noqa: S608
-    return connection.execute(query, (day,)).fetchall()

@@ -1,54 +1,103 @@
-"""The figures of a day as they are packed into sheets, and back."""
+"""The figures of a day, and of parts of it, as they are packed into sheets, and back.
 
-from collections.abc import Mapping, Sequence
+How calls ended (`outcome`, `streamed`) is in a sheet of its own, for that takes three times as many rows.
+The end that most calls have is in no row there: it is what the others leave of the whole.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import add, sub
 
 import msgspec
 
+from wellhead.call import CallState
 from wellhead.database.bulk import Row
-from wellhead.database.schema import MEASURES
-from wellhead.database.sheet import compressed, decompressed, packed, parted, unpacked
+from wellhead.database.schema import MEASURES, SPENDING_KEY
+from wellhead.database.sheet import Sheet, compressed, decompressed, packed, parted, unpacked
 
 Sums = Mapping[Row, Row]
 """Measures, in the order of `MEASURES`, by a key."""
-Models = Mapping[Row, Row]
-"""Measures and both packed histograms, as `models_hourly` has them, by provider and model."""
+Histograms = Mapping[Row, tuple[bytes, bytes]]
+"""Packed histograms of latency and time to first byte, by provider and model."""
 
+USUAL = (CallState.COMPLETED.value, 1)
+"""How most calls end: completed, and streamed."""
 NOBODY = ("", "", 0, 0, "")
 """What follows provider and model in a key that stands for all of a model, whoever used it."""
+_KEY, _MODEL = len(SPENDING_KEY), 2
 _histograms = msgspec.msgpack.Decoder(list[tuple[int, bytes, bytes]])
 
 
-def spending_sheet(sums: Sums, number_of: Mapping[Row, int]) -> bytes:
-    """Who used what, packed."""
-    rows = sorted((number_of[key], measures) for key, measures in sums.items())
-    return packed([[number for number, _ in rows]], [measures for _, measures in rows])
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is known of a part of a day."""
+
+    spending: Sums
+    """By `USAGE_KEY`."""
+    histograms: Histograms
+
+    @property
+    def models(self) -> Sums:
+        """By provider, model, and how calls ended."""
+        return _summed(self.spending.items(), lambda key: (*key[:_MODEL], *key[_KEY:]))
+
+    def keys(self) -> set[Row]:
+        """Those that need a number to be packed."""
+        return {key[:_KEY] for key in self.spending} | {(*key[:_MODEL], *NOBODY) for key in self.spending}
 
 
-def spending(sheet: bytes, keys: Mapping[int, Row]) -> Sums:
-    """The same unpacked."""
-    found = unpacked(sheet)
-    return {
-        keys[number]: parted(total, len(MEASURES))
-        for number, total in zip(found.ids[0], found.sums, strict=True)
+@dataclass(frozen=True, slots=True)
+class PackedPart:
+    """The same, as `usage_sheets` has it (the first two) and `model_sheets` (the others)."""
+
+    usage: bytes
+    ends: bytes
+    models: bytes
+    histograms: bytes
+
+
+def packed_part(part: Part, number_of: Mapping[Row, int]) -> PackedPart:
+    """All sheets of a part of a day."""
+    totals = _summed(part.spending.items(), lambda key: key[:_KEY])
+    rows = sorted((number_of[key], measures) for key, measures in totals.items())
+    unusual = ((key, measures) for key, measures in part.spending.items() if key[_KEY:] != USUAL)
+    models = {(*key[:_MODEL], *NOBODY, *key[_MODEL:]): measures for key, measures in part.models.items()}
+    histograms = sorted((number_of[(*key, *NOBODY)], *both) for key, both in part.histograms.items())
+    return PackedPart(
+        usage=packed([[number for number, _ in rows]], [measures for _, measures in rows]),
+        ends=_by_end(unusual, number_of),
+        models=_by_end(models.items(), number_of),
+        histograms=compressed(msgspec.msgpack.encode(histograms)),
+    )
+
+
+def unpacked_part(packed_one: PackedPart, keys: Mapping[int, Row]) -> tuple[Part, Sums]:
+    """A part of a day, and the sums of its models as they stand in their own sheet."""
+    usual: dict[Row, Row] = {}
+    spending: dict[Row, Row] = {}
+    whole = unpacked(packed_one.usage)
+    for number, total in zip(whole.ids[0], whole.sums, strict=True):
+        usual[*keys[number], *USUAL] = parted(total, len(MEASURES))
+    for (number, *end), measures in _rows(unpacked(packed_one.ends)):
+        spending[*keys[number], *end] = measures
+        left = usual.get((*keys[number], *USUAL), (0,) * len(MEASURES))
+        usual[*keys[number], *USUAL] = tuple(map(sub, left, measures))
+    spending |= {key: measures for key, measures in usual.items() if any(measures)}
+    histograms = {
+        keys[number][:_MODEL]: (latency, ttft)
+        for number, latency, ttft in unpacked_histograms(packed_one.histograms)
     }
-
-
-def model_sheets(models: Models, number_of: Mapping[Row, int]) -> tuple[bytes, bytes]:
-    """Models, whoever used them: their sums, and their histograms, both packed."""
-    rows = sorted((number_of[(*key, *NOBODY)], values) for key, values in models.items())
-    sums = packed([[number for number, _ in rows]], [values[: len(MEASURES)] for _, values in rows])
-    histograms = [(number, *values[len(MEASURES) :]) for number, values in rows]
-    return sums, compressed(msgspec.msgpack.encode(histograms))
-
-
-def models(sheet: bytes, histograms: bytes, keys: Mapping[int, Row]) -> Models:
-    """The same unpacked."""
-    both = {number: some for number, *some in unpacked_histograms(histograms)}
-    found = unpacked(sheet)
-    return {
-        keys[number][:2]: (*parted(total, len(MEASURES)), *both[number])
-        for number, total in zip(found.ids[0], found.sums, strict=True)
+    models = {
+        (*keys[number][:_MODEL], *end): measures
+        for (number, *end), measures in _rows(unpacked(packed_one.models))
     }
+    return Part(spending, histograms), models
+
+
+def ended(sheet: Sheet) -> Iterator[tuple[int, str, int]]:
+    """What the rows of a sheet of ends stand for: the number of a key, `outcome` and `streamed`."""
+    numbers, outcomes, streamed = sheet.ids
+    return zip(numbers, map(sheet.names[0].__getitem__, outcomes), streamed, strict=True)
 
 
 def unpacked_histograms(value: bytes) -> Sequence[tuple[int, bytes, bytes]]:
@@ -76,3 +125,25 @@ def sessions(sheet: bytes, keys: Mapping[int, Row]) -> Sums:
         (names[session], agents[agent], *keys[number]): parted(total, len(MEASURES))
         for session, agent, number, total in zip(*found.ids, found.sums, strict=True)
     }
+
+
+def _by_end(some: Iterable[tuple[Row, Row]], number_of: Mapping[Row, int]) -> bytes:
+    rows = [(number_of[key[:_KEY]], *key[_KEY:], measures) for key, measures in some]
+    outcomes = sorted({outcome for _, outcome, _, _ in rows})
+    place = {outcome: at for at, outcome in enumerate(outcomes)}
+    rows = sorted((number, place[outcome], int(streamed), sums) for number, outcome, streamed, sums in rows)
+    columns = [[row[at] for row in rows] for at in range(3)]
+    return packed(columns, [row[-1] for row in rows], (outcomes,))
+
+
+def _rows(sheet: Sheet) -> Iterator[tuple[tuple[int, str, int], Row]]:
+    for key, total in zip(ended(sheet), sheet.sums, strict=True):
+        yield key, parted(total, len(MEASURES))
+
+
+def _summed(some: Iterable[tuple[Row, Row]], key_of: Callable[[Row], Row]) -> dict[Row, Row]:
+    found: dict[Row, Row] = {}
+    for key, measures in some:
+        before = found.get(short := key_of(key))
+        found[short] = measures if before is None else tuple(map(add, before, measures))
+    return found

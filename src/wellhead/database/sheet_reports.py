@@ -12,13 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from wellhead.database.day_sheets import unpacked_histograms
+from wellhead.database.day_sheets import USUAL, ended, unpacked_histograms
 from wellhead.database.limits import driver
 from wellhead.database.measures import NO_PROJECTS, Projects, is_wanted, name_of, restricted, shown
 from wellhead.database.schema import MEASURES, session_sheets, usage_keys
 from wellhead.database.sheet import Sheet, parted, unpacked
 from wellhead.database.spans import Mark
-from wellhead.report import HISTOGRAMMED, UNROLLED, Dimension, Key, Question, TooManyLines
+from wellhead.report import HISTOGRAMMED, OF_ENDS, UNROLLED, Dimension, Key, Question, TooManyLines
 
 Place = tuple[Any, ...]
 """A slot, and what its line is told apart by."""
@@ -33,20 +33,73 @@ def spending(
 ) -> Iterator[tuple[Place, tuple[int, ...]]]:
     """Sums of slots that are made of whole sheets."""
     # By the places of lines, for a tuple takes as long to look up as its rows to add.
-    places: dict[tuple[Key, ...], int] = {}
-    place_of = {number: places.setdefault(line, len(places)) for number, line in line_of.items()}
+    places = _Places(question, line_of)
     totals: defaultdict[int, dict[int, int]] = defaultdict(dict)
-    # Of models alone the sheets are smaller.
-    table = "model_sheets" if question.dimensions <= HISTOGRAMMED else "usage_sheets"
-    for mark, value in _values(connection, table, "sheet", marks):
-        by_place = _by_place(unpacked(value), place_of)
+    for mark, by_place in _by_mark(connection, question, marks, places):
         for slot, sign in marks[mark].items():
             some = totals[slot]
             for place, total in by_place.items():
                 some[place] = some.get(place, 0) + (total if sign > 0 else -total)
-    names = list(places)
+    names = list(places.lines)
     found = (((slot, *names[place]), total) for slot, some in totals.items() for place, total in some.items())
     return _parted(found, question)
+
+
+def _by_mark(
+    connection: Connection, question: Question, marks: Iterable[Mark], places: "_Places"
+) -> Iterator[tuple[Mark, dict[int, int]]]:
+    """From the sheets that know it with the fewest rows."""
+    of_models = question.dimensions <= HISTOGRAMMED | OF_ENDS
+    by_end = bool(question.dimensions & OF_ENDS)
+    table = "model_sheets" if of_models else "usage_sheets"
+    columns = ("sheet", "ends") if by_end and not of_models else ("sheet",)
+    for mark, values in _values(connection, table, columns, marks):
+        sheet, *ends = map(unpacked, values)
+        if ends:
+            yield mark, _with_ends(sheet, ends[0], places)
+        elif by_end:
+            yield mark, _by_place(map(places.__getitem__, ended(sheet)), sheet)
+        else:
+            yield mark, _by_place(map(places.of_number.get, sheet.ids[0]), sheet)
+
+
+def _with_ends(sheet: Sheet, ends: Sheet, places: "_Places") -> dict[int, int]:
+    """What ended as usual is what the other ends leave of the whole."""
+    found = _by_place((places[number, *USUAL] for number in sheet.ids[0]), sheet)
+    for place, total in _by_place(map(places.__getitem__, ended(ends)), ends).items():
+        found[place] = found.get(place, 0) + total
+    for place, total in _by_place((places[number, *USUAL] for number in ends.ids[0]), ends).items():
+        found[place] = found.get(place, 0) - total
+    return found
+
+
+class _Places(dict[tuple[int, str, int], int | None]):
+    """The places of lines: of a key's number and an end, or of a number; `None` if it is not asked for."""
+
+    def __init__(self, question: Question, line_of: Lines) -> None:
+        super().__init__()
+        self.lines: dict[tuple[Key, ...], int] = {}
+        self.of_number: dict[int, int] = {}
+        self._question, self._line_of = question, line_of
+        if not question.dimensions & OF_ENDS:
+            self.of_number = {number: self._place(line) for number, line in line_of.items()}
+
+    def __missing__(self, key: tuple[int, str, int]) -> int | None:
+        self[key] = found = self._found(*key)
+        return found
+
+    def _found(self, number: int, outcome: str, streamed: int) -> int | None:
+        where, said = self._question.where, self._line_of.get(number)
+        if said is None or not is_wanted(outcome, where.get(Dimension.OUTCOME, outcome)):
+            return None
+        if streamed != int(where.get(Dimension.STREAMED, streamed) or 0):
+            return None
+        ends: dict[Dimension, Key] = {Dimension.OUTCOME: outcome, Dimension.STREAMED: streamed}
+        rest = iter(said)
+        return self._place(tuple(ends[one] if one in ends else next(rest) for one in self._question.by))
+
+    def _place(self, line: tuple[Key, ...]) -> int:
+        return self.lines.setdefault(line, len(self.lines))
 
 
 def sessions(
@@ -70,7 +123,7 @@ def sessions(
 
 def lines(connection: Connection, question: Question, known: Projects) -> Lines:
     """What the numbers of keys stand for; of keys that are asked for alone."""
-    by = [one for one in question.by if one not in UNROLLED]
+    by = [one for one in question.by if one not in UNROLLED | OF_ENDS]
     query = select(usage_keys.c.number, *(usage_keys.c[name_of(one)] for one in by))
     shows = [shown(one, known) for one in by]
     return {
@@ -84,32 +137,32 @@ def histograms(
 ) -> Iterator[tuple[Mark, list[tuple[bytes, bytes, tuple[Key, ...]]]]]:
     """Packed histograms of latency and time to first byte with their lines, by the sheets of models."""
     line_of = lines(connection, question, NO_PROJECTS)
-    for mark, value in _values(connection, "model_sheets", "histograms", marks):
+    for mark, (value,) in _values(connection, "model_sheets", ("histograms",), marks):
         rows = unpacked_histograms(value)
         yield mark, [(latency, ttft, line_of[number]) for number, latency, ttft in rows if number in line_of]
 
 
 def _values(
-    connection: Connection, table: str, column: str, marks: Iterable[Mark]
-) -> Iterator[tuple[Mark, bytes]]:
+    connection: Connection, table: str, columns: Sequence[str], marks: Iterable[Mark]
+) -> Iterator[tuple[Mark, list[bytes]]]:
     days_of: defaultdict[int, list[int]] = defaultdict(list)
     for half_hour, day in marks:
         days_of[half_hour].append(day)
     # By the driver alone: of many short statements SQLAlchemy's part would be the greater one.
-    query = f"SELECT day,{column} FROM {table} WHERE half_hour=? AND day>=? AND day<=?"  # noqa: S608
+    query = f"SELECT day,{','.join(columns)} FROM {table} WHERE half_hour=? AND day>=? AND day<=?"  # noqa: S608
     for half_hour, days in days_of.items():
         wanted = set(days)
-        for day, value in driver(connection).execute(query, (half_hour, min(days), max(days))):
+        for day, *values in driver(connection).execute(query, (half_hour, min(days), max(days))):
             if day in wanted:
-                yield (half_hour, day), value
+                yield (half_hour, day), values
 
 
-def _by_place(sheet: Sheet, place_of: Mapping[int, int]) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for place, total in zip(map(place_of.get, sheet.ids[0]), sheet.sums, strict=True):
-        if place is not None:
-            found[place] = found.get(place, 0) + total
-    return found
+def _by_place(places: Iterable[int | None], sheet: Sheet) -> dict[int, int]:
+    found: defaultdict[int | None, int] = defaultdict(int)
+    for place, total in zip(places, sheet.sums, strict=True):
+        found[place] += total
+    found.pop(None, None)
+    return found  # type: ignore[return-value]  # It has no `None` any more.
 
 
 def _sessions_by_line(

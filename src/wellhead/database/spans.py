@@ -30,20 +30,6 @@ Span = tuple[int, int, int]
 """A slot, and from when to when."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spans:
-    """The pieces of some slots; each moment of a slot is in them once, less those that are taken away."""
-
-    days: list[Span] = field(default_factory=list)
-    hours: list[Span] = field(default_factory=list)
-    less: list[Span] = field(default_factory=list)
-    """Hours that are in one of the days and not in the slot."""
-    moved: dict[int, list[Span]] = field(default_factory=dict)
-    """Hours of a slot that are in a day of the slot before (-1) or after it (1), and not in that one."""
-    rest: list[Span] = field(default_factory=list)
-    """In microseconds."""
-
-
 Mark = tuple[int, int]
 """A half hour and a day: the key of a sheet."""
 
@@ -69,22 +55,6 @@ class Even:
     since: int
     until: int
     width: int
-
-
-def spans(edges_us: Sequence[int], first_slot: int = 0) -> Spans:
-    """Slots, cut into whole days, whole hours, and what is left."""
-    found = Spans()
-    for slot, (since_us, until_us) in enumerate(itertools.pairwise(edges_us), start=first_slot):
-        first, end = -(-since_us // HOUR_US), until_us // HOUR_US
-        if first >= end:
-            found.rest.append((slot, since_us, until_us))
-            continue
-        if since_us < first * HOUR_US:
-            found.rest.append((slot, since_us, first * HOUR_US))
-        if end * HOUR_US < until_us:
-            found.rest.append((slot, end * HOUR_US, until_us))
-        _cut_hours(found, slot, first, end)
-    return _with_moved(found)
 
 
 def marked(edges_us: Sequence[int], closed: Mapping[int, bool], first_slot: int = 0) -> Marked:
@@ -116,20 +86,6 @@ def whole_days(
             at_us = after * DAY_US
         rest.extend(_if_any(slot, (at_us, until_us)))
     return slots, rest
-
-
-def split(days: Sequence[Span], closed: Sequence[int]) -> tuple[list[Span], list[Span]]:
-    """Spans of days: those that are closed, which are in their order, and the hours of the others."""
-    of_days: list[Span] = []
-    of_hours: list[Span] = []
-    for slot, since, until in days:
-        at = since
-        for first, end in _runs(closed[bisect_left(closed, since) : bisect_left(closed, until)]):
-            of_hours.extend(_if_any(slot, (at * HOURS_A_DAY, first * HOURS_A_DAY)))
-            of_days.append((slot, first, end))
-            at = end
-        of_hours.extend(_if_any(slot, (at * HOURS_A_DAY, until * HOURS_A_DAY)))
-    return of_days, of_hours
 
 
 def even(some: Sequence[Span]) -> Even | None:
@@ -180,41 +136,6 @@ def _cut_closed(found: Marked, slot: int, day: int, range_us: tuple[int, int], s
 def _sheets_before(half_hour: int) -> set[int]:
     """Which sheets have everything of a day until the end of a half hour: 23 is in 22 and in itself."""
     return {half_hour - half_hour % 2, half_hour} - {0}
-
-
-def _cut_hours(found: Spans, slot: int, first: int, end: int) -> None:
-    head, tail = first % HOURS_A_DAY, end % HOURS_A_DAY
-    # From the midnight before, or from the one after; a day is read as fast as two hours.
-    down, up = head + 2 < HOURS_A_DAY - head, HOURS_A_DAY - tail + 2 < tail
-    start, stop = (
-        (first - head if down else first + -head % HOURS_A_DAY),
-        (end - tail + (HOURS_A_DAY if up else 0)),
-    )
-    hours_read = (head if down else start - first) + (stop - end if up else tail)
-    if start >= stop or hours_read + 2 * (stop - start) // HOURS_A_DAY >= end - first:
-        found.hours.append((slot, first, end))
-        return
-    found.days.append((slot, start // HOURS_A_DAY, stop // HOURS_A_DAY))
-    found.less.extend(_if_any(slot, (start, first), (end, stop)))
-    found.hours.extend(_if_any(slot, (first, start), (stop, end)))
-
-
-def _with_moved(found: Spans) -> Spans:
-    """What is to be added to one slot and taken from its neighbour is read once."""
-    less, moved = set(found.less), {}
-    for towards in (-1, 1):
-        pairs = {(slot, since, until): (slot + towards, since, until) for slot, since, until in found.hours}
-        if some := [one for one, other in pairs.items() if other in less]:
-            moved[towards] = some
-            less -= {pairs[one] for one in some}
-    gone = {one for some in moved.values() for one in some}
-    return Spans(
-        found.days,
-        [one for one in found.hours if one not in gone],
-        [one for one in found.less if one in less],
-        moved,
-        found.rest,
-    )
 
 
 def _if_any(slot: int, *some: tuple[int, int]) -> Iterator[Span]:

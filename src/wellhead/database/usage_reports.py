@@ -8,10 +8,9 @@
 
 Where from depends on what is asked for:
 
-    outcome or streamed         usage_daily, usage_hourly
-    session or agent            session_sheets for whole days, and the rows
-    provider and model alone    model_sheets, of which any part of a day is a difference, and models_hourly
-    all else                    usage_sheets, just so, and usage_hourly
+    session or agent                             session_sheets for whole days, and the rows
+    provider and model, outcome and streamed     model_sheets, of which any part of a day is a difference
+    all else                                     usage_sheets, just so
 
 What slots are made of is said in `wellhead.database.spans`; a few statements answer for
 some dozens of them.  All of time comes from `usage_total`, and so does a range that is
@@ -31,32 +30,31 @@ from wellhead.database.measures import Projects, grouping, projects_of, restrict
 from wellhead.database.schema import (
     calls,
     models_hourly,
-    usage_daily,
     usage_hourly,
     usage_total,
 )
 from wellhead.database.slots import slots_of
-from wellhead.database.spans import Span, marked, spans, split, whole_days
+from wellhead.database.spans import Span, marked, whole_days
 from wellhead.moments import DAY_US, HOUR_US
-from wellhead.report import HISTOGRAMMED, UNROLLED, Dimension, Key, Line, Measure, Question, TooManyLines
+from wellhead.report import (
+    HISTOGRAMMED,
+    OF_ENDS,
+    UNROLLED,
+    Key,
+    Line,
+    Measure,
+    Question,
+    TooManyLines,
+)
 
 ALL_US = (-(2**60), 2**60)
 """From before to after everything in the books."""
 SLOTS_AT_ONCE = 50
 """After so many slots it is looked whether the answer is too long."""
-OF_ENDS = frozenset({Dimension.OUTCOME, Dimension.STREAMED})
-"""What sheets do not tell apart."""
 
 Place = tuple[Any, ...]
 """A slot, and what its line is told apart by."""
 Sums = dict[Place, tuple[int, ...]]
-Effects = tuple[tuple[int, int], ...]
-"""What is done with sums: to which slot, seen from their own, they are added (1), or taken from (-1)."""
-ADDED: Effects = ((0, 1),)
-TAKEN: Effects = ((0, -1),)
-
-
-Query = tuple[Select[Any], Effects]
 
 
 @dataclass(frozen=True)
@@ -121,11 +119,12 @@ def _of_most(asked: _Asked, first: int, end: int) -> Sums:
     since_us, until_us = asked.question.edges_us
     since, until = _whole_hours(asked)
     edges = ((0, since_us, since * HOUR_US), (0, until * HOUR_US, until_us))
-    found = _of_queries(asked, [_ever(asked), *_of_calls(asked, [one for one in edges if one[1] < one[2]])])
+    queries = [_ever(asked), *_of_calls(asked, [one for one in edges if one[1] < one[2]])]
+    found = _of_queries(asked, queries, limited=False)
     for outside_ in ((first, since), (until, end)):
         if outside_[0] < outside_[1]:
             hours_us = tuple(hour * HOUR_US for hour in outside_)
-            _add(found, _rolled(asked, hours_us, 0).items(), TAKEN)
+            _add(found, _rolled(asked, hours_us, limited=False).items(), -1)
     return found
 
 
@@ -134,31 +133,13 @@ def _whole_hours(asked: _Asked) -> tuple[int, int]:
     return -(-since_us // HOUR_US), until_us // HOUR_US
 
 
-def _rolled(asked: _Asked, edges_us: Sequence[int], first: int = 0) -> Sums:
+def _rolled(asked: _Asked, edges_us: Sequence[int], first: int = 0, *, limited: bool = True) -> Sums:
     """Of whole days and hours from the smallest rollup that knows, of what is left from calls."""
-    if asked.question.dimensions & OF_ENDS:
-        return _by_end(asked, edges_us, first)
     hourly = models_hourly if asked.question.dimensions <= HISTOGRAMMED else usage_hourly
     cut = marked(edges_us, asked.closed, first)
-    sheets = sheet_reports.spending(asked.connection, asked.question, cut.marks, asked.line_of)
     queries = [*_of_rollup(asked, hourly, cut.hours), *_of_calls(asked, cut.rest)]
-    return _add(_of_queries(asked, queries, exact=not cut.marks), sheets, ADDED)
-
-
-def _by_end(asked: _Asked, edges_us: Sequence[int], first: int) -> Sums:
-    """By what sheets do not tell apart."""
-    pieces = spans(edges_us, first)
-    days, hours = split(pieces.days, list(asked.closed))
-    queries = [
-        *_of_rollup(asked, usage_daily, days),
-        *_of_rollup(asked, usage_hourly, hours),
-        *_of_rollup(asked, usage_hourly, pieces.hours),
-        *_of_rollup(asked, usage_hourly, pieces.less, TAKEN),
-        *_of_calls(asked, pieces.rest),
-    ]
-    for towards, some in pieces.moved.items():
-        queries += _of_rollup(asked, usage_hourly, some, ((0, 1), (towards, -1)))
-    return _of_queries(asked, queries)
+    found = _of_queries(asked, queries, limited=limited and not cut.marks)
+    return _add(found, sheet_reports.spending(asked.connection, asked.question, cut.marks, asked.line_of))
 
 
 def _by_session(asked: _Asked, edges_us: Sequence[int], first: int = 0) -> Sums:
@@ -168,39 +149,38 @@ def _by_session(asked: _Asked, edges_us: Sequence[int], first: int = 0) -> Sums:
         since, until = -(-edges_us[0] // DAY_US), edges_us[-1] // DAY_US
         days = closed_days.with_sessions(asked.connection, since, until)
     slots, rest = whole_days(edges_us, days, first)
-    found = _of_queries(asked, _of_calls(asked, rest), exact=not slots)
+    found = _of_queries(asked, _of_calls(asked, rest), limited=not slots)
     if not slots:
         return found
-    return _add(found, sheet_reports.sessions(asked.connection, question, slots, asked.line_of), ADDED)
+    return _add(found, sheet_reports.sessions(asked.connection, question, slots, asked.line_of))
 
 
-def _of_queries(asked: _Asked, queries: Sequence[Query], *, exact: bool = True) -> Sums:
-    """The sums of some statements; where all are only added, of as many rows as an answer may have lines."""
+def _of_queries(asked: _Asked, queries: Sequence[Select[Any]], *, limited: bool = True) -> Sums:
+    """The sums of some statements; of as many rows as there may be lines, if nothing is taken away again."""
     found: Sums = {}
     most = asked.question.lines_max + 1
-    exact = exact and all(effects == ADDED for _, effects in queries)
     end = 1 + len(asked.question.by)
     shows = [shown(one, asked.known) for one in asked.question.by]
-    for query, effects in queries:
-        rows = asked.connection.execute(query.limit(most) if exact else query)
+    for query in queries:
+        rows = asked.connection.execute(query.limit(most) if limited else query)
         sums = (
             ((row[0], *(show(value) for show, value in zip(shows, row[1:end], strict=True))), row[end:])
             for row in map(tuple, rows)
         )
-        _add(found, sums, effects)
+        _add(found, sums)
     return found
 
 
-def _of_rollup(asked: _Asked, table: Table, some: Sequence[Span], effects: Effects = ADDED) -> list[Query]:
-    return [(_sliced(asked, table, next(iter(table.columns)).name, some), effects)] if some else []
+def _of_rollup(asked: _Asked, table: Table, some: Sequence[Span]) -> list[Select[Any]]:
+    return [_sliced(asked, table, next(iter(table.columns)).name, some)] if some else []
 
 
-def _of_calls(asked: _Asked, some: Sequence[Span]) -> list[Query]:
-    return [(_sliced(asked, calls, "finished_us", some), ADDED)] if some else []
+def _of_calls(asked: _Asked, some: Sequence[Span]) -> list[Select[Any]]:
+    return [_sliced(asked, calls, "finished_us", some)] if some else []
 
 
-def _ever(asked: _Asked) -> Query:
-    return _summed(asked, usage_total, literal(0), []), ADDED
+def _ever(asked: _Asked) -> Select[Any]:
+    return _summed(asked, usage_total, literal(0), [])
 
 
 def _sliced(asked: _Asked, table: Table, moment: str, some: Sequence[Span]) -> Select[Any]:
@@ -215,13 +195,11 @@ def _summed(asked: _Asked, table: Table, slot: ColumnElement[int], by_slot: Sequ
     return restricted(query, table, asked.question, asked.known)
 
 
-def _add(found: Sums, more: Iterable[tuple[Place, tuple[int, ...]]], effects: Effects) -> Sums:
+def _add(found: Sums, more: Iterable[tuple[Place, tuple[int, ...]]], sign: int = 1) -> Sums:
     for place, sums in more:
-        for towards, sign in effects:
-            there = (place[0] + towards, *place[1:]) if towards else place
-            some = sums if sign > 0 else tuple(map(neg, sums))
-            before = found.get(there)
-            found[there] = some if before is None else tuple(map(add, before, some))
+        some = sums if sign > 0 else tuple(map(neg, sums))
+        before = found.get(place)
+        found[place] = some if before is None else tuple(map(add, before, some))
     return found
 
 

@@ -23,8 +23,8 @@ from sqlalchemy import Connection, Engine, Table
 
 from wellhead.database import calls, closed_days, rollups
 from wellhead.database.bulk import Row
-from wellhead.database.day_figures import figures_of, models_of, spending_of
-from wellhead.database.day_sheets import Models, Sums
+from wellhead.database.day_figures import parts_of, sessions_of
+from wellhead.database.day_sheets import Part, Sums
 from wellhead.database.directory import load_directory
 from wellhead.database.engine import outages
 from wellhead.database.limit_windows import differences
@@ -33,11 +33,11 @@ from wellhead.database.retention import remembered, removed_before_us
 from wellhead.database.schema import (
     MEASURES,
     SPENDING_KEY,
+    USAGE_KEY,
     errors_daily,
     latency_total,
     models_hourly,
     origins_daily,
-    usage_daily,
     usage_hourly,
     usage_total,
 )
@@ -57,8 +57,11 @@ HISTOGRAMS = (models_hourly, latency_total)
 """Rollups whose last two columns are histograms."""
 _COLUMNS = ("latency", "ttft")
 BY_NONE = (usage_total, latency_total)
+_USAGE_KEY = [name for name, _ in USAGE_KEY]
 _SPENDING_KEY = [name for name, _ in SPENDING_KEY]
+_MODEL_KEY = ["provider", "model", "outcome", "streamed"]
 _SESSION_KEY = ["session", "agent", *_SPENDING_KEY]
+NOTHING = Part({}, {})
 END_DAY = 2**31
 """Later than any day in the books."""
 
@@ -124,32 +127,29 @@ def _of_rollups(connection: sqlite3.Connection, first_day: int) -> Iterator[Disa
 
 
 def _of_day(reading: Connection, day: int, *, has_calls: bool) -> Iterator[Disagreement]:
-    counted, kept = figures_of(reading, day, has_calls=has_calls), closed_days.kept(driver(reading), day)
-    yield from _compared(usage_daily, kept.usage, counted.usage)
-    for compared, kept_parts, parts in (
-        (_of_spending, closed_days.kept_spending, spending_of),
-        (_of_models, closed_days.kept_models, models_of),
-    ):
-        there = kept_parts(driver(reading), day)
-        for half_hour, rows in parts(reading, day, has_calls=has_calls):
-            yield from compared({"day": day, "half_hour": half_hour}, there.pop(half_hour, {}), rows)
-        for half_hour, rows in there.items():
-            if has_calls or half_hour % 2 == 0:
-                yield from compared({"day": day, "half_hour": half_hour}, rows, {})
+    there = closed_days.kept_parts(driver(reading), day)
+    for half_hour, counted in parts_of(reading, day, has_calls=has_calls):
+        where = {"day": day, "half_hour": half_hour}
+        yield from _of_part(where, there.pop(half_hour, (NOTHING, {})), counted)
+    for half_hour, kept in there.items():
+        if has_calls or half_hour % 2 == 0:
+            yield from _of_part({"day": day, "half_hour": half_hour}, kept, NOTHING)
     if has_calls:
-        yield from _of_sheets("session_sheets", {"day": day}, _SESSION_KEY, kept.sessions, counted.sessions)
+        sessions = closed_days.kept_sessions(driver(reading), day), sessions_of(reading, day)
+        yield from _of_sheets("session_sheets", {"day": day}, _SESSION_KEY, *sessions)
 
 
-def _of_spending(where: Mapping[str, int], kept: Sums, counted: Sums) -> Iterator[Disagreement]:
-    return _of_sheets("usage_sheets", where, _SPENDING_KEY, kept, counted)
-
-
-def _of_models(where: Mapping[str, int], kept: Models, counted: Models) -> Iterator[Disagreement]:
-    if kept == counted:
-        return
-    place, names = tuple(where.values()), [*where, "provider", "model", *MEASURES, *_COLUMNS]
-    both = ([(*place, *key, *row) for key, row in some.items()] for some in (kept, counted))
-    yield from _with_histograms("model_sheets", names, len(where) + 2, *both)
+def _of_part(where: Mapping[str, int], kept: tuple[Part, Sums], counted: Part) -> Iterator[Disagreement]:
+    there, models = kept
+    yield from _of_sheets("usage_sheets", where, _USAGE_KEY, there.spending, counted.spending)
+    yield from _of_sheets("model_sheets", where, _MODEL_KEY, models, counted.models)
+    if there.histograms != counted.histograms:
+        place, names = tuple(where.values()), [*where, *_MODEL_KEY[:2], *_COLUMNS]
+        both = (
+            [(*place, *key, *some) for key, some in one.items()]
+            for one in (there.histograms, counted.histograms)
+        )
+        yield from _with_histograms("model_sheets", names, len(where) + 2, *both)
 
 
 def _of_sheets(

@@ -20,14 +20,13 @@ from sqlite3 import Connection
 import sqlalchemy
 from sqlalchemy import Engine
 
-from wellhead.database import closed_days, day_sheets, retention
+from wellhead.database import closed_days, retention
 from wellhead.database.bulk import Row
 from wellhead.database.closed_days import PackedDay
-from wellhead.database.day_figures import figures_of, models_of, spending_of
-from wellhead.database.day_sheets import NOBODY
+from wellhead.database.day_figures import parts_of, sessions_of
+from wellhead.database.day_sheets import packed_part, session_sheet
 from wellhead.database.engine import outages, transaction, writing_connection
 from wellhead.database.limits import driver
-from wellhead.database.schema import SPENDING_KEY
 from wellhead.moments import DAY_US
 
 LATE_US = 600_000_000
@@ -75,22 +74,16 @@ def _close_day(engine: Engine, connection: Connection, day: int) -> bool:
 def _packed(reading: sqlalchemy.Connection, connection: Connection, day: int) -> PackedDay:
     """All that takes time, before the lock is taken; but new keys are written down at once."""
     has_calls = _has_calls(driver(reading), day)
-    figures = figures_of(reading, day, has_calls=has_calls)
     number_of: dict[Row, int] = {}
-    _number(connection, number_of, {row[1 : 1 + len(SPENDING_KEY)] for row in figures.usage})
-    spending = []
-    for half_hour, sums in spending_of(reading, day, has_calls=has_calls):
-        _number(connection, number_of, sums.keys())
-        spending.append((half_hour, day_sheets.spending_sheet(sums, number_of)))
-    models = []
-    for half_hour, some in models_of(reading, day, has_calls=has_calls):
-        _number(connection, number_of, {(*key, *NOBODY) for key in some})
-        models.append((half_hour, *day_sheets.model_sheets(some, number_of)))
+    parts = []
+    for half_hour, part in parts_of(reading, day, has_calls=has_calls):
+        _number(connection, number_of, part.keys())
+        parts.append((half_hour, packed_part(part, number_of)))
     sessions = None
-    if figures.sessions is not None:
-        _number(connection, number_of, {key[2:] for key in figures.sessions})
-        sessions = day_sheets.session_sheet(figures.sessions, number_of)
-    return PackedDay(day, has_calls, figures.usage, sessions, spending, models)
+    if has_calls and (some := sessions_of(reading, day)) is not None:
+        _number(connection, number_of, {key[2:] for key in some})
+        sessions = session_sheet(some, number_of)
+    return PackedDay(day, has_calls, parts, sessions)
 
 
 def _number(connection: Connection, number_of: dict[Row, int], keys: Set[Row]) -> None:

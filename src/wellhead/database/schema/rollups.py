@@ -163,17 +163,6 @@ closed_days = Table(
 `has_calls` is false where calls had been removed before the day was closed.
 """
 
-usage_daily = Table(
-    "usage_daily",
-    metadata,
-    Column("day", Integer, nullable=False),
-    *_key_columns(),
-    *_sum_columns(),
-    PrimaryKeyConstraint("day", *(name for name, _ in USAGE_KEY)),
-    sqlite_with_rowid=False,
-)
-"""As `usage_hourly`, of closed days; `day` counts whole days since the epoch (UTC)."""
-
 usage_keys = Table(
     "usage_keys",
     metadata,
@@ -189,6 +178,7 @@ usage_sheets = Table(
     Column("half_hour", Integer, nullable=False),
     Column("day", Integer, nullable=False),
     Column("sheet", LargeBinary, nullable=False),
+    Column("ends", LargeBinary, nullable=False),
     PrimaryKeyConstraint("half_hour", "day"),
 )
 """Who used what on closed days, as sheets (`wellhead.database.sheet`) of `MEASURES` by the number of a key.
@@ -201,7 +191,8 @@ usage_sheets = Table(
                              |----|
                    |-------------------|
 
-So the difference of a few is any range of half hours, and 48 is the whole day.
+So the difference of a few is any range of half hours, and 48 is the whole day.  `ends` has the same by
+number, outcome and `streamed`, but for calls that ended as most do (`wellhead.database.day_sheets`).
 """
 
 model_sheets = Table(
@@ -213,10 +204,10 @@ model_sheets = Table(
     Column("histograms", LargeBinary, nullable=False),
     PrimaryKeyConstraint("half_hour", "day"),
 )
-"""The same of models, whoever used them: a tenth of the rows, and what percentiles are told from.
+"""The same of models, whoever used them: far fewer rows, and what percentiles are told from.
 
-Ids are the numbers of keys that have nothing but provider and model; `histograms` has two packed ones
-(`wellhead.histogram`) for each of them.
+Ids are those of `ends`, for every end, with numbers of keys that have nothing but provider and model;
+`histograms` has two packed ones (`wellhead.histogram`) for each number.
 """
 
 session_sheets = Table(
