@@ -61,14 +61,13 @@ async def test_traffic_keeps_coming_and_some_of_it_leaves() -> None:
         running = asyncio.create_task(traffic.run())
 
         async def enough() -> None:
-            while sum(traffic.statuses.values()) < 100 or traffic.left < 1:
+            while traffic.statuses.get(200, 0) < 80 or traffic.left < 1 or max(traffic.statuses) < 400:
                 await asyncio.sleep(0.02)
 
         await asyncio.wait_for(enough(), 60)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        assert traffic.statuses[200] > 80
-        assert any(status >= 400 for status in traffic.statuses)
+        assert traffic.statuses[200] > 0.8 * sum(traffic.statuses.values())
 
 
 async def test_only_those_call_who_have_a_key_and_they_show_it() -> None:

@@ -28,13 +28,11 @@ from wellhead.ports import Prices
 from wellhead.usage import NO_USAGE, Usage, UsageSource
 
 DAYS = 30
-CALLS = 45_000
+CALLS = 50_000
 GROWTH = 6.0
 """How much busier the last day is than the first."""
-AWAKE = 0.7
-"""The demo is shown at any hour: as many of those who sleep are up when the history ends, and later..."""
 OVERTIME_H = 6
-"""...and more and more of them before that, whatever the clock says."""
+"""The demo is shown at any hour: in the last ones more and more are at work, and all of them at the end."""
 SLOT = 1023
 """The worker that these calls are booked for; real workers take the lowest free one."""
 CALLS_PER_BATCH = 2_000
@@ -136,8 +134,7 @@ def _busy(last_hour: int) -> list[float]:
 
 def _up(hour: int, last_hour: int) -> float:
     """How many of those who keep office hours are up, and of those who work overtime at the end."""
-    overtime = AWAKE * (1 - (last_hour - hour) / OVERTIME_H)
-    return max(awake(hour * HOUR_S), overtime)
+    return max(awake(hour * HOUR_S), 1 - (last_hour - hour) / OVERTIME_H)
 
 
 def _priced(

@@ -14,7 +14,6 @@ from types import MappingProxyType
 import aiohttp
 
 from wellhead.demo.habits import Mishap, Turn, a_turn
-from wellhead.demo.history import AWAKE
 from wellhead.demo.requests import request
 
 NO_KEYS: Mapping[str, str] = MappingProxyType({})
@@ -61,7 +60,7 @@ class Traffic:
             for number in count():
                 if number >= AT_ONCE:
                     await asyncio.sleep(self.chance.expovariate(self.calls_per_s))
-                turn = a_turn(self.chance, int(time.time()), awake=AWAKE)
+                turn = a_turn(self.chance, int(time.time()), awake=1.0)
                 if self.keys and turn.client not in self.keys:
                     continue
                 await places.acquire()
