@@ -2,7 +2,7 @@
 
 ::
 
-    books     the demo's past up to one fixed moment, with people's projects, keys and budgets
+    books     the demo's company and its past up to one fixed moment
     program   the real one, whose clock says that moment
     browser   a real one, whose clock says so, too
 
@@ -13,7 +13,6 @@ import asyncio
 import json
 import platform
 import socket
-import sqlite3
 import sys
 import tempfile
 import threading
@@ -21,8 +20,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
@@ -36,22 +35,17 @@ from fakes.browser import launch
 from fakes.inside import Inside
 from fakes.program import Wellhead
 from fakes.simulated import simulated_thread
-from wellhead import compose, compose_pricing
+from wellhead import logs
 from wellhead.config.settings import Settings
-from wellhead.database.engine import make_engine
-from wellhead.database.registry import DatabaseRegistry
-from wellhead.database.upgrade import upgrade
-from wellhead.demo import history
+from wellhead.demo import beginning
+from wellhead.demo.accounts import Accounts
+from wellhead.demo.beginning import Secrets
 from wellhead.demo.endpoints import Scope as Asked
 from wellhead.demo.habits import HABITS
 from wellhead.demo.run import demo_settings
 from wellhead.demo.upstream import SimulatedUpstream, Timing
-from wellhead.ledger.rebuild import rebuild
-from wellhead.limit import Action, Measure, Scope, ScopeKind, Window
-from wellhead.master_key import master_key
-from wellhead.moments import DAY_US
-from wellhead.registry import Actor, NewKey, NewLimit
-from wellhead.vault import Vault
+from wellhead.policy.keys import digest
+from wellhead.serve.supervisor import with_master_key
 
 IMAGES = Path(__file__).parent.parent / "docs/img"
 ALL_MAX = 1_500_000
@@ -68,19 +62,12 @@ AT_ONCE = 2
 SIZE = ViewportSize(width=1440, height=1000)
 WAIT_MS = 20_000
 SETTLE_MS = 900
-BY = Actor("cli")
-DOLLAR = 1_000_000_000
 
-PROJECTS = {
-    "apps": ("ann", "ben"),
-    "platform": ("chloe", "dmitri"),
-    "search": ("search-service", "nightly-report"),
-}
-"""Whose clients of the demo are whose; each has a key."""
 PROVIDERS = {"openai": "openai-compatible", "anthropic": "anthropic", "gemini": "gemini", "ollama": "ollama"}
 PROMPT = "How deep is the well, and who has the key? " * 120
 HOLD = b"x-hold"
-OWNED = "UPDATE calls SET project_id = ?, key_id = ?, admitted_us = started_us WHERE client = ?"
+TOO_MANY = 429
+"""What a client with a narrow limit may be told."""
 NOW = (
     ("ann", "claude-code", "claude-sonnet-5"),
     ("dmitri", "codex", "gpt-5"),
@@ -92,14 +79,6 @@ NOW = (
 """Who calls at that moment, by which tool, and which model."""
 OPEN = 4
 """So many of them are under way."""
-QUOTAS = {
-    "openai-organization": "wells-ltd",
-    "x-ratelimit-limit-requests": "10000",
-    "x-ratelimit-remaining-requests": "8210",
-    "x-ratelimit-limit-tokens": "2000000",
-    "x-ratelimit-remaining-tokens": "412000",
-}
-"""What an upstream tells of its quotas."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +104,9 @@ SHOTS = (
     Shot("spend", "/spend?range=1mo"),
     Shot("keys", "/keys"),
     Shot("credentials", "/credentials"),
-    Shot("limits", "/limits"),
+    Shot("limits", "/limits", is_now=True),
     Shot("providers", "/providers?range=1w"),
-    Shot("accounts", "/accounts"),
+    Shot("accounts", "/accounts", is_now=True),
     Shot("prices", "/prices"),
     Shot("system", "/system"),
     # The last, since it adds calls.
@@ -154,77 +133,31 @@ def main() -> int:
     return 0
 
 
-def books(directory: Path) -> dict[str, str]:
-    """The demo's past, with owners; says the secret of each client's key."""
+def books(directory: Path) -> Secrets:
+    """A demo that begins a little before the moment; says what its clients and its upstream know."""
     url = f"sqlite:///{directory / 'books.db'}"
-    now_us = (int(MOMENT.timestamp()) - AHEAD_S) * 1_000_000
-    settings = demo_settings(Settings(database=url), "http://127.0.0.1:9")
-    upgrade(url)
-    history.write(url, now_us, prices=compose_pricing.price_book(settings, compose.directory(settings)))
-    engine = make_engine(url)
-    try:
-        vault = Vault(master_key(None, url).key)
-        before = DatabaseRegistry(engine, lambda: vault, lambda: now_us - 31 * DAY_US)
-        secrets = owners(before, directory / "books.db")
-        for provider in PROVIDERS:
-            before.create_credential(BY, provider, f"{provider}, team", f"sk-of-{provider}")
-        rebuild(engine, now_us)
-        # What was used before is counted when a limit is made.
-        limits(DatabaseRegistry(engine, lambda: vault, lambda: now_us))
-    finally:
-        engine.dispose()
-    return secrets
-
-
-def owners(registry: DatabaseRegistry, path: Path) -> dict[str, str]:
-    """Projects with a key for each client, and the past calls of those clients."""
-    secrets, theirs = {}, []
-    for name, clients in PROJECTS.items():
-        project = registry.create_project(BY, name)
-        for client in clients:
-            issued = registry.create_key(BY, NewKey(name=client, project=project.uuid))
-            secrets[client] = issued.secret
-            theirs.append((project.id, issued.key.id, client))
-    registry.revoke_key(BY, registry.create_key(BY, NewKey(name="a laptop that was lost")).key.id)
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executemany(OWNED, theirs)
-    return secrets
-
-
-def limits(registry: DatabaseRegistry) -> None:
-    """Budgets that stand differently, and limits of other kinds."""
-    ids = {project.name: project.uuid for project in registry.projects().entries}
-    cost, month = Measure.COST, Window.MONTH
-    everybody, each_key = Scope(ScopeKind.GLOBAL), Scope(ScopeKind.KEY)
-    for name, scope, measure, window, amount, action in (
-        ("all of us", everybody, cost, month, 400 * DOLLAR, Action.REFUSE),
-        ("apps", Scope(ScopeKind.PROJECT, ids["apps"]), cost, month, 160 * DOLLAR, Action.REFUSE),
-        ("search", Scope(ScopeKind.PROJECT, ids["search"]), cost, month, 2 * DOLLAR, Action.WARN),
-        ("a day of anybody", each_key, cost, Window.DAY, 20 * DOLLAR, Action.REFUSE),
-        (None, each_key, Measure.CALLS, Window.MINUTE, 120, Action.REFUSE),
-    ):
-        registry.create_limit(BY, NewLimit(measure, window, amount, scope, action, name=name))
+    log = logs.configure("error", "json", component="screenshots")
+    settings = replace(demo_settings(Settings(database=url), "http://127.0.0.1:9"), database=url)
+    beginning.begin(with_master_key(settings, log), (int(MOMENT.timestamp()) - AHEAD_S) * 1_000_000, log)
+    return beginning.known(settings)
 
 
 class Upstream(SimulatedUpstream):
-    """It tells of its quotas, and some answers are held back before their last byte."""
+    """Some answers are held back before their last byte."""
 
-    def __init__(self) -> None:
-        super().__init__(Timing(ttft_s=0.4, interval_s=0.02))
+    def __init__(self, known: Accounts, now_s: Callable[[], float]) -> None:
+        super().__init__(Timing(ttft_s=0.4, interval_s=0.02), known, now_s)
         self.let_go = threading.Event()
 
     async def __call__(self, scope: Asked, receive: Any, send: Any) -> None:
         is_held = HOLD in dict(scope["headers"])
 
-        async def telling(message: dict[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                told = [(name.encode(), value.encode()) for name, value in QUOTAS.items()]
-                message = {**message, "headers": [*message["headers"], *told]}
+        async def holding(message: dict[str, Any]) -> None:
             if is_held and not message.get("more_body", True):
                 await asyncio.to_thread(self.let_go.wait)
             await send(message)
 
-        await super().__call__(scope, receive, telling)
+        await super().__call__(scope, receive, holding)
 
 
 @dataclass(frozen=True)
@@ -243,17 +176,17 @@ class Running:
 
 
 @contextmanager
-def running(directory: Path, secrets: dict[str, str]) -> Iterator[Running]:
+def running(directory: Path, known: Secrets) -> Iterator[Running]:
     """The real one, at that moment, after some calls that ended just now, and with some under way."""
-    inside, upstream = Inside(directory), Upstream()
-    jump_s = int(MOMENT.timestamp() - AHEAD_S - time.time())
+    jump_s, secrets = int(MOMENT.timestamp() - AHEAD_S - time.time()), known.keys
+    inside, upstream = Inside(directory), Upstream(known.accounts, lambda: time.time() + jump_s)
     inside.clock_jumps(jump_s)
     with ExitStack() as stack:
         simulated = stack.enter_context(simulated_thread(upstream=upstream))
         providers = [{"id": id_, "type": kind, "base_url": simulated.url} for id_, kind in PROVIDERS.items()]
-        wellhead = stack.enter_context(
-            Wellhead(config={"providers": providers}, directory=directory, environ=inside.environ)
-        )
+        names = {f"sha256:{digest(secret).hex()}": client for client, secret in secrets.items()}
+        config = {"providers": providers, "gateway": {"client_names": names}}
+        wellhead = stack.enter_context(Wellhead(config=config, directory=directory, environ=inside.environ))
         client = stack.enter_context(httpx.Client(base_url=wellhead.gateway_url, timeout=CALL_MAX_S))
         threads = stack.enter_context(ThreadPoolExecutor(16))
         stack.callback(upstream.let_go.set)
@@ -291,7 +224,7 @@ def ask(client: httpx.Client, secret: str, who: str, tool: str, model: str, *, i
         **({HOLD.decode(): "1"} if is_held else {}),
     }
     answer = client.post(habit.path, json=body, headers=headers)
-    assert answer.status_code == 200, answer.text
+    assert answer.status_code in (200, TOO_MANY), answer.text
 
 
 def taken(browser: Browser, program: Running, shot: Shot) -> bytes:
