@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellhead.database.spans import Even, Marked, even, marked, whole_days
+from wellhead.database.spans import Even, Marked, even, half_hours, marked
 from wellhead.moments import DAY_US, HOUR_US
 
 H, D = HOUR_US, DAY_US
@@ -84,9 +84,9 @@ def test_every_moment_of_a_slot_is_in_it_once_and_no_other_is(
             assert times == (since <= at < until)
 
 
-def test_whole_days_are_told_from_what_is_left_of_slots() -> None:
-    assert whole_days((D - 1, 3 * D, 4 * D + 5), [1, 2, 3, 4, 9]) == (
-        {1: 0, 2: 0, 3: 1},
-        [(0, D - 1, D), (1, 4 * D, 4 * D + 5)],
-    )
-    assert whole_days((0, D), [], 7) == ({}, [(7, 0, D)])
+def test_half_hours_of_some_days_are_told_from_what_is_left_of_slots() -> None:
+    slots, rest = half_hours((D - 1, 2 * D + H // 2, 3 * D + 5), [1, 2, 9])
+    assert slots == {1: [0] * 48, 2: [0, *[1] * 47]}
+    assert rest == [(0, D - 1, D), (1, 3 * D, 3 * D + 5)]
+    assert half_hours((D + 5, D + H), [1]) == ({1: [None, 0, *[None] * 46]}, [(0, D + 5, D + H // 2)])
+    assert half_hours((0, D), []) == ({}, [(0, 0, D)])

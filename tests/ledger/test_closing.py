@@ -128,7 +128,7 @@ def test_a_day_that_changes_while_it_is_read_is_read_again(
     assert close(books, DAY, at_once) == 2
 
     assert check(books, NOON_US) == []
-    sessions = (key[0] for _, some in closed_of(books).values() for key in some or ())
+    sessions = (key[1] for _, some in closed_of(books).values() for key in some or ())
     assert "late1" in sessions
 
 
@@ -159,7 +159,7 @@ def test_sessions_that_are_too_many_stay_with_the_calls(
     before = answers(books)
     close(books, DAY, at_once)
     book(books, NOON_US - DAY_US, count=1, session="another")
-    monkeypatch.setattr(day_figures, "SESSIONS_MAX", 12)
+    monkeypatch.setattr(day_figures, "SESSIONS_MAX", A_DAY)
 
     close(books, DAY, at_once)
 

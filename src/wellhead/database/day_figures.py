@@ -5,7 +5,7 @@ from functools import cache
 from operator import add
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from wellhead.database.bulk import Row
 from wellhead.database.day_sheets import Part, Sums
@@ -17,15 +17,13 @@ from wellhead.moments import DAY_US, HOUR_US
 from wellhead.report import Dimension, Measure
 
 SESSIONS_MAX = 200_000
-"""Rows by session, agent and who used what: a day that has more leaves its sessions to the calls."""
-EVERY_ROW = 2**62
-_WHO = (
+"""Rows by half hour, session, agent and the rest: a day that has more leaves its sessions to the calls."""
+_WHO_AND_HOW = (
     *(Dimension.PROVIDER, Dimension.MODEL, Dimension.TOOL, Dimension.CLIENT),
     *(Dimension.PROJECT, Dimension.KEY, Dimension.ACCOUNT),
+    *(Dimension.OUTCOME, Dimension.STREAMED),
 )
-"""`SPENDING_KEY` as dimensions."""
-_HOW = (Dimension.OUTCOME, Dimension.STREAMED)
-"""What `USAGE_KEY` has beside it."""
+"""`USAGE_KEY` as dimensions."""
 _MODEL = (Dimension.PROVIDER, Dimension.MODEL)
 _MEASURES = tuple(map(Measure, MEASURES))
 
@@ -53,10 +51,17 @@ def parts_of(connection: Connection, day: int, *, has_calls: bool) -> Iterator[t
 
 
 def sessions_of(connection: Connection, day: int) -> Sums | None:
-    """By session, agent and who used what (`SPENDING_KEY`); `None` where there are too many."""
-    by = (Dimension.SESSION, Dimension.AGENT, *_WHO)
-    found = _counted(connection, by, day * DAY_US, (day + 1) * DAY_US, SESSIONS_MAX + 1)
+    """By half hour, session, agent and `USAGE_KEY`; `None` where there are too many."""
+    values = {"since": day * DAY_US, "until": (day + 1) * DAY_US, "most": SESSIONS_MAX + 1}
+    found = _sums(connection, _sessions_query(), 3 + len(USAGE_KEY), **values)
     return found if len(found) <= SESSIONS_MAX else None
+
+
+@cache
+def _sessions_query() -> Select[Any]:
+    half_hour = (calls.c.finished_us - bindparam("since")) // HALF_US
+    who = [said(calls, one) for one in (Dimension.SESSION, Dimension.AGENT, *_WHO_AND_HOW)]
+    return _of_calls([half_hour, *who]).limit(bindparam("most"))
 
 
 @cache
@@ -82,7 +87,7 @@ def _first_half(connection: Connection, hour: int) -> Part:
             connection, _took_query(), since=since_us, until=until_us
         )
     )
-    spending = _counted(connection, (*_WHO, *_HOW), since_us, until_us)
+    spending = _sums(connection, _half_query(), len(USAGE_KEY), since=since_us, until=until_us)
     return Part(spending, histograms_of(took))
 
 
@@ -93,20 +98,16 @@ def _took_query() -> Select[Any]:
     return query.where(t.finished_us >= bindparam("since"), t.finished_us < bindparam("until"))
 
 
-def _counted(
-    connection: Connection, by: Sequence[Dimension], since_us: int, until_us: int, most: int | None = None
-) -> Sums:
-    """Of the rows of calls."""
-    query = _calls_query(tuple(by))
-    return _sums(connection, query, len(by), since=since_us, until=until_us, most=most or EVERY_ROW)
-
-
 @cache
-def _calls_query(by: tuple[Dimension, ...]) -> Select[Any]:
-    keys = [said(calls, one) for one in by]
+def _half_query() -> Select[Any]:
+    return _of_calls([said(calls, one) for one in _WHO_AND_HOW])
+
+
+def _of_calls(keys: Sequence[ColumnElement[Any]]) -> Select[Any]:
+    """Those that ended in [since, until)."""
     at = calls.c.finished_us
     query = select(*keys, *(sum_of(calls, measure) for measure in _MEASURES)).group_by(*keys)
-    return query.where(at >= bindparam("since"), at < bindparam("until")).limit(bindparam("most"))
+    return query.where(at >= bindparam("since"), at < bindparam("until"))
 
 
 def _sums(connection: Connection, query: Select[Any], size: int, **values: int) -> Sums:

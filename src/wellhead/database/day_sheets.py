@@ -25,6 +25,8 @@ USUAL = (CallState.COMPLETED.value, 1)
 NOBODY = ("", "", 0, 0, "")
 """What follows provider and model in a key that stands for all of a model, whoever used it."""
 _KEY, _MODEL = len(SPENDING_KEY), 2
+_WHO, _NAMED = 3, (1, 2, -2)
+"""In a key of sessions: where who used it begins; session, agent and outcome."""
 _histograms = msgspec.msgpack.Decoder(list[tuple[int, bytes, bytes]])
 
 
@@ -106,24 +108,29 @@ def unpacked_histograms(value: bytes) -> Sequence[tuple[int, bytes, bytes]]:
 
 
 def session_sheet(sums: Sums, number_of: Mapping[Row, int]) -> bytes:
-    """What was used by session, agent and who used it, packed."""
-    names, agents = (sorted({key[place] for key in sums}) for place in (0, 1))
-    session_at, agent_at = ({name: place for place, name in enumerate(some)} for some in (names, agents))
+    """What was used by half hour, session, agent, who used it, and how it ended (`USAGE_KEY`), packed."""
+    names = [sorted({key[place] for key in sums}) for place in _NAMED]
+    at = [{name: place for place, name in enumerate(some)} for some in names]
     rows = sorted(
-        ((session_at[session], agent_at[agent], number_of[tuple(key)]), measures)
-        for (session, agent, *key), measures in sums.items()
+        ((half, at[0][session], at[1][agent], number_of[tuple(key)], at[2][end], int(streamed)), measures)
+        for (half, session, agent, *key, end, streamed), measures in sums.items()
     )
-    columns = [[ids[place] for ids, _ in rows] for place in range(3)]
-    return packed(columns, [measures for _, measures in rows], (names, agents))
+    columns = [[ids[place] for ids, _ in rows] for place in range(6)]
+    return packed(columns, [measures for _, measures in rows], names)
+
+
+def session_keys(sums: Sums) -> set[Row]:
+    """Those that need a number to be packed."""
+    return {key[_WHO:-2] for key in sums}
 
 
 def sessions(sheet: bytes, keys: Mapping[int, Row]) -> Sums:
     """The same unpacked."""
     found = unpacked(sheet)
-    names, agents = found.names
+    names, agents, ends = found.names
     return {
-        (names[session], agents[agent], *keys[number]): parted(total, len(MEASURES))
-        for session, agent, number, total in zip(*found.ids, found.sums, strict=True)
+        (half, names[session], agents[agent], *keys[number], ends[end], streamed): parted(sums, len(MEASURES))
+        for half, session, agent, number, end, streamed, sums in zip(*found.ids, found.sums, strict=True)
     }
 
 

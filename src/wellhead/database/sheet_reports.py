@@ -6,7 +6,7 @@ into measures.  What an id stands for, and whether it is asked for, is looked up
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -15,17 +15,15 @@ from sqlalchemy import Connection, select
 from wellhead.database.day_sheets import USUAL, ended, unpacked_histograms
 from wellhead.database.limits import driver
 from wellhead.database.measures import NO_PROJECTS, Projects, is_wanted, name_of, restricted, shown
-from wellhead.database.schema import MEASURES, session_sheets, usage_keys
+from wellhead.database.schema import MEASURES, usage_keys
 from wellhead.database.sheet import Sheet, parted, unpacked
 from wellhead.database.spans import Mark
-from wellhead.report import HISTOGRAMMED, OF_ENDS, UNROLLED, Dimension, Key, Question, TooManyLines
+from wellhead.report import HISTOGRAMMED, OF_ENDS, UNROLLED, Dimension, Key, Question
 
 Place = tuple[Any, ...]
 """A slot, and what its line is told apart by."""
 Lines = Mapping[int, tuple[Key, ...]]
 """By the number of a key: the part of a line that it stands for."""
-IDS = (Dimension.SESSION, Dimension.AGENT, None)
-"""The columns of a sheet of sessions; the last one is the number of a key."""
 
 
 def spending(
@@ -42,7 +40,7 @@ def spending(
                 some[place] = some.get(place, 0) + (total if sign > 0 else -total)
     names = list(places.lines)
     found = (((slot, *names[place]), total) for slot, some in totals.items() for place, total in some.items())
-    return _parted(found, question)
+    return parted_measures(found, question)
 
 
 def _by_mark(
@@ -102,25 +100,6 @@ class _Places(dict[tuple[int, str, int], int | None]):
         return self.lines.setdefault(line, len(self.lines))
 
 
-def sessions(
-    connection: Connection, question: Question, slots: Mapping[int, int], line_of: Lines
-) -> Iterator[tuple[Place, tuple[int, ...]]]:
-    """Sums by session or agent of whole days; `slots` has the slot of each.  Raises `TooManyLines`."""
-    assert slots
-    totals: defaultdict[int, defaultdict[tuple[Key, ...], int]] = defaultdict(lambda: defaultdict(int))
-    t = session_sheets.c
-    query = select(t.day, t.sheet).where(t.day >= min(slots), t.day <= max(slots)).order_by(t.day)
-    for day, value in connection.execute(query):
-        if day in slots:
-            lines_ = totals[slots[day]]
-            for line, total in _sessions_by_line(unpacked(value), question, line_of):
-                lines_[line] += total
-            if len(lines_) > question.lines_max:
-                raise TooManyLines(question.lines_max)
-    found = (((slot, *line), total) for slot, some in totals.items() for line, total in some.items())
-    return _parted(found, question)
-
-
 def lines(connection: Connection, question: Question, known: Projects) -> Lines:
     """What the numbers of keys stand for; of keys that are asked for alone."""
     by = [one for one in question.by if one not in UNROLLED | OF_ENDS]
@@ -165,50 +144,7 @@ def _by_place(places: Iterable[int | None], sheet: Sheet) -> dict[int, int]:
     return found  # type: ignore[return-value]  # It has no `None` any more.
 
 
-def _sessions_by_line(
-    sheet: Sheet, question: Question, line_of: Lines
-) -> Iterator[tuple[tuple[Key, ...], int]]:
-    """First by the ids that matter, then, what is left, by line."""
-    wanted = [_wanted(sheet, place, question) for place in range(2)] + [line_of]
-    asked = question.dimensions
-    of_keys = bool(asked - UNROLLED)
-    matter = [place for place, one in enumerate(IDS) if (of_keys if one is None else one in asked)]
-    found: defaultdict[tuple[int, ...], int] = defaultdict(int)
-    for ids, total in zip(zip(*(sheet.ids[place] for place in matter), strict=True), sheet.sums, strict=True):
-        found[ids] += total
-    line = _line(question, matter, wanted)
-    for ids, total in found.items():
-        if all(id_ in wanted[place] for place, id_ in zip(matter, ids, strict=True)):
-            yield line(ids), total
-
-
-def _wanted(sheet: Sheet, place: int, question: Question) -> Mapping[int, tuple[Key, ...]]:
-    """What a session or an agent is shown as, if it is asked for."""
-    dimension = IDS[place]
-    assert dimension is not None
-    where = question.where
-    return {
-        number: (None if is_wanted(name, None) else name,)
-        for number, name in enumerate(sheet.names[place])
-        if dimension not in where or is_wanted(name, where[dimension])
-    }
-
-
-def _line(
-    question: Question, matter: Sequence[int], shown_as: Sequence[Mapping[int, tuple[Key, ...]]]
-) -> Callable[[tuple[int, ...]], tuple[Key, ...]]:
-    """Makes a line of ids: their parts, in the order that is asked for."""
-    rolled = [one for one in question.by if one not in UNROLLED]
-    parts: list[tuple[int, int]] = []
-    """Which of the ids, and which of the values that it stands for."""
-    for one in question.by:
-        place = IDS.index(one) if one in UNROLLED else IDS.index(None)
-        parts.append((matter.index(place), rolled.index(one) if one in rolled else 0))
-    told = [shown_as[place] for place in matter]
-    return lambda ids: tuple(told[which][ids[which]][value] for which, value in parts)
-
-
-def _parted(
+def parted_measures(
     totals: Iterable[tuple[Place, int]], question: Question
 ) -> Iterator[tuple[Place, tuple[int, ...]]]:
     """The measures that are asked for; of what came to nothing none."""

@@ -25,6 +25,7 @@ from wellhead.moments import DAY_US, HOUR_US
 
 HOURS_A_DAY = DAY_US // HOUR_US
 HALF_US = HOUR_US // 2
+HALVES_A_DAY = DAY_US // HALF_US
 
 Span = tuple[int, int, int]
 """A slot, and from when to when."""
@@ -71,21 +72,28 @@ def marked(edges_us: Sequence[int], closed: Mapping[int, bool], first_slot: int 
     return found
 
 
-def whole_days(
-    edges_us: Sequence[int], days: Sequence[int], first_slot: int = 0
-) -> tuple[dict[int, int], list[Span]]:
-    """The slot of each of some days that lies in one as a whole, and what of the slots is left."""
-    slots: dict[int, int] = {}
+def half_hours(
+    edges_us: Sequence[int], days: Sequence[int]
+) -> tuple[dict[int, list[int | None]], list[Span]]:
+    """Of some days the slot of each half hour that lies in one as a whole, and what of the slots is left."""
+    found: dict[int, list[int | None]] = {}
     rest: list[Span] = []
-    for slot, (since_us, until_us) in enumerate(itertools.pairwise(edges_us), start=first_slot):
-        first, end = -(-since_us // DAY_US), until_us // DAY_US
+    for slot, (since_us, until_us) in enumerate(itertools.pairwise(edges_us)):
         at_us = since_us
-        for day, after in _runs(days[bisect_left(days, first) : bisect_left(days, end)]):
-            slots |= dict.fromkeys(range(day, after), slot)
-            rest.extend(_if_any(slot, (at_us, day * DAY_US)))
-            at_us = after * DAY_US
+        first = bisect_left(days, since_us // DAY_US)
+        for day in days[first : bisect_left(days, -(-until_us // DAY_US))]:
+            midnight_us = day * DAY_US
+            rest.extend(_if_any(slot, (at_us, midnight_us)))
+            at_us, start_us = min(until_us, midnight_us + DAY_US), max(since_us, midnight_us)
+            start, end = -(-(start_us - midnight_us) // HALF_US), (at_us - midnight_us) // HALF_US
+            if start >= end:
+                rest.append((slot, start_us, at_us))
+                continue
+            found.setdefault(day, [None] * HALVES_A_DAY)[start:end] = [slot] * (end - start)
+            whole_us = midnight_us + start * HALF_US, midnight_us + end * HALF_US
+            rest.extend(_if_any(slot, (start_us, whole_us[0]), (whole_us[1], at_us)))
         rest.extend(_if_any(slot, (at_us, until_us)))
-    return slots, rest
+    return found, rest
 
 
 def even(some: Sequence[Span]) -> Even | None:
@@ -97,13 +105,6 @@ def even(some: Sequence[Span]) -> Even | None:
         if one != (slot + place, start, start + width):
             return None
     return Even(slot, since, some[-1][2], width)
-
-
-def _runs(days: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Days that follow each other."""
-    for _, run in itertools.groupby(enumerate(days), lambda pair: pair[1] - pair[0]):
-        some = [day for _, day in run]
-        yield some[0], some[-1] + 1
 
 
 def _cut_open(found: Marked, slot: int, since_us: int, until_us: int) -> None:

@@ -8,7 +8,7 @@
 
 Where from depends on what is asked for:
 
-    session or agent                             session_sheets for whole days, and the rows
+    session or agent                             session_sheets for whole half hours, and the rows
     provider and model, outcome and streamed     model_sheets, of which any part of a day is a difference
     all else                                     usage_sheets, just so
 
@@ -33,12 +33,12 @@ from wellhead.database.schema import (
     usage_hourly,
     usage_total,
 )
+from wellhead.database.session_reports import by_session
 from wellhead.database.slots import slots_of
-from wellhead.database.spans import Span, marked, whole_days
+from wellhead.database.spans import Span, half_hours, marked
 from wellhead.moments import DAY_US, HOUR_US
 from wellhead.report import (
     HISTOGRAMMED,
-    OF_ENDS,
     UNROLLED,
     Key,
     Line,
@@ -93,14 +93,15 @@ def answer(connection: Connection, question: Question) -> list[Line]:
 def _parts(asked: _Asked) -> Iterator[Sums]:
     """The sums of some slots at a time."""
     edges = asked.question.edges_us
-    rolled = _by_session if asked.question.dimensions & UNROLLED else _rolled
-    if not edges:
-        yield _of_queries(asked, [_ever(asked)]) if rolled is _rolled else _by_session(asked, ALL_US)
-    elif len(edges) == 2 and rolled is _rolled and (books := _books_around(asked)):
+    if asked.question.dimensions & UNROLLED:
+        yield _by_session(asked, edges or ALL_US)
+    elif not edges:
+        yield _of_queries(asked, [_ever(asked)])
+    elif len(edges) == 2 and (books := _books_around(asked)):
         yield _of_most(asked, *books)
     else:
         for first in range(0, len(edges) - 1, SLOTS_AT_ONCE):
-            yield rolled(asked, edges[first : first + SLOTS_AT_ONCE + 1], first)
+            yield _rolled(asked, edges[first : first + SLOTS_AT_ONCE + 1], first)
 
 
 def _books_around(asked: _Asked) -> tuple[int, int] | None:
@@ -142,17 +143,12 @@ def _rolled(asked: _Asked, edges_us: Sequence[int], first: int = 0, *, limited: 
     return _add(found, sheet_reports.spending(asked.connection, asked.question, cut.marks, asked.line_of))
 
 
-def _by_session(asked: _Asked, edges_us: Sequence[int], first: int = 0) -> Sums:
-    """Whole days from their sheets, and the rest from the rows."""
-    question, days = asked.question, []
-    if not question.dimensions & OF_ENDS:
-        since, until = -(-edges_us[0] // DAY_US), edges_us[-1] // DAY_US
-        days = closed_days.with_sessions(asked.connection, since, until)
-    slots, rest = whole_days(edges_us, days, first)
+def _by_session(asked: _Asked, edges_us: Sequence[int]) -> Sums:
+    """Half hours of closed days from their sheets, and the rest from the rows."""
+    since, until = edges_us[0] // DAY_US, -(-edges_us[-1] // DAY_US)
+    slots, rest = half_hours(edges_us, closed_days.with_sessions(asked.connection, since, until))
     found = _of_queries(asked, _of_calls(asked, rest), limited=not slots)
-    if not slots:
-        return found
-    return _add(found, sheet_reports.sessions(asked.connection, question, slots, asked.line_of))
+    return _add(found, by_session(asked.connection, asked.question, slots, asked.line_of))
 
 
 def _of_queries(asked: _Asked, queries: Sequence[Select[Any]], *, limited: bool = True) -> Sums:

@@ -32,7 +32,6 @@ from wellhead.database.limits import driver
 from wellhead.database.retention import remembered, removed_before_us
 from wellhead.database.schema import (
     MEASURES,
-    SPENDING_KEY,
     USAGE_KEY,
     errors_daily,
     latency_total,
@@ -58,9 +57,8 @@ HISTOGRAMS = (models_hourly, latency_total)
 _COLUMNS = ("latency", "ttft")
 BY_NONE = (usage_total, latency_total)
 _USAGE_KEY = [name for name, _ in USAGE_KEY]
-_SPENDING_KEY = [name for name, _ in SPENDING_KEY]
 _MODEL_KEY = ["provider", "model", "outcome", "streamed"]
-_SESSION_KEY = ["session", "agent", *_SPENDING_KEY]
+_SESSION_KEY = ["half_hour", "session", "agent", *_USAGE_KEY]
 NOTHING = Part({}, {})
 END_DAY = 2**31
 """Later than any day in the books."""

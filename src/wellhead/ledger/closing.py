@@ -24,7 +24,7 @@ from wellhead.database import closed_days, retention
 from wellhead.database.bulk import Row
 from wellhead.database.closed_days import PackedDay
 from wellhead.database.day_figures import parts_of, sessions_of
-from wellhead.database.day_sheets import packed_part, session_sheet
+from wellhead.database.day_sheets import packed_part, session_keys, session_sheet
 from wellhead.database.engine import outages, transaction, writing_connection
 from wellhead.database.limits import driver
 from wellhead.moments import DAY_US
@@ -81,7 +81,7 @@ def _packed(reading: sqlalchemy.Connection, connection: Connection, day: int) ->
         parts.append((half_hour, packed_part(part, number_of)))
     sessions = None
     if has_calls and (some := sessions_of(reading, day)) is not None:
-        _number(connection, number_of, {key[2:] for key in some})
+        _number(connection, number_of, session_keys(some))
         sessions = session_sheet(some, number_of)
     return PackedDay(day, has_calls, parts, sessions)
 

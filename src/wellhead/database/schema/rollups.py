@@ -180,6 +180,7 @@ usage_sheets = Table(
     Column("sheet", LargeBinary, nullable=False),
     Column("ends", LargeBinary, nullable=False),
     PrimaryKeyConstraint("half_hour", "day"),
+    sqlite_with_rowid=False,
 )
 """Who used what on closed days, as sheets (`wellhead.database.sheet`) of `MEASURES` by the number of a key.
 
@@ -203,6 +204,7 @@ model_sheets = Table(
     Column("sheet", LargeBinary, nullable=False),
     Column("histograms", LargeBinary, nullable=False),
     PrimaryKeyConstraint("half_hour", "day"),
+    sqlite_with_rowid=False,
 )
 """The same of models, whoever used them: far fewer rows, and what percentiles are told from.
 
@@ -216,7 +218,8 @@ session_sheets = Table(
     Column("day", Integer, primary_key=True, autoincrement=False),
     Column("sheet", LargeBinary, nullable=False),
 )
-"""Whole days by session, agent and key; the ids of the first two are places in its names.
+"""Whole days by half hour (0 to 47), session, agent, number of a key, outcome and `streamed`.
 
-Once calls of the day were removed, this is what is known of its sessions.
+The ids of session, agent and outcome are places in its names.  Once calls of the day were removed, this is
+what is known of its sessions.
 """

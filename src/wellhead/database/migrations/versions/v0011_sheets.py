@@ -1,4 +1,6 @@
-"""Sheets of models, with their histograms, and of how calls ended, in the place of sums by the day.
+"""Sheets of models, with their histograms, of how calls ended, and of sessions by half hour.
+
+They take the place of sums by the day.
 
 All days are open then, and are closed again as the program runs.
 """
@@ -23,7 +25,9 @@ def upgrade() -> None:
             sa.Column("sheet", sa.LargeBinary(), nullable=False),
             sa.Column(other, sa.LargeBinary(), nullable=False),
             sa.PrimaryKeyConstraint("half_hour", "day"),
+            sqlite_with_rowid=False,
         )
     op.drop_table("usage_daily")
     op.drop_table("models_daily")
-    op.execute("DELETE FROM closed_days")
+    for table in ("session_sheets", "closed_days"):
+        op.execute(f"DELETE FROM {table}")  # noqa: S608

@@ -1,0 +1,85 @@
+"""Sums by session and agent over closed days, from the one sheet that each day has of them.
+
+Its rows are told apart by half hour, so any slots of them are added up in one pass over the day.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from wellhead.database.measures import is_wanted
+from wellhead.database.schema import session_sheets
+from wellhead.database.sheet import Sheet, unpacked
+from wellhead.database.sheet_reports import Lines, Place, parted_measures
+from wellhead.report import OF_ENDS, UNROLLED, Dimension, Key, Question, TooManyLines
+
+COLUMNS = (Dimension.SESSION, Dimension.AGENT, None, Dimension.OUTCOME, Dimension.STREAMED)
+"""The ids of a sheet after the half hour; `None`: the number of a key."""
+NAMES = (Dimension.SESSION, Dimension.AGENT, Dimension.OUTCOME)
+"""Those that are places in its names."""
+Slots = Sequence[int | None]
+"""Of each half hour of a day, the slot that it belongs to."""
+
+
+def by_session(
+    connection: Connection, question: Question, slots: Mapping[int, Slots], line_of: Lines
+) -> Iterator[tuple[Place, tuple[int, ...]]]:
+    """Sums by session or agent, of the half hours of some days.  Raises `TooManyLines`."""
+    t = session_sheets.c
+    totals: defaultdict[Place, int] = defaultdict(int)
+    if slots:
+        query = select(t.day, t.sheet).where(t.day >= min(slots), t.day <= max(slots))
+        for day, value in connection.execute(query):
+            if day in slots:
+                for place, total in _lines(unpacked(value), slots[day], question, line_of):
+                    totals[place] += total
+                if len(totals) > question.lines_max:
+                    raise TooManyLines(question.lines_max)
+    return parted_measures(totals.items(), question)
+
+
+def _lines(sheet: Sheet, slot_of: Slots, question: Question, line_of: Lines) -> Iterator[tuple[Place, int]]:
+    """First by the ids that matter, then, what is left, by line."""
+    half_hours, *columns = sheet.ids
+    asked = question.dimensions
+    of_keys = bool(asked - UNROLLED - OF_ENDS)
+    matter = [place for place, one in enumerate(COLUMNS) if (of_keys if one is None else one in asked)]
+    found: defaultdict[tuple[Any, ...], int] = defaultdict(int)
+    ids_of = zip(map(slot_of.__getitem__, half_hours), *(columns[place] for place in matter), strict=True)
+    for key, total in zip(ids_of, sheet.sums, strict=True):
+        found[key] += total
+    told = [_told(sheet, place, question, line_of) for place in matter]
+    line = _line(question, matter, told)
+    for (slot, *ids), total in found.items():
+        if slot is not None and all(id_ in some for some, id_ in zip(told, ids, strict=True)):
+            yield (slot, *line(ids)), total
+
+
+def _told(sheet: Sheet, place: int, question: Question, line_of: Lines) -> Lines:
+    """What the ids of a column are shown as, if they are asked for."""
+    one, where = COLUMNS[place], question.where
+    if one is None:
+        return line_of
+    if one is Dimension.STREAMED:
+        wanted = (0, 1) if one not in where else (int(where[one] or 0),)
+        return {streamed: (streamed,) for streamed in wanted}
+    return {
+        number: (None if is_wanted(name, None) else name,)
+        for number, name in enumerate(sheet.names[NAMES.index(one)])
+        if one not in where or is_wanted(name, where[one])
+    }
+
+
+def _line(
+    question: Question, matter: Sequence[int], told: Sequence[Lines]
+) -> Callable[[Sequence[int]], tuple[Key, ...]]:
+    """Makes a line of ids: their parts, in the order that is asked for."""
+    of_key = [one for one in question.by if one not in COLUMNS]
+    parts: list[tuple[int, int]] = []
+    """Which of the ids, and which of the values that it stands for."""
+    for one in question.by:
+        place = COLUMNS.index(None if one in of_key else one)
+        parts.append((matter.index(place), of_key.index(one) if one in of_key else 0))
+    return lambda ids: tuple(told[which][ids[which]][value] for which, value in parts)
