@@ -99,7 +99,7 @@ def test_the_welcome_says_where_everything_is() -> None:
     text = welcome(
         Settings(database="sqlite:////srv/b.db"), {"gateway": "http://g:1", "control": "http://c:2"}
     )
-    for part in ("http://g:1/v1", "http://c:2/_qs/metrics", "/srv/b.db"):
+    for part in ("http://g:1/v1", "dashboard  http://c:2\n", "http://c:2/_qs/metrics", "/srv/b.db"):
         assert part in text
 
 

@@ -98,6 +98,7 @@ def test_it_says_where_to_look_without_the_password() -> None:
     settings = Settings(database="sqlite:////var/lib/wellhead/wellhead.db")
     urls = {"gateway": "http://127.0.0.1:1", "control": "http://127.0.0.1:2"}
     said = where_to_look(settings, urls)
+    assert "dashboard http://127.0.0.1:2\n" in said
     assert "http://127.0.0.1:1/v1/chat/completions" in said
     assert "http://127.0.0.1:2/_qs/metrics" in said
     assert "http://127.0.0.1:2/metrics" in said

@@ -124,10 +124,11 @@ def welcome(settings: Settings, urls: dict[str, str]) -> str:
     """What a person at a terminal needs to know first."""
     lines = ["", "Wellhead is running."]
     if gateway_url := urls.get("gateway"):
-        lines.append(f"  LLM API  {gateway_url}  (OpenAI clients: {gateway_url}/v1)")
+        lines.append(f"  LLM API    {gateway_url}  (OpenAI clients: {gateway_url}/v1)")
     if control_url := urls.get("control"):
-        lines.append(f"  metrics  {control_url}/_qs/metrics")
-    lines += [f"  books    {settings.database.removeprefix('sqlite:///')}", "  Ctrl-C ends it.", ""]
+        lines.append(f"  dashboard  {control_url}")
+        lines.append(f"  metrics    {control_url}/_qs/metrics")
+    lines += [f"  books      {settings.database.removeprefix('sqlite:///')}", "  Ctrl-C ends it.", ""]
     return "\n".join(lines) + "\n"
 
 

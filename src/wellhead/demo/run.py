@@ -101,6 +101,7 @@ def where_to_look(settings: Settings, urls: dict[str, str]) -> str:
     return f"""
 Wellhead demo: a simulated upstream, live traffic, and {history.DAYS} days of history.
 
+  dashboard {control}
   LLM API   {gateway}      point any client here (OpenAI clients: {gateway}/v1); any key will do
   metrics   {control}/metrics      Prometheus; as JSON: {control}/_qs/metrics
   usage     {control}/admin/stats
