@@ -20,7 +20,7 @@ from wellhead.database.engine import make_engine
 from wellhead.database.reports import DatabaseReports
 from wellhead.intervals import Interval, edges_us
 from wellhead.moments import DAY_US, HOUR_US, MINUTE_US
-from wellhead.report import CallFilter, Dimension, Key, Measure, Question, TooManyLines
+from wellhead.report import UNROLLED, CallFilter, Dimension, Key, Measure, Question, TooManyLines
 
 ENDS = ("_p95_ms", "_cpu_ms")
 AIM_MS = 150
@@ -59,6 +59,14 @@ GROUPS = (
     (Dimension.PROJECT, Dimension.MODEL),
     (Dimension.TOOL, Dimension.CLIENT, Dimension.MODEL),
 )
+GROUPS_IN_ZONES = (
+    *((Dimension.OUTCOME,), (Dimension.STREAMED,), (Dimension.OUTCOME, Dimension.MODEL)),
+    *((Dimension.TOOL, Dimension.OUTCOME), (Dimension.KEY,), (Dimension.PROJECT,)),
+    *((Dimension.AGENT,), (Dimension.AGENT, Dimension.MODEL)),
+)
+SLOTS = ((7, Interval.HOUR), (30, Interval.HOUR), (30, Interval.DAY), (400, Interval.DAY))
+UNROLLED_DAYS = 31
+"""As the control API has it, too."""
 FILTERS = {
     "tool": CallFilter(tool="gemini-cli"),
     "client": CallFilter(client="client-07"),
@@ -135,6 +143,7 @@ def queries() -> Iterator[tuple[str, Ask]]:
     """What the control plane asks, by the endpoint and what is peculiar about it."""
     yield from _usage()
     yield from _reports()
+    yield from _in_zones()
     yield from _by_session()
     yield from _names()
     yield from _metrics()
@@ -193,6 +202,19 @@ def _reports() -> Iterator[tuple[str, Ask]]:
         for by in GROUPS:
             yield f"report_{len(by)}_dimensions_{hours}h_by_{interval}", _question(EVERYTHING, by, edges)
         yield f"percentiles_{hours}h_by_{interval}", _histograms((Dimension.MODEL,), edges)
+
+
+def _in_zones() -> Iterator[tuple[str, Ask]]:
+    for zone, named in ((UTC, "utc"), (NEW_YORK, "new_york"), (KOLKATA, "kolkata")):
+        for days, interval in SLOTS:
+            edges = edges_us(TOMORROW_US - days * DAY_US, TOMORROW_US, interval, zone)
+            for by in GROUPS_IN_ZONES:
+                if days <= UNROLLED_DAYS or not UNROLLED & set(by):
+                    name = f"report_of_{'_and_'.join(by)}_{days}d_by_{interval}_in_{named}"
+                    yield name, _question(EVERYTHING, by, edges)
+            asked = f"{days}d_by_{interval}_in_{named}"
+            yield f"percentiles_of_all_{asked}", _histograms((), edges)
+            yield f"percentiles_of_models_{asked}", _histograms((Dimension.MODEL,), edges)
 
 
 def _names() -> Iterator[tuple[str, Ask]]:

@@ -15,8 +15,8 @@ from alembic.script import ScriptDirectory
 from msgspec.structs import replace
 from sqlalchemy import inspect, text
 
-from fakes.books import NOON_US, an_opening, rollups_of, rows_of
-from wellhead.database import calls, versions
+from fakes.books import NOON_US, an_opening, closed_of, rollups_of, rows_of
+from wellhead.database import calls, rollups, versions
 from wellhead.database.backup import checked
 from wellhead.database.bulk import placeholders
 from wellhead.database.calls import Settled
@@ -160,6 +160,29 @@ def test_books_of_the_ninth_version_keep_what_was_removed_and_what_they_added_up
         connection.execute("DELETE FROM latency_removed")
     assert check(engine, NOON_US) == []
     assert close(engine, NOON_US // DAY_US + 1, rest=lambda _: None) > 0
+    assert check(engine, NOON_US) == []
+    engine.dispose()
+
+
+def test_days_that_the_tenth_version_closed_are_open_until_they_are_closed_anew(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/books.db"
+    upgrade_to("0010", url)
+    engine = make_engine(url)
+    settled = list(history(NOON_US, 1, 500))
+    with closing(writing_connection(engine)) as connection, transaction(connection):
+        calls.insert(connection, calls.pending_rows(1, (opening for opening, _ in settled)))
+        calls.settle(connection, calls.settled_rows(settled))
+        rollups.add(connection, tally(settled))
+        day = settled[0][1].finished_us // DAY_US
+        connection.execute("INSERT INTO closed_days VALUES (?,1)", (day,))
+        connection.execute("INSERT INTO session_sheets VALUES (?,x'00')", (day,))
+
+    upgrade(url)
+
+    assert closed_of(engine) == {}
+    assert check(engine, NOON_US) == []
+    assert close(engine, NOON_US // DAY_US + 1, rest=lambda _: None) > 0
+    assert day in closed_of(engine)
     assert check(engine, NOON_US) == []
     engine.dispose()
 

@@ -20,7 +20,7 @@ import struct
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress, repeat
+from itertools import compress, repeat
 
 import msgspec
 import zstandard
@@ -94,7 +94,7 @@ def packed(
 def unpacked(value: bytes) -> Sheet:
     """What `packed` made one of."""
     count, columns, lanes = _HEAD.unpack_from(value)
-    body = memoryview(decompressed(value[_HEAD.size :]))
+    body = decompressed(value[_HEAD.size :])
     parts, place, start = [], 0, columns * _ID_BYTES + lanes * _LANE_BYTES
     for width in (widths := _widths(columns, lanes)):
         part = bytearray(count * width)
@@ -103,7 +103,7 @@ def unpacked(value: bytes) -> Sheet:
             start += count
         place += width
         parts.append(part)
-    whole = chain.from_iterable(struct.iter_unpack(f"{widths[-1]}s", parts[-1])) if lanes else ()
+    whole = struct.unpack(f"{widths[-1]}s" * count, parts[-1]) if lanes else ()
     return Sheet(
         [struct.unpack(f"<{count}I", part) for part in parts[:-1]],
         list(map(int.from_bytes, whole, repeat("little"))),  # type: ignore[arg-type]  # Its overloads.

@@ -140,7 +140,8 @@ def _rolled(asked: _Asked, edges_us: Sequence[int], first: int = 0, *, limited: 
     cut = marked(edges_us, asked.closed, first)
     queries = [*_of_rollup(asked, hourly, cut.hours), *_of_calls(asked, cut.rest)]
     found = _of_queries(asked, queries, limited=limited and not cut.marks)
-    return _add(found, sheet_reports.spending(asked.connection, asked.question, cut.marks, asked.line_of))
+    sheets = sheet_reports.spending(asked.connection, asked.question, cut.marks, asked.line_of)
+    return _add(found, sheets) if found else dict(sheets)
 
 
 def _by_session(asked: _Asked, edges_us: Sequence[int]) -> Sums:
@@ -148,7 +149,8 @@ def _by_session(asked: _Asked, edges_us: Sequence[int]) -> Sums:
     since, until = edges_us[0] // DAY_US, -(-edges_us[-1] // DAY_US)
     slots, rest = half_hours(edges_us, closed_days.with_sessions(asked.connection, since, until))
     found = _of_queries(asked, _of_calls(asked, rest), limited=not slots)
-    return _add(found, by_session(asked.connection, asked.question, slots, asked.line_of))
+    sheets = by_session(asked.connection, asked.question, slots, asked.line_of)
+    return _add(found, sheets) if found else dict(sheets)
 
 
 def _of_queries(asked: _Asked, queries: Sequence[Select[Any]], *, limited: bool = True) -> Sums:
