@@ -241,7 +241,8 @@ def guarded(upstream: Simulated) -> Iterator[Wellhead]:
     providers = [
         {"id": id_, "type": kind, "base_url": f"{upstream.url}/at-{id_}"} for id_, kind in OWN_TYPES.items()
     ]
-    with Wellhead(config={"gateway": {"require_key": True}, "providers": providers}) as program:
+    config = {"gateway": {"require_key": True}, "providers": providers}
+    with Wellhead(command="gateway", config=config) as program:
         yield program
 
 

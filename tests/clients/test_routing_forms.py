@@ -44,7 +44,8 @@ def named(upstream: Simulated) -> Iterator[Wellhead]:
         },
         {**own, "id": "kept", "base_url": f"{upstream.url}/at-kept", "models": ["only-kept", "both"]},
     ]
-    with Wellhead(config={"providers": providers}, environ={"STRIPPED_KEY": "sk-of-the-provider"}) as program:
+    environ = {"STRIPPED_KEY": "sk-of-the-provider"}
+    with Wellhead(config={"providers": providers}, command="gateway", environ=environ) as program:
         yield program
 
 
@@ -153,7 +154,7 @@ def test_entries_in_the_form_of_agent_cli_proxy_load_unchanged(upstream: Simulat
         "auth": {"type": "x-api-key", "env": "JSON_KEY"},
     }
     environ = {"PROVIDERS_JSON": json.dumps({"providers": [entry]}), "JSON_KEY": "sk-from-json"}
-    with Wellhead(environ=environ) as program:
+    with Wellhead(command="gateway", environ=environ) as program:
         books = Booked(program.database_path)
         with openai.OpenAI(base_url=f"{program.gateway_url}/v1", api_key="sk-test") as client:
             client.chat.completions.create(
@@ -169,7 +170,7 @@ def test_entries_in_the_form_of_agent_cli_proxy_load_unchanged(upstream: Simulat
 
 
 def test_one_upstream_takes_every_dialect(upstream: Simulated) -> None:
-    with Wellhead(upstream=f"{upstream.url}/at-one") as program:
+    with Wellhead(command="gateway", upstream=f"{upstream.url}/at-one") as program:
         books = Booked(program.database_path)
         url = program.gateway_url
         with openai.OpenAI(base_url=f"{url}/v1", api_key="sk-test") as openai_client:

@@ -1,16 +1,24 @@
 """Bodies: every field known, every type exact, and nothing of what was sent in an error."""
 
+from functools import cache
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from fakes.control import a_client, an_app, assert_one_shape
 
 JSON = {"content-type": "application/json"}
 
 
+@cache
+def app() -> FastAPI:
+    """One for all of them: it takes longer to make than to ask, and what is refused changes nothing."""
+    return an_app()
+
+
 async def refused(body: Any, path: str = "/admin/keys") -> str:
-    async with a_client(an_app()) as client:
+    async with a_client(app()) as client:
         answer = await client.post(path, json=body)
     assert_one_shape(answer, 400, "VALIDATION_FAILED")
     assert "canary" not in answer.text
@@ -97,7 +105,7 @@ async def test_a_value_of_another_type_is_an_error_that_does_not_repeat_it(body:
     ],
 )
 async def test_what_is_no_json_is_a_400_that_does_not_repeat_it(content: bytes) -> None:
-    async with a_client(an_app()) as client:
+    async with a_client(app()) as client:
         answer = await client.post("/admin/keys", content=content, headers=JSON)
     assert answer.status_code == 400
     assert answer.json()["code"] in ("VALIDATION_FAILED", "BAD_REQUEST")
@@ -109,7 +117,7 @@ async def test_what_is_no_json_is_a_400_that_does_not_repeat_it(content: bytes) 
 async def test_a_body_that_does_not_say_it_is_json_is_none(kind: str | None) -> None:
     # A page from elsewhere could send those without being asked for permission.
     headers = {} if kind is None else {"content-type": kind}
-    async with a_client(an_app()) as client:
+    async with a_client(app()) as client:
         answer = await client.post("/admin/projects", content=b'{"name":"canary"}', headers=headers)
     assert_one_shape(answer, 400, "VALIDATION_FAILED")
     assert "Content-Type: application/json" in answer.json()["error"]
@@ -121,7 +129,7 @@ async def test_a_body_that_does_not_say_it_is_json_is_none(kind: str | None) -> 
     "path", ["/admin/keys/{}", "/admin/limits/{}", "/admin/api-keys/{}/usage", "/manage/tokens/{}"]
 )
 async def test_what_cannot_be_an_id_is_nobodys(path: str, number: str) -> None:
-    async with a_client(an_app()) as client:
+    async with a_client(app()) as client:
         answer = await client.get(path.format(number))
     assert_one_shape(answer, 404, "NOT_FOUND")
     assert "canary" not in answer.text
@@ -131,7 +139,7 @@ async def test_what_cannot_be_an_id_is_nobodys(path: str, number: str) -> None:
     "query", ["after=-1", "after=x", "limit=0", "limit=1001", "limit=canary", "after=" + "9" * 30]
 )
 async def test_a_page_that_cannot_be_is_a_400(query: str) -> None:
-    async with a_client(an_app()) as client:
+    async with a_client(app()) as client:
         for path in (
             "/admin/keys",
             "/admin/api-keys",

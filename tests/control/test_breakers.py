@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -100,7 +101,9 @@ async def test_a_reset_closes_it_and_says_who_did_it(
 ) -> None:
     lines = io.StringIO()
     log = structlog.wrap_logger(
-        structlog.PrintLogger(lines), processors=[structlog.processors.JSONRenderer()]
+        structlog.PrintLogger(lines),
+        processors=[structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
     monkeypatch.setattr("fakes.control.silent_log", lambda: log)
     async with a_client(an_app(registry=registry)) as client:

@@ -99,7 +99,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     made.dispose()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app(engine: Engine) -> FastAPI:
     return an_app(DatabaseReports(engine), now_us=lambda: NOW_US)
 
@@ -593,9 +593,10 @@ async def test_metrics_of_a_range_are_cut_at_the_microsecond(app: FastAPI) -> No
         ("application/json;q=x", False),
     ],
 )
-async def test_json_has_to_be_asked_for(app: FastAPI, accept: str, is_json: bool) -> None:
+async def test_json_has_to_be_asked_for(engine: Engine, accept: str, is_json: bool) -> None:
     assert metrics.prefers_json(accept) is is_json
-    async with a_client(app) as client:
+    # Whoever makes the text of /metrics lives in one event loop, and each test has its own.
+    async with a_client(an_app(DatabaseReports(engine))) as client:
         answer = await client.get("/metrics", headers={"accept": accept})
     assert answer.status_code == 200
     assert (answer.headers["content-type"] == "application/json") is is_json

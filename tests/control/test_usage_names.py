@@ -95,8 +95,9 @@ async def test_keys_and_projects_are_told_by_what_people_call_them_too(app: Fast
     (key,) = (await names(app, "dimension=key&text=LAP"))["names"]
     (project,) = (await names(app, "dimension=project&text=r_100%25"))["names"]
     assert (key["name"], project["name"], len(project["value"])) == ("laptop", "Water_100%", 36)
-    gone = (await names(app, "dimension=project&text=98"))["names"]
-    assert [(one["value"], one["name"]) for one in gone] == [("98", None)]
+    found = (await names(app, "dimension=project&text=98"))["names"]
+    gone = [one["value"] for one in found if one["name"] is None]  # The id of the other may have a 98 in it.
+    assert gone == ["98"]
 
 
 async def test_there_may_be_more(app: FastAPI) -> None:

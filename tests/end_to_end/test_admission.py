@@ -22,7 +22,9 @@ def a_vocabulary_of_bytes(directory: Path) -> Path:
 def test_off_loopback_nobody_is_served_without_a_key() -> None:
     with (
         simulated_process() as upstream,
-        Wellhead(upstream=upstream.url, arguments=("--gateway-bind", "0.0.0.0:0")) as program,
+        Wellhead(
+            upstream=upstream.url, command="gateway", arguments=("--gateway-bind", "0.0.0.0:0")
+        ) as program,
         keyed(program) as books,
     ):
         port = httpx.URL(program.gateway_url).port
@@ -43,7 +45,10 @@ def test_a_vocabulary_says_what_a_call_reserves(tmp_path: Path) -> None:
     answers = []
     for vocabulary in (None, a_vocabulary_of_bytes(tmp_path)):
         limits = {} if vocabulary is None else {"limits": {"vocabulary": str(vocabulary)}}
-        with simulated_process() as upstream, Wellhead(upstream=upstream.url, config=limits) as program:
+        with (
+            simulated_process() as upstream,
+            Wellhead(upstream=upstream.url, command="gateway", config=limits) as program,
+        ):
             set_up = command(tmp_path, *limit, "--database", str(program.database_path))
             assert set_up.returncode == 0, set_up.stderr
             assert httpx.get(program.gateway_url + "/ready").status_code == 200  # It knows the limit now.

@@ -233,7 +233,8 @@ async def test_a_secret_that_an_upstream_repeats_in_its_error_is_not_kept(tmp_pa
         provider = {"id": "own", "type": "openai-compatible", "base_url": upstream.url}
         with_auth = {**provider, "auth": {"type": "x-api-key", "value": secret("value")}}
         with_header = {**provider, "id": "headed", "headers": {"x-tenant-secret": secret("header")}}
-        program = Wellhead(config={"providers": [with_auth, with_header]}, directory=tmp_path)
+        config = {"providers": [with_auth, with_header]}
+        program = Wellhead(config=config, command="gateway", directory=tmp_path)
         await asyncio.to_thread(program.start)
         try:
             booked = Booked(program.database_path)

@@ -537,7 +537,10 @@ async def test_a_credential_that_an_upstream_repeats_in_its_error_is_not_kept(tm
     async with WireServer(repeating) as upstream:
         provider = {"id": "openai", "type": "openai-compatible", "base_url": upstream.url}
         program = Wellhead(
-            config={"providers": [provider]}, directory=tmp_path, arguments=["--log-level", "debug"]
+            config={"providers": [provider]},
+            command="gateway",
+            directory=tmp_path,
+            arguments=["--log-level", "debug"],
         )
         await asyncio.to_thread(program.start)
         try:

@@ -20,7 +20,7 @@ def test_a_running_gateway_notices_keys_limits_and_revocations(tmp_path: Path) -
     with simulated_process() as upstream:
         config = {"gateway": {"require_key": True}}
         with (
-            Wellhead(upstream=upstream.url, config=config, directory=tmp_path) as program,
+            Wellhead(upstream=upstream.url, command="gateway", config=config, directory=tmp_path) as program,
             httpx.Client(base_url=program.gateway_url) as client,
         ):
 
@@ -62,7 +62,7 @@ def test_a_running_gateway_goes_on_with_the_next_master_key(tmp_path: Path) -> N
 
     with simulated_process() as upstream:
         with (
-            Wellhead(upstream=upstream.url, directory=tmp_path) as program,
+            Wellhead(upstream=upstream.url, command="gateway", directory=tmp_path) as program,
             httpx.Client(base_url=program.gateway_url) as client,
         ):
             key = run("keys", "create", "laptop", "--quiet").strip()
@@ -93,7 +93,9 @@ def test_the_configurations_own_limit_is_per_client_and_in_the_list(tmp_path: Pa
     with simulated_process() as upstream:
         environ = {"RATE_LIMIT_PER_CLIENT_PER_MIN": "1", "CLIENT_NAME_MAPPING": "sk-one=alice,sk-two=bob"}
         with (
-            Wellhead(upstream=upstream.url, environ=environ, directory=tmp_path) as program,
+            Wellhead(
+                upstream=upstream.url, command="gateway", environ=environ, directory=tmp_path
+            ) as program,
             httpx.Client(base_url=program.gateway_url) as client,
         ):
             told = [

@@ -18,6 +18,7 @@ WORKERS = 2
 OTHERS = {f"other-{n}": {"input": 1, "output": 2} for n in range(5)}
 COST = {"input": 3, "output": 15}
 TAKEN_UP_MAX_S = 15.0
+BETWEEN_CALLS_S = 0.02
 PAUSE_MAX_S = 2.0
 """Far below what a gateway that waited for a list would need on a busy machine; far above a call."""
 
@@ -60,7 +61,7 @@ def taken_up(program: Wellhead, number: int) -> int:
 
 
 class Caller:
-    """Calls without a pause, and knows the longest one."""
+    """Calls again and again, and knows the longest one."""
 
     def __init__(self, program: Wellhead) -> None:
         self._program = program
@@ -72,7 +73,7 @@ class Caller:
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._ending.is_set():
+        while not self._ending.wait(BETWEEN_CALLS_S):
             began_s = monotonic()
             try:
                 call(self._program)

@@ -92,6 +92,7 @@ class Wellhead:
         self._terminal = subprocess.DEVNULL if terminal is None else terminal
         """Its standard input; as a rule none, as for a service."""
         self._lines: list[str] = []
+        self._logged: list[Line] = []
         self._process: subprocess.Popen[str] | None = None
         self._readers: list[threading.Thread] = []
 
@@ -119,6 +120,7 @@ class Wellhead:
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
         self._lines.clear()
+        self._logged.clear()
         self._process = subprocess.Popen(
             self._command,
             stdin=self._terminal,
@@ -202,7 +204,7 @@ class Wellhead:
 
     def log_lines(self) -> list[Line]:
         """Its log so far, of all processes, in the order it came."""
-        return [json.loads(line) for line in list(self._lines) if line.startswith("{")]
+        return list(self._logged)
 
     def events(self, name: str) -> list[Line]:
         """The log lines of one event."""
@@ -228,3 +230,5 @@ class Wellhead:
     def _read(self, stream: Any) -> None:
         for line in stream:
             self._lines.append(line.rstrip("\n"))
+            if line.startswith("{"):
+                self._logged.append(json.loads(line))

@@ -77,7 +77,7 @@ class Place:
 
 
 @asynccontextmanager
-async def a_place(directory: Path, **config: Any) -> AsyncIterator[Place]:
+async def a_place(directory: Path, command: str = "gateway", **config: Any) -> AsyncIterator[Place]:
     async with WireServer(fine) as first, WireServer(fine) as second:
         providers: list[dict[str, Any]] = [
             {"id": "first", "base_url": first.url, "fallback": ["second"]},
@@ -85,7 +85,7 @@ async def a_place(directory: Path, **config: Any) -> AsyncIterator[Place]:
         ]
         entries = [{**one, "type": "openai-compatible"} for one in providers]
         settings = {"gateway": {"shutdown_grace_s": 1}, "providers": entries, **config}
-        wellhead = Wellhead(config=settings, directory=directory)
+        wellhead = Wellhead(command=command, config=settings, directory=directory)
         await asyncio.to_thread(wellhead.__enter__)
         try:
             with keyed(wellhead) as books:
@@ -102,7 +102,7 @@ async def test_limits_books_and_prices_follow_the_one_that_serves(tmp_path: Path
         {"model": "gpt-5", "provider": "first", "input": 1, "output": 1},
         {"model": "gpt-5", "provider": "second", "input": 2, "output": 2},
     ]
-    async with a_place(tmp_path, prices=prices) as place:
+    async with a_place(tmp_path, "serve", prices=prices) as place:
         of_first, of_second = place.limit("first", 10), place.limit("second", 2)
         tokens = place.limit("second", 10_000, Measure.TOTAL_TOKENS)
         place.first.script = down

@@ -77,7 +77,7 @@ async def test_kills_at_random_moments_lose_no_call_that_a_client_saw_an_answer_
     lives: int, fault: Fault
 ) -> None:
     random = Random(lives)
-    async with a_stand(WORKERS, command="serve") as stand:
+    async with a_stand(WORKERS) as stand:
         with_limits(stand.wellhead.database_path)
         stand.upstream.script = in_parts
         async with load(stand, clients=CLIENTS) as told:
@@ -105,7 +105,7 @@ async def test_streams_of_all_workers_finish_after_sigterm() -> None:
         await exchange.send(b"0\r\n\r\n")
 
     settings = {"gateway": {"workers": 2, "shutdown_grace_s": 30}}
-    async with a_stand(settings, command="serve") as stand:
+    async with a_stand(settings) as stand:
         stand.upstream.script = script
         told = Told()
         clients = [await WireClient.connect(stand.port) for _ in range(4 * CLIENTS)]

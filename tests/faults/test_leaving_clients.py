@@ -113,8 +113,8 @@ async def test_connections_that_are_reset_after_their_answer_are_forgotten_at_on
     stand.upstream.script = answer(TOLD, JSON)
     await answered_and_reset(stand, 400)
     before = stand.rss()
-    await answered_and_reset(stand, 3000)
-    assert stand.rss() - before <= 4 * MB
+    await answered_and_reset(stand, 2000)
+    assert stand.rss() - before <= 3 * MB
 
 
 async def answered_and_reset(stand: Stand, count: int) -> None:

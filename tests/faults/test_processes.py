@@ -199,7 +199,7 @@ async def test_two_hangups_in_a_row_are_two_rolling_restarts() -> None:
 async def test_a_worker_that_is_killed_is_back_at_once_and_no_connection_is_refused_meanwhile(
     fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
-    async with a_stand({"gateway": {"workers": WORKERS}}, command="serve") as stand:
+    async with a_stand({"gateway": {"workers": WORKERS}}) as stand:
         with_limits(stand.wellhead.database_path)
         stand.upstream.script = brief
         refused: list[OSError] = []

@@ -97,7 +97,7 @@ def test_a_hangup_that_was_to_be_ignored_is_ignored(upstream: Simulated, client:
 def test_a_gateway_that_is_killed_comes_back_on_the_same_port(
     upstream: Simulated, client: httpx.Client
 ) -> None:
-    with Wellhead(upstream=upstream.url) as wellhead:
+    with Wellhead(command="gateway", upstream=upstream.url) as wellhead:
         (before,) = wellhead.pids
         os.kill(before, signal.SIGKILL)
         died = wellhead.wait_for_event("worker.died")
@@ -130,7 +130,7 @@ def test_several_gateways_share_the_listener(upstream: Simulated, client: httpx.
 def test_sigterm_lets_a_running_stream_finish_and_takes_no_new_calls(
     upstream: Simulated, client: httpx.Client
 ) -> None:
-    with Wellhead(upstream=upstream.url) as wellhead:
+    with Wellhead(command="gateway", upstream=upstream.url) as wellhead:
         url = wellhead.gateway_url + "/v1/chat/completions"
         with client.stream("POST", url, **chat(pieces=20, interval_ms=50)) as answer:
             received = answer.iter_text()
@@ -153,7 +153,9 @@ def test_a_gateway_is_small_after_its_start(upstream: Simulated) -> None:
 
 
 def test_a_stream_that_outlasts_the_grace_period_is_cut(upstream: Simulated, client: httpx.Client) -> None:
-    with Wellhead(upstream=upstream.url, config={"gateway": {"shutdown_grace_s": 0.2}}) as wellhead:
+    with Wellhead(
+        command="gateway", upstream=upstream.url, config={"gateway": {"shutdown_grace_s": 0.2}}
+    ) as wellhead:
         url = wellhead.gateway_url + "/v1/chat/completions"
         with client.stream("POST", url, **chat(pieces=1000, interval_ms=50)) as answer:
             received = answer.iter_bytes()
@@ -166,7 +168,7 @@ def test_a_stream_that_outlasts_the_grace_period_is_cut(upstream: Simulated, cli
 
 
 def test_a_second_signal_ends_it_at_once(upstream: Simulated, client: httpx.Client) -> None:
-    with Wellhead(upstream=upstream.url) as wellhead:
+    with Wellhead(command="gateway", upstream=upstream.url) as wellhead:
         url = wellhead.gateway_url + "/v1/chat/completions"
         with client.stream("POST", url, **chat(pieces=1000, interval_ms=50)) as answer:
             received = answer.iter_bytes()  # kept, because dropping it would close the connection
