@@ -14,6 +14,10 @@ from pathlib import Path
 BIN = Path(sys.executable).parent
 NODE = ("python", "tools/node.py")
 
+WORKERS = min(8, (os.cpu_count() or 2) * 3 // 2)
+"""Processes that run tests, with half a gigabyte each: half as many again as there are cores, since a test
+waits for other processes a good part of its time."""
+
 CHECKS = (
     ("format", ("ruff", "format", "--check", "--quiet", ".")),
     ("lint", ("ruff", "check", "--quiet", ".")),
@@ -23,7 +27,10 @@ CHECKS = (
     ("pages: lint", (*NODE, "eslint", "--max-warnings", "0", ".")),
     ("pages: types", (*NODE, "tsc", "--noEmit")),
     ("pages: tests", (*NODE, "vitest", "run", "--reporter", "dot")),
-    ("tests", ("pytest", "-m", "not soak", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")),
+    (
+        "tests",
+        ("pytest", "-m", "not soak", "-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder"),
+    ),
 )
 
 

@@ -27,8 +27,10 @@ from typing import Any, Self
 
 import yaml
 
-START_MAX_S = 30.0
+START_MAX_S = 60.0
 STOP_MAX_S = 60.0
+WAIT_MAX_S = 30.0
+"""How long a test waits for what must come; it says nothing about how soon that is."""
 COMMAND_MAX_S = 60.0
 KEPT = ("PATH", "PYTHONPATH", "LANG", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 """What a process needs of the environment; everything else would make tests depend on the machine."""
@@ -210,12 +212,14 @@ class Wellhead:
         """The log lines of one event."""
         return [line for line in self.log_lines() if line["msg"] == name]
 
-    def wait_for_event(self, name: str, count: int = 1, timeout_s: float = 10.0) -> Line:
+    def wait_for_event(self, name: str, count: int = 1, timeout_s: float = WAIT_MAX_S) -> Line:
         """The event's latest line, once there are so many of them."""
         self.wait_until(lambda: len(self.events(name)) >= count, timeout_s, f"no {name}")
         return self.events(name)[-1]
 
-    def wait_until(self, reached: Callable[[], bool], timeout_s: float = 10.0, otherwise: str = "") -> None:
+    def wait_until(
+        self, reached: Callable[[], bool], timeout_s: float = WAIT_MAX_S, otherwise: str = ""
+    ) -> None:
         """Wait for a condition; fails at the deadline with what it wrote."""
         deadline = monotonic() + timeout_s
         while not reached():

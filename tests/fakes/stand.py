@@ -73,7 +73,7 @@ class Stand:
             found = connection.execute("SELECT * FROM calls WHERE id > ? ORDER BY id", (self.seen,))
             return [dict(row) for row in found]
 
-    async def ended(self, count: int = 1, timeout_s: float = 10.0) -> list[dict[str, Any]]:
+    async def ended(self, count: int = 1, timeout_s: float = 30.0) -> list[dict[str, Any]]:
         """The calls since the last look, once there are so many and all have ended."""
         deadline = asyncio.get_running_loop().time() + timeout_s
         while True:

@@ -184,7 +184,7 @@ async def _read_body(reader: asyncio.StreamReader, request: WireRequest) -> None
     await reader.readexactly(2)
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
     """Wait until a condition holds; fails after the time."""
     deadline = asyncio.get_running_loop().time() + timeout_s
     while not condition():

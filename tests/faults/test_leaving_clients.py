@@ -77,7 +77,7 @@ async def test_a_crowd_that_leaves_is_gone_from_the_upstream_at_once_and_leaves_
     await until(lambda: stand.upstream.open_connections == MID_STREAM + BEFORE_HEAD)
     await leaving(streaming + waiting)
     left_s = monotonic()
-    await until(lambda: stand.upstream.open_connections == 0, SEEN_GONE_S)
+    await until(lambda: stand.upstream.open_connections == 0)
     fault.over(monotonic() - left_s, SEEN_GONE_S, "their upstream calls end")
     rows = await stand.ended(MID_STREAM + BEFORE_HEAD)
     fault.client_sees("nothing: they are gone")
@@ -138,7 +138,7 @@ async def test_a_client_that_pipelined_requests_and_left_is_noticed(stand: Stand
     await client.send(post(CHAT, ASK, JSON) * 3)
     await client.reader.readuntil(FIRST)
     await leaving([client])
-    await until(lambda: stand.upstream.open_connections == 0, SEEN_GONE_S)
+    await until(lambda: stand.upstream.open_connections == 0)
     assert (await stand.the_call())["state"] == "aborted"
 
 
@@ -158,7 +158,7 @@ async def test_a_client_that_leaves_an_endless_stream_it_did_not_read_is_noticed
     await asyncio.sleep(0.5)  # Until every buffer on the way is full.
     await leaving([client])
     left_s = monotonic()
-    await until(lambda: stand.upstream.open_connections == 0, SEEN_GONE_S)
+    await until(lambda: stand.upstream.open_connections == 0)
     fault.over(monotonic() - left_s, SEEN_GONE_S, "its upstream call ends")
     row = await stand.the_call()
     assert (row["state"], row["total_tokens"]) == ("aborted", 10)
