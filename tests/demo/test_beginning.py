@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from wellhead import compose, logs
+from wellhead import compose, logs, secret_files
 from wellhead.access import KeyState
 from wellhead.config.settings import Settings
 from wellhead.database.engine import make_engine
@@ -20,6 +20,7 @@ from wellhead.demo.run import demo_settings
 from wellhead.moments import DAY_US
 from wellhead.policy.keys import digest
 from wellhead.registry import KeyUse, LimitUse
+from wellhead.secret_files import SecretFileError
 from wellhead.serve.supervisor import with_master_key
 
 NOW_US = 1_795_012_345_678_000
@@ -169,6 +170,13 @@ def test_a_start_that_was_cut_short_leaves_nothing_in_the_way(tmp_path: Path) ->
         "demo.db.keys",
         "demo.db.master-key",
     ]
+
+
+@pytest.mark.parametrize("held", ["half of {", "[]", '{"keys": {}}'])
+def test_a_file_with_something_else_is_said_so(tmp_path: Path, held: str) -> None:
+    secret_files.put(tmp_path / "demo.db.keys", held)
+    with pytest.raises(SecretFileError, match="does not hold the demo's keys"):
+        beginning.known(settings_in(tmp_path))
 
 
 def test_a_demo_of_which_the_secrets_are_gone_goes_on_without(tmp_path: Path) -> None:

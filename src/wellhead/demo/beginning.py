@@ -26,6 +26,7 @@ from wellhead.demo.company import ACCOUNTS, Company
 from wellhead.logs import Log
 from wellhead.policy import quota_headers
 from wellhead.quota import Gauge
+from wellhead.secret_files import SecretFileError
 
 SUFFIX = ".keys"
 NEW_SUFFIX = ".new"
@@ -61,12 +62,20 @@ def begin(settings: Settings, until_us: int, log: Log, *, count: int = history.C
 
 
 def known(settings: Settings) -> Secrets:
-    """The secrets of the demo in the books; none if it was made without keys, or the file is gone."""
-    told = secret_files.look(_beside(_path(settings)))
+    """The secrets of the demo in the books; none if it was made without keys, or the file is gone.
+
+    Raises `SecretFileError` for a file that others can read, or that holds something else.
+    """
+    file = _beside(_path(settings))
+    told = secret_files.look(file)
     if told is None:
         return Secrets()
-    kept = json.loads(told)
-    return Secrets(kept["keys"], _accounts(kept["credentials"]))
+    try:
+        kept = json.loads(told)
+        return Secrets(kept["keys"], _accounts(kept["credentials"]))
+    except (ValueError, KeyError, TypeError):
+        # Without the cause: it may repeat what is in the file.
+        raise SecretFileError(f"{file} does not hold the demo's keys; remove it to go on without") from None
 
 
 def _make(settings: Settings, until_us: int, log: Log, count: int) -> tuple[Company, int]:
