@@ -37,7 +37,7 @@ from wellhead.database.upgrade import upgrade
 from wellhead.demo import history
 from wellhead.vault import Vault
 
-ASKED = 6
+ASKED = 4
 """Times that each endpoint is asked in each way."""
 ANSWER_MAX_S = 20
 CALLS = 300

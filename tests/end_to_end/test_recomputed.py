@@ -55,6 +55,8 @@ from wellhead.pricing.overrides import from_entries
 
 LONG = "water " * 4_000
 LIVE_MAX_S = 60.0
+PAST = 10_000
+"""Calls of the past month."""
 SILENT = {"gemini_embed"}
 """Its provider does not say what a call used (A-4.5)."""
 TYPES = {"openai": "openai-compatible", "anthropic": "anthropic", "gemini": "gemini", "ollama": "ollama"}
@@ -123,7 +125,7 @@ def books(upstream: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path
     settings = demo_settings(Settings(database=f"sqlite:///{path}"), upstream.url)
     upgrade(f"sqlite:///{path}")
     until_us = time.time_ns() // 1000
-    past = history.write(f"sqlite:///{path}", until_us, prices=price_book(settings))
+    past = history.write(f"sqlite:///{path}", until_us, count=PAST, prices=price_book(settings))
     providers = [{"id": id_, "type": kind, "base_url": upstream.url} for id_, kind in TYPES.items()]
     with Wellhead(config={"providers": providers}, command="gateway", directory=directory) as program:
         present = live(program)
@@ -150,7 +152,7 @@ def test_every_cost_of_a_mixed_day_comes_out_again_to_the_nano_dollar(found: Rec
     assert found.wrong == []
     priced = found.agreed + found.reported
     assert {dialect for dialect in DIALECTS if not priced[dialect]} == SILENT
-    assert found.agreed.total() > 25_000
+    assert found.agreed.total() > 0.8 * PAST
 
 
 def test_calls_without_a_price_say_why(found: Recomputed) -> None:
@@ -166,7 +168,7 @@ def test_what_comes_out_is_what_the_rollups_and_the_report_have(found: Recompute
         for table in ("usage_total", "usage_hourly"):
             query = f"SELECT sum(priced_calls), sum(cost_nanousd) FROM {table}"
             assert connection.execute(query).fetchone() == (found.agreed.total(), nanousd)
-    assert usd(nanousd) > 100
+    assert usd(nanousd) > 50
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from wellhead.database.engine import make_engine
 
 WORKERS = {"gateway": {"workers": 2}}
 CLIENTS = 16
-KILLS, LIVES, MORE_LIVES = 5, 4, 20
-"""Twenty rounds in four lives of the program, as a worker that dies often is started later and later."""
+KILLS, LIVES, MORE_LIVES = 5, 3, 20
+"""Fifteen rounds in three lives of the program, as a worker that dies often is started later and later."""
 BETWEEN_KILLS_S = 0.4
 SOAK = (pytest.mark.soak, pytest.mark.timeout(400))
 
