@@ -4,6 +4,7 @@ How calls ended (`outcome`, `streamed`) is in a sheet of its own, for that takes
 The end that most calls have is in no row there: it is what the others leave of the whole.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import add, sub
@@ -20,7 +21,9 @@ Sums = Mapping[Row, Row]
 Histograms = Mapping[Row, tuple[bytes, bytes]]
 """Packed histograms of latency and time to first byte, by provider and model."""
 
-USUAL = (CallState.COMPLETED.value, 1)
+End = tuple[str, int]
+"""`outcome` and `streamed`."""
+USUAL: End = (CallState.COMPLETED.value, 1)
 """How most calls end: completed, and streamed."""
 NOBODY = ("", "", 0, 0, "")
 """What follows provider and model in a key that stands for all of a model, whoever used it."""
@@ -80,7 +83,7 @@ def unpacked_part(packed_one: PackedPart, keys: Mapping[int, Row]) -> tuple[Part
     whole = unpacked(packed_one.usage)
     for number, total in zip(whole.ids[0], whole.sums, strict=True):
         usual[*keys[number], *USUAL] = parted(total, len(MEASURES))
-    for (number, *end), measures in _rows(unpacked(packed_one.ends)):
+    for number, end, measures in _rows(unpacked(packed_one.ends)):
         spending[*keys[number], *end] = measures
         left = usual.get((*keys[number], *USUAL), (0,) * len(MEASURES))
         usual[*keys[number], *USUAL] = tuple(map(sub, left, measures))
@@ -91,15 +94,19 @@ def unpacked_part(packed_one: PackedPart, keys: Mapping[int, Row]) -> tuple[Part
     }
     models = {
         (*keys[number][:_MODEL], *end): measures
-        for (number, *end), measures in _rows(unpacked(packed_one.models))
+        for number, end, measures in _rows(unpacked(packed_one.models))
     }
     return Part(spending, histograms), models
 
 
-def ended(sheet: Sheet) -> Iterator[tuple[int, str, int]]:
-    """What the rows of a sheet of ends stand for: the number of a key, `outcome` and `streamed`."""
-    numbers, outcomes, streamed = sheet.ids
-    return zip(numbers, map(sheet.names[0].__getitem__, outcomes), streamed, strict=True)
+def ends_of(sheet: Sheet) -> Iterator[tuple[End, slice]]:
+    """The ends in a sheet of ends, and which of its rows each has; the last ids are the numbers of keys."""
+    outcomes, streamed, _ = sheet.ids
+    first = 0
+    while first < len(sheet):
+        last = bisect_right(streamed, streamed[first], first, bisect_right(outcomes, outcomes[first], first))
+        yield (sheet.names[0][outcomes[first]], streamed[first]), slice(first, last)
+        first = last
 
 
 def unpacked_histograms(value: bytes) -> Sequence[tuple[int, bytes, bytes]]:
@@ -135,17 +142,18 @@ def sessions(sheet: bytes, keys: Mapping[int, Row]) -> Sums:
 
 
 def _by_end(some: Iterable[tuple[Row, Row]], number_of: Mapping[Row, int]) -> bytes:
-    rows = [(number_of[key[:_KEY]], *key[_KEY:], measures) for key, measures in some]
-    outcomes = sorted({outcome for _, outcome, _, _ in rows})
+    rows = [(*key[_KEY:], number_of[key[:_KEY]], measures) for key, measures in some]
+    outcomes = sorted({outcome for outcome, *_ in rows})
     place = {outcome: at for at, outcome in enumerate(outcomes)}
-    rows = sorted((number, place[outcome], int(streamed), sums) for number, outcome, streamed, sums in rows)
+    rows = sorted((place[outcome], int(streamed), number, sums) for outcome, streamed, number, sums in rows)
     columns = [[row[at] for row in rows] for at in range(3)]
     return packed(columns, [row[-1] for row in rows], (outcomes,))
 
 
-def _rows(sheet: Sheet) -> Iterator[tuple[tuple[int, str, int], Row]]:
-    for key, total in zip(ended(sheet), sheet.sums, strict=True):
-        yield key, parted(total, len(MEASURES))
+def _rows(sheet: Sheet) -> Iterator[tuple[int, End, Row]]:
+    for end, part in ends_of(sheet):
+        for number, total in zip(sheet.ids[-1][part], sheet.sums[part], strict=True):
+            yield number, end, parted(total, len(MEASURES))
 
 
 def _summed(some: Iterable[tuple[Row, Row]], key_of: Callable[[Row], Row]) -> dict[Row, Row]:

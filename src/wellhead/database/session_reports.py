@@ -3,9 +3,10 @@
 Its rows are told apart by half hour, so any slots of them are added up in one pass over the day.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from itertools import groupby
 
 from sqlalchemy import Connection, select
 
@@ -46,15 +47,26 @@ def _lines(sheet: Sheet, slot_of: Slots, question: Question, line_of: Lines) -> 
     asked = question.dimensions
     of_keys = bool(asked - UNROLLED - OF_ENDS)
     matter = [place for place, one in enumerate(COLUMNS) if (of_keys if one is None else one in asked)]
-    found: defaultdict[tuple[Any, ...], int] = defaultdict(int)
-    ids_of = zip(map(slot_of.__getitem__, half_hours), *(columns[place] for place in matter), strict=True)
-    for key, total in zip(ids_of, sheet.sums, strict=True):
-        found[key] += total
     told = [_told(sheet, place, question, line_of) for place in matter]
     line = _line(question, matter, told)
-    for (slot, *ids), total in found.items():
-        if slot is not None and all(id_ in some for some, id_ in zip(told, ids, strict=True)):
-            yield (slot, *line(ids)), total
+    for slot, part in _runs(half_hours, slot_of):
+        found: defaultdict[tuple[int, ...], int] = defaultdict(int)
+        ids_of = zip(*(columns[place][part] for place in matter), strict=True)
+        for ids, total in zip(ids_of, sheet.sums[part], strict=True):
+            found[ids] += total
+        for ids, total in found.items():
+            if all(id_ in some for some, id_ in zip(told, ids, strict=True)):
+                yield (slot, *line(ids)), total
+
+
+def _runs(half_hours: Sequence[int], slot_of: Slots) -> Iterator[tuple[int, slice]]:
+    """Which rows belong to each slot; they are in the order of their half hours."""
+    first = 0
+    for slot, same in groupby(range(len(slot_of)), slot_of.__getitem__):
+        last = bisect_right(half_hours, max(same), first)
+        if slot is not None:
+            yield slot, slice(first, last)
+        first = last
 
 
 def _told(sheet: Sheet, place: int, question: Question, line_of: Lines) -> Lines:

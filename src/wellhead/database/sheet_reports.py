@@ -6,13 +6,13 @@ into measures.  What an id stands for, and whether it is asked for, is looked up
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from wellhead.database.day_sheets import USUAL, ended, unpacked_histograms
+from wellhead.database.day_sheets import USUAL, End, ends_of, unpacked_histograms
 from wellhead.database.limits import driver
 from wellhead.database.measures import NO_PROJECTS, Projects, is_wanted, name_of, restricted, shown
 from wellhead.database.schema import MEASURES, usage_keys
@@ -22,6 +22,7 @@ from wellhead.report import HISTOGRAMMED, OF_ENDS, UNROLLED, Dimension, Key, Que
 
 Place = tuple[Any, ...]
 """A slot, and what its line is told apart by."""
+ALL = slice(None)
 Lines = Mapping[int, tuple[Key, ...]]
 """By the number of a key: the part of a line that it stands for."""
 
@@ -52,52 +53,80 @@ def _by_mark(
     table = "model_sheets" if of_models else "usage_sheets"
     columns = ("sheet", "ends") if by_end and not of_models else ("sheet",)
     for mark, values in _values(connection, table, columns, marks):
+        found: defaultdict[int | None, int] = defaultdict(int)
         sheet, *ends = map(unpacked, values)
         if ends:
-            yield mark, _with_ends(sheet, ends[0], places)
+            _add_up(found, places.of_end(USUAL), sheet)
+            _add_ends(found, places, ends[0])
+            # What ended as usual is what the other ends leave of the whole.
+            _take_away(found, places.of_end(USUAL), ends[0])
         elif by_end:
-            yield mark, _by_place(map(places.__getitem__, ended(sheet)), sheet)
+            _add_ends(found, places, sheet)
         else:
-            yield mark, _by_place(map(places.of_number.get, sheet.ids[0]), sheet)
+            _add_up(found, places.of_end(None), sheet)
+        found.pop(None, None)
+        yield mark, found  # type: ignore[misc]  # It has no `None` any more.
 
 
-def _with_ends(sheet: Sheet, ends: Sheet, places: "_Places") -> dict[int, int]:
-    """What ended as usual is what the other ends leave of the whole."""
-    found = _by_place((places[number, *USUAL] for number in sheet.ids[0]), sheet)
-    for place, total in _by_place(map(places.__getitem__, ended(ends)), ends).items():
-        found[place] = found.get(place, 0) + total
-    for place, total in _by_place((places[number, *USUAL] for number in ends.ids[0]), ends).items():
-        found[place] = found.get(place, 0) - total
-    return found
+def _add_ends(found: defaultdict[int | None, int], places: "_Places", sheet: Sheet) -> None:
+    for end, part in ends_of(sheet):
+        _add_up(found, places.of_end(end), sheet, part)
 
 
-class _Places(dict[tuple[int, str, int], int | None]):
-    """The places of lines: of a key's number and an end, or of a number; `None` if it is not asked for."""
+def _add_up(
+    found: defaultdict[int | None, int], place_of: "_PlaceOf", sheet: Sheet, part: slice = ALL
+) -> None:
+    numbers = sheet.ids[-1][part]
+    for place, total in zip(map(place_of.__getitem__, numbers), sheet.sums[part], strict=True):
+        found[place] += total
+
+
+def _take_away(found: defaultdict[int | None, int], place_of: "_PlaceOf", sheet: Sheet) -> None:
+    for place, total in zip(map(place_of.__getitem__, sheet.ids[-1]), sheet.sums, strict=True):
+        found[place] -= total
+
+
+class _Places:
+    """The places of the lines of an answer, in which its keys stand in `lines`."""
 
     def __init__(self, question: Question, line_of: Lines) -> None:
-        super().__init__()
         self.lines: dict[tuple[Key, ...], int] = {}
-        self.of_number: dict[int, int] = {}
         self._question, self._line_of = question, line_of
-        if not question.dimensions & OF_ENDS:
-            self.of_number = {number: self._place(line) for number, line in line_of.items()}
+        self._of_end: dict[End | None, _PlaceOf] = {}
 
-    def __missing__(self, key: tuple[int, str, int]) -> int | None:
-        self[key] = found = self._found(*key)
+    def of_end(self, end: End | None) -> "_PlaceOf":
+        """Those of one end; `None`: whatever the end."""
+        if (found := self._of_end.get(end)) is None:
+            found = self._of_end[end] = _PlaceOf(lambda number: self._place(number, end))
         return found
 
-    def _found(self, number: int, outcome: str, streamed: int) -> int | None:
-        where, said = self._question.where, self._line_of.get(number)
-        if said is None or not is_wanted(outcome, where.get(Dimension.OUTCOME, outcome)):
+    def _place(self, number: int, end: End | None) -> int | None:
+        said, where = self._line_of.get(number), self._question.where
+        if said is None:
             return None
-        if streamed != int(where.get(Dimension.STREAMED, streamed) or 0):
-            return None
-        ends: dict[Dimension, Key] = {Dimension.OUTCOME: outcome, Dimension.STREAMED: streamed}
-        rest = iter(said)
-        return self._place(tuple(ends[one] if one in ends else next(rest) for one in self._question.by))
-
-    def _place(self, line: tuple[Key, ...]) -> int:
+        line = said
+        if end is not None:
+            outcome, streamed = end
+            if not is_wanted(outcome, where.get(Dimension.OUTCOME, outcome)):
+                return None
+            if streamed != int(where.get(Dimension.STREAMED, streamed) or 0):
+                return None
+            rest = iter(said)
+            ends: dict[Dimension, Key] = {Dimension.OUTCOME: outcome, Dimension.STREAMED: streamed}
+            line = tuple(ends[one] if one in ends else next(rest) for one in self._question.by)
         return self.lines.setdefault(line, len(self.lines))
+
+
+class _PlaceOf(dict[int, int | None]):
+    """The place of what belongs to a key's number, each looked for once; `None` if it is not asked for."""
+
+    def __init__(self, find: Callable[[int], int | None]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, number: int) -> int | None:
+        self[number] = place = self._find(number)
+        return place
 
 
 def lines(connection: Connection, question: Question, known: Projects) -> Lines:
@@ -134,14 +163,6 @@ def _values(
         for day, *values in driver(connection).execute(query, (half_hour, min(days), max(days))):
             if day in wanted:
                 yield (half_hour, day), values
-
-
-def _by_place(places: Iterable[int | None], sheet: Sheet) -> dict[int, int]:
-    found: defaultdict[int | None, int] = defaultdict(int)
-    for place, total in zip(places, sheet.sums, strict=True):
-        found[place] += total
-    found.pop(None, None)
-    return found  # type: ignore[return-value]  # It has no `None` any more.
 
 
 def parted_measures(

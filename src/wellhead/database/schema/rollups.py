@@ -180,7 +180,6 @@ usage_sheets = Table(
     Column("sheet", LargeBinary, nullable=False),
     Column("ends", LargeBinary, nullable=False),
     PrimaryKeyConstraint("half_hour", "day"),
-    sqlite_with_rowid=False,
 )
 """Who used what on closed days, as sheets (`wellhead.database.sheet`) of `MEASURES` by the number of a key.
 
@@ -204,7 +203,6 @@ model_sheets = Table(
     Column("sheet", LargeBinary, nullable=False),
     Column("histograms", LargeBinary, nullable=False),
     PrimaryKeyConstraint("half_hour", "day"),
-    sqlite_with_rowid=False,
 )
 """The same of models, whoever used them: far fewer rows, and what percentiles are told from.
 

@@ -25,7 +25,6 @@ def upgrade() -> None:
             sa.Column("sheet", sa.LargeBinary(), nullable=False),
             sa.Column(other, sa.LargeBinary(), nullable=False),
             sa.PrimaryKeyConstraint("half_hour", "day"),
-            sqlite_with_rowid=False,
         )
     op.drop_table("usage_daily")
     op.drop_table("models_daily")
