@@ -123,6 +123,60 @@ async def test_what_queues_up_during_a_commit_is_booked_together(
     await asyncio.to_thread(writer.close)
 
 
+async def test_the_next_opening_takes_the_ends_that_wait_along(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "ENDS_WAIT_S", DEADLINE_S)
+    batches: list[tuple[int, int]] = []
+    book = Clerk.book
+
+    def counted(self: Clerk, openings: Any, settled: Any) -> Mapping[int, Exception]:
+        batches.append((len(openings), len(settled)))
+        return book(self, openings, settled)
+
+    monkeypatch.setattr(Clerk, "book", counted)
+    writer = Writer(engine)
+    writer.start()
+    for _ in range(3):
+        call = opening(writer)
+        await writer.open(call)
+        writer.settle(call, a_settlement())
+    await writer.open(opening(writer))
+
+    assert batches == [(1, 0), (1, 1), (1, 1), (1, 1)]
+    assert sorted(states(engine)) == ["completed"] * 3 + ["pending"]
+    await asyncio.to_thread(writer.close)
+
+
+async def test_an_end_that_nobody_takes_along_is_booked_after_a_moment(engine: Engine) -> None:
+    writer = Writer(engine, tick_s=DEADLINE_S * 2)
+    writer.start()
+    call = opening(writer)
+    await writer.open(call)
+
+    for _ in range(2):  # The second call's end is waited for anew.
+        writer.settle(call, a_settlement())
+        await asyncio.to_thread(until, lambda: "pending" not in states(engine))
+        call = opening(writer)
+        await writer.open(call)
+    await asyncio.to_thread(writer.close)
+
+
+async def test_where_many_ends_wait_they_wait_no_longer(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "ENDS_WAIT_S", DEADLINE_S * 2)
+    writer = Writer(engine, tick_s=DEADLINE_S * 2)
+    writer.start()
+    calls = [opening(writer) for _ in range(queues.ENDS_WAITING_MAX)]
+    await asyncio.gather(*map(writer.open, calls))
+
+    for call in calls:
+        writer.settle(call, a_settlement())
+    await asyncio.to_thread(until, lambda: "pending" not in states(engine))
+    await asyncio.to_thread(writer.close)
+
+
 async def test_while_the_database_is_locked_calls_are_refused_and_ends_are_kept(
     impatient_engine: Engine, said: Said
 ) -> None:

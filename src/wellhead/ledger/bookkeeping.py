@@ -83,7 +83,7 @@ class Bookkeeping:
             queues.openings
             or queues.moves
             or queues.asking
-            or (queues.settlements and self._trouble.takes_ends)
+            or (queues.has_due_ends and self._trouble.takes_ends)
         )
 
     def _answer_the_asking(self) -> None:
@@ -126,11 +126,11 @@ class Bookkeeping:
         if is_away and not trouble.is_over():
             self._ride_out()
             return
-        while queues.openings or queues.settlements:
+        while queues.openings or queues.has_due_ends:
             # First the openings: the end of a call must not be taken while its beginning still waits.  That
             # of one that was cancelled never comes to be booked, so it does not matter when its end is.
             waiting = still_wanted(queues.openings)
-            self._book(waiting, taken(queues.settlements))
+            self._book(waiting, queues.taken_ends())
             if trouble.fault is not None:
                 return
 
@@ -172,13 +172,13 @@ class Bookkeeping:
         trouble.begin_anew()
         while queues.openings or (queues.settlements and not trouble.has_kept):
             waiting = still_wanted(queues.openings)
-            self._keep(taken(queues.settlements))
+            self._keep(queues.taken_ends())
             self._let_through_or_refuse(waiting)
 
     def _keep(self, settled: Sequence[Settled]) -> None:
         """Keep ends of calls in the spool, or in memory where it takes no more."""
         if not self._trouble.keeps(settled):
-            self._queues.settlements.extendleft(reversed(settled))
+            self._queues.put_back(settled)
 
     def _let_through_or_refuse(self, waiting: Sequence[Waiting]) -> None:
         rulings = self._trouble.rulings([opening for opening, _ in waiting])

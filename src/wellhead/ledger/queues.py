@@ -5,8 +5,10 @@
     event loop    puts in at the end, and rings if the thread sleeps
     thread        takes what is there, `BATCH_MAX` at a time; wakes a whole batch with one message
 
-Group commit without timer or linger: the thread takes all that was queued since its
-last commit.  An idle system commits one call at once, a busy one hundreds together.
+Group commit: the thread takes all that was queued since its last commit.  An opening is
+booked at once, for its call waits; an idle system commits one, a busy one hundreds together.
+Nobody waits for an end, so it waits for company: the next opening takes it along, or it
+goes after `ENDS_WAIT_S`.  So a client's calls one after the other take a transaction each, not two.
 """
 
 import asyncio
@@ -25,6 +27,10 @@ OPENINGS_QUEUED_MAX = 10_000
 """Calls that may wait to be booked; the next one is refused."""
 SETTLEMENTS_QUEUED_MAX = 100_000
 """Ends that may wait to be booked (about 1 KB each); the next one is lost, and counted."""
+ENDS_WAIT_S = 0.005
+"""How long the end of a call may wait for an opening..."""
+ENDS_WAITING_MAX = 256
+"""...if no more than so many do."""
 BATCH_MAX = 1024
 """Openings, and settlements, per transaction: bounds how long other processes wait."""
 
@@ -47,6 +53,10 @@ class Queues:
         self.are_closed = False
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._asleep = False
+        self._are_due = False
+        """Ends have waited for long enough."""
+        self._clock: asyncio.AbstractEventLoop | None = None
+        """The event loop that will say when they have."""
 
     def close(self) -> None:
         """Let nobody in any more; the thread is woken."""
@@ -58,6 +68,44 @@ class Queues:
         if self._asleep:
             self._asleep = False
             self._bell.put(None)
+
+    def put_end(self, end: Settled) -> None:
+        """Have the end of a call booked, soon."""
+        self.settlements.append(end)
+        if len(self.settlements) >= ENDS_WAITING_MAX:
+            self.ring()
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # Nobody is here to tell the time.
+            self._end_the_wait()
+            return
+        if self._clock is not loop:
+            self._clock = loop
+            loop.call_later(ENDS_WAIT_S, self._end_the_wait)
+
+    def _end_the_wait(self) -> None:
+        self._clock = None
+        self._are_due = True
+        if self.settlements:
+            self.ring()
+
+    @property
+    def has_due_ends(self) -> bool:
+        """Some ends of calls are not to wait any longer."""
+        waiting = len(self.settlements)
+        return waiting > 0 and (self._are_due or self.are_closed or waiting >= ENDS_WAITING_MAX)
+
+    def taken_ends(self) -> list[Settled]:
+        """For the thread: the first ends, taken out."""
+        # Before they are taken: what comes meanwhile is due too early at worst, and never forgotten.
+        self._are_due = len(self.settlements) > BATCH_MAX
+        return taken(self.settlements)
+
+    def put_back(self, ends: Sequence[Settled]) -> None:
+        """For the thread: ends that could not be booked, and have waited."""
+        self.settlements.extendleft(reversed(ends))
+        self._are_due = True
 
     def sleep(self, timeout_s: float, has_work: Callable[[], bool]) -> None:
         """For the thread: until somebody rings, unless there is something to do already."""

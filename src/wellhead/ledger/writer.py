@@ -139,8 +139,7 @@ class Writer:
         if len(queues.settlements) >= SETTLEMENTS_QUEUED_MAX or not self.is_alive:
             queues.lost += 1
             return
-        queues.settlements.append((opening, settlement))
-        queues.ring()
+        queues.put_end((opening, settlement))
 
     def note_quotas(self, provider: str, gauges: Sequence[Gauge]) -> None:
         # They go along with the next batch, at the latest with the next tick: nobody is woken for them.
