@@ -30,6 +30,8 @@ _OURS = PREFIX.encode()
 _SCHEME = re.compile(rb"\A(?:[A-Za-z][A-Za-z0-9-]*[ \t]+|(?i:bearer)$)")
 _BEARER = re.compile(rb"\A(?i:bearer)[ \t]+")
 _BASIC = re.compile(rb"[ \t]*(?i:basic)[ \t]+")
+_BASIC_BEGINS = frozenset((b"ba", b"bA", b"Ba", b"BA"))
+_BLANKS = frozenset((b" ", b"\t"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ def carries(value: bytes, secret: bytes | None) -> bool:
         return True
     if _OURS in value:
         return _BEARER.sub(b"", value.lstrip(), count=1).startswith(_OURS) or _has_checksum(value)
+    if value[:2] not in _BASIC_BEGINS and value[:1] not in _BLANKS:  # Every line of a request comes by here.
+        return False
     basic = _BASIC.match(value)
     return basic is not None and _carries_inside(value[basic.end() :], secret)
 
