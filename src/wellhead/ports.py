@@ -4,7 +4,7 @@ Each has at least two implementations (the real one and the tests' fake), and
 one contract suite that runs against all of them.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -124,6 +124,14 @@ class UpstreamResponse(Protocol):
         Raises `UpstreamBroke` when it ended before it was complete, and `UpstreamTimeout` when nothing
         came for too long; time in which nobody waits here does not count.  Whoever does not call it
         slows the upstream down; at most 256 KiB wait here.
+        """
+        ...
+
+    async def pass_on(self, sink: Callable[[bytes], bool]) -> bool:
+        """Give `sink` the body as it comes, piece by piece, each at once and in whatever context it comes in.
+
+        Returns False when the sink did: it took the piece, and no other is given until this is called again.
+        True when the body is complete.  Raises as `read` does, and what the sink raises.
         """
         ...
 

@@ -27,6 +27,10 @@ from wellhead.meter.meter import Meter
 from wellhead.ports import Headers, UpstreamResponse
 
 CALL_HEADER = b"x-wellhead-call"
+UNREAD_PIECES_MAX = 16
+"""Pieces of a response that may wait for the meter to read them..."""
+UNREAD_BYTES_MAX = 8 * 1024
+"""...and how many bytes of it."""
 
 
 class Relay:
@@ -56,6 +60,14 @@ class Relay:
         self._late = False
         self._is_cut = False
         self._timers: list[asyncio.TimerHandle] = []
+        self._hiding: Hiding | None = None
+        self._chunk = b""
+        """The piece that was taken last..."""
+        self._passed = b""
+        """...and what of it is the client's."""
+        self._unread: list[bytes] = []
+        """Pieces that the client has and the meter does not: several at once cost it little more than one."""
+        self._unread_bytes = 0
 
     async def run(self) -> None:
         """Have the request sent and carry the response; see the module for how it ends."""
@@ -87,6 +99,7 @@ class Relay:
                 raise ClientLeft from None
             raise
         finally:
+            self._catch_up()
             client.unwatch()
             for timer in self._timers:
                 timer.cancel()
@@ -102,45 +115,72 @@ class Relay:
         if dialect is not None:
             self.meter = _meter_for(dialect, response, self.provider)
         head = self._head(headers, hidden=hiding is not None)
-        meter = self.meter
-        chunk = response.ready()
-        self._came(chunk)
+        self._hiding = hiding
         try:
-            await client.head(response.status, head, chunk if hiding is None else hiding.feed(chunk))
-            if meter is not None:
-                meter.feed(chunk)
-            while chunk := await response.read():
-                self._came(chunk)
-                passed = chunk if hiding is None else hiding.feed(chunk)
-                if passed and not client.write(passed):
-                    await client.send(passed)
-                if meter is not None:
-                    meter.feed(chunk)
+            self._take(response.ready())
+            await client.head(response.status, head, self._passed)
+            self._read()
+            # The first piece is taken in this task, which entered the breakers that are left with it.
+            if self.first_byte_us is None and not self._pass_on(await response.read()):
+                await self._send_rest()
+            while not await response.pass_on(self._pass_on):
+                await self._send_rest()
             if self.first_byte_us is None:
                 self.attempts.answered(b"")
             await client.end(b"" if hiding is None else hiding.finish())
         except ClientLeft:
             if not self._gone:
                 self._client_left()
-            if meter is not None:
-                meter.feed(chunk)
+            self._read()
             if self.provider.on_disconnect is OnDisconnect.CANCEL:
                 raise
             await self._drain(response)
 
+    def _take(self, chunk: bytes) -> None:
+        """Take a piece from the upstream; some of it, or nothing, may be for the client."""
+        self.response_bytes += len(chunk)
+        if self.first_byte_us is None and chunk:
+            self._first_came(chunk)
+        self._chunk = chunk
+        self._passed = chunk if self._hiding is None else self._hiding.feed(chunk)
+
+    def _pass_on(self, chunk: bytes) -> bool:
+        """Take a piece and pass it on; false: the client has to be waited for, and then comes the rest."""
+        self._take(chunk)
+        if self._passed and not self._client.write(self._passed):
+            return False
+        self._read()
+        return True
+
+    async def _send_rest(self) -> None:
+        await self._client.send(self._passed)
+        self._read()
+
+    def _read(self) -> None:
+        """The piece that was taken last is the meter's: once, and when the client has it."""
+        chunk, self._chunk = self._chunk, b""
+        self._unread.append(chunk)
+        self._unread_bytes += len(chunk)
+        if len(self._unread) >= UNREAD_PIECES_MAX or self._unread_bytes >= UNREAD_BYTES_MAX:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Have the meter read all that is its."""
+        if self.meter is not None:
+            self.meter.feed(b"".join(self._unread))
+        self._unread.clear()
+        self._unread_bytes = 0
+
     async def _drain(self, response: UpstreamResponse) -> None:
         """Read to the end for the books alone."""
         while chunk := await response.read():
-            self._came(chunk)
-            if self.meter is not None:
-                self.meter.feed(chunk)
+            self._take(chunk)
+            self._read()
 
-    def _came(self, chunk: bytes) -> None:
-        self.response_bytes += len(chunk)
-        if self.first_byte_us is None and chunk:
-            self.first_byte_us = self.now_us()
-            self.attempts.answered(chunk)
-            self._note("passthrough.stream_first_chunk", self.first_byte_us)
+    def _first_came(self, chunk: bytes) -> None:
+        self.first_byte_us = self.now_us()
+        self.attempts.answered(chunk)
+        self._note("passthrough.stream_first_chunk", self.first_byte_us)
 
     def _note(self, event: str, at_us: int, **fields: object) -> None:
         latency_ms = (at_us - self._started_us) / 1000
@@ -157,6 +197,7 @@ class Relay:
     def _client_left(self) -> None:
         """The client is gone: give the upstream call up, or read it to its end, as the provider says."""
         self._gone = True
+        self._catch_up()
         self.client_has_end = self.meter is not None and self.meter.has_end
         if self._task is None:
             return

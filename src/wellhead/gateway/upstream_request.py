@@ -1,15 +1,14 @@
 """A request as it goes over the wire: its head as raw bytes, and a body that comes piece by piece.
 
-The library's own client would add header lines, re-encode non-ASCII ones and tidy
+A library's client would add header lines, re-encode non-ASCII ones and tidy
 paths (see `docs/decisions/0002-upstream.md`).
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 
-from aiohttp.client_proto import ResponseHandler
-
 from wellhead.gateway.upstream_clock import WaitClock
+from wellhead.gateway.upstream_wire import UpstreamWire
 from wellhead.ports import UpstreamRequest
 
 
@@ -26,7 +25,7 @@ def request_head(request: UpstreamRequest, host: bytes) -> bytes:
 
 
 async def upload(
-    protocol: ResponseHandler,
+    wire: UpstreamWire,
     transport: asyncio.Transport,
     body: AsyncIterator[bytes],
     size: int | None,
@@ -46,7 +45,7 @@ async def upload(
             transport.write(piece)
         if clock is not None:
             clock.start()
-        await protocol._drain_helper()
+        await wire.drain()
         if clock is not None:
             clock.stop()
     if size is None:
