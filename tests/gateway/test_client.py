@@ -1,6 +1,8 @@
 """The downstream side of a call, with no server around it."""
 
 import asyncio
+import gc
+import weakref
 
 from wellhead.gateway.client import WATCH_AFTER_S, Client, Message, Patience, Upload
 
@@ -60,3 +62,22 @@ async def test_leaving_is_noticed_once_the_upload_was_read() -> None:
     server.left.set()
     await asyncio.wait_for(has_left.wait(), 5)
     client.unwatch()
+
+
+async def test_a_client_that_was_watched_goes_without_a_collection_of_garbage() -> None:
+    server, patience = Server(), Patience()
+    client = server.client()
+    client.watch(lambda: None, patience)
+    async with asyncio.timeout(5):
+        while not server.asked:
+            await asyncio.sleep(WATCH_AFTER_S)
+    gc.disable()
+    try:
+        client.unwatch()
+        seen = weakref.ref(client)
+        del client
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert seen() is None
+    finally:
+        gc.enable()

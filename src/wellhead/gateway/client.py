@@ -192,6 +192,7 @@ class Client:
             self._patience.discard(self)
         if self._watch is not None:
             self._watch.cancel()
+            self._watch = None  # It knows us, so neither would go before a collection of garbage.
 
     def _start_watch(self) -> None:
         # While the body is still being read, its reader notices a disconnect by itself.
