@@ -166,7 +166,7 @@ async def test_a_client_that_reads_slowly_is_not_taken_for_an_upstream_that_is_s
     await client.send(post(CHAT, ASK, JSON))
     await client.head()
     await asyncio.sleep(0.9)
-    got = b""
+    got = bytearray()
     while b"\r\n" + END not in got[-16:]:
         piece = await client.reader.read(1 << 20)
         assert piece, "it was cut"
