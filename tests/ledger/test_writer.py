@@ -16,12 +16,16 @@ from fakes.books import a_settlement, an_opening, rows_of
 from wellhead.call import CallState, Opening
 from wellhead.clock import wall_us
 from wellhead.database import engine as database_engine
+from wellhead.database.registry import DatabaseRegistry
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger import bookkeeping, outage, queues
 from wellhead.ledger import writer as module
 from wellhead.ledger.clerk import Clerk
 from wellhead.ledger.processes import this_process
 from wellhead.ledger.writer import Writer
+from wellhead.limit import Measure, Scope, ScopeKind, Window
+from wellhead.registry import Actor, NewLimit
+from wellhead.vault import Vault
 
 DEADLINE_S = 20.0
 
@@ -58,6 +62,10 @@ async def writer(impatient: None, engine: Engine, said: Said) -> AsyncIterator[W
     made.start()
     yield made
     await asyncio.to_thread(made.close)
+
+
+def no_vault() -> Vault:
+    raise AssertionError("nothing is sealed here")
 
 
 def opening(writer: Writer) -> Opening:
@@ -123,28 +131,66 @@ async def test_what_queues_up_during_a_commit_is_booked_together(
     await asyncio.to_thread(writer.close)
 
 
-async def test_the_next_opening_takes_the_ends_that_wait_along(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(queues, "ENDS_WAIT_S", DEADLINE_S)
-    batches: list[tuple[int, int]] = []
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """How many openings and ends were booked together; ends wait for as long as a test takes."""
+    monkeypatch.setattr(queues, "ENDS_WAIT_S", DEADLINE_S * 2)
+    booked: list[tuple[int, int]] = []
     book = Clerk.book
 
     def counted(self: Clerk, openings: Any, settled: Any) -> Mapping[int, Exception]:
-        batches.append((len(openings), len(settled)))
+        booked.append((len(openings), len(settled)))
         return book(self, openings, settled)
 
     monkeypatch.setattr(Clerk, "book", counted)
-    writer = Writer(engine)
-    writer.start()
+    return booked
+
+
+async def three_calls_and_one_more(writer: Writer) -> None:
     for _ in range(3):
         call = opening(writer)
         await writer.open(call)
         writer.settle(call, a_settlement())
     await writer.open(opening(writer))
 
+
+async def test_an_opening_that_is_alone_does_not_wait_for_the_ends_of_others(
+    engine: Engine, batches: list[tuple[int, int]]
+) -> None:
+    writer = Writer(engine, tick_s=DEADLINE_S * 2)
+    writer.start()
+    await three_calls_and_one_more(writer)
+
+    assert batches == [(1, 0)] * 4
+    await asyncio.to_thread(writer.close)
+    assert sorted(states(engine)) == ["completed"] * 3 + ["interrupted"]
+
+
+async def test_where_there_are_limits_what_ended_makes_room_for_the_next_opening(
+    engine: Engine, batches: list[tuple[int, int]]
+) -> None:
+    registry = DatabaseRegistry(engine, no_vault, wall_us)
+    one_at_a_time = NewLimit(Measure.CONCURRENT_CALLS, Window.TOTAL, 1, Scope(ScopeKind.GLOBAL))
+    registry.create_limit(Actor("test"), one_at_a_time)
+    writer = Writer(engine, tick_s=DEADLINE_S * 2)
+    writer.start()
+    await three_calls_and_one_more(writer)
+
     assert batches == [(1, 0), (1, 1), (1, 1), (1, 1)]
-    assert sorted(states(engine)) == ["completed"] * 3 + ["pending"]
+    await asyncio.to_thread(writer.close)
+
+
+async def test_many_openings_take_the_ends_that_wait_along(
+    engine: Engine, batches: list[tuple[int, int]]
+) -> None:
+    writer = Writer(engine, tick_s=DEADLINE_S * 2)
+    writer.start()
+    call = opening(writer)
+    await writer.open(call)
+    writer.settle(call, a_settlement())
+    await asyncio.gather(*(writer.open(opening(writer)) for _ in range(bookkeeping.ALONG_MIN)))
+
+    assert batches == [(1, 0), (bookkeeping.ALONG_MIN, 1)]
     await asyncio.to_thread(writer.close)
 
 

@@ -21,6 +21,8 @@ from wellhead.ledger.say import Say
 
 CLOSE_S_MAX = 10.0
 """How long the end may take that goes on trying to book what is kept."""
+ALONG_MIN = 2
+"""So many openings take the ends that wait along; one alone is booked by itself, for its call waits."""
 
 
 class Bookkeeping:
@@ -130,9 +132,14 @@ class Bookkeeping:
             # First the openings: the end of a call must not be taken while its beginning still waits.  That
             # of one that was cancelled never comes to be booked, so it does not matter when its end is.
             waiting = still_wanted(queues.openings)
-            self._book(waiting, queues.taken_ends())
+            self._book(waiting, queues.taken_ends() if self._takes_ends_along(len(waiting)) else [])
             if trouble.fault is not None:
                 return
+
+    def _takes_ends_along(self, openings: int) -> bool:
+        """Whether ends are booked with so many openings: under limits, for what ended makes room for them."""
+        is_busy = openings >= ALONG_MIN
+        return is_busy or self._queues.has_due_ends or bool(self._clerk.directory.limits)
 
     def _book(self, waiting: Sequence[Waiting], settled: Sequence[Settled]) -> None:
         self._tell_of_waiting()

@@ -7,8 +7,8 @@
 
 Group commit: the thread takes all that was queued since its last commit.  An opening is
 booked at once, for its call waits; an idle system commits one, a busy one hundreds together.
-Nobody waits for an end, so it waits for company: the next opening takes it along, or it
-goes after `ENDS_WAIT_S`.  So a client's calls one after the other take a transaction each, not two.
+Nobody waits for an end, so it waits for company: where there are limits, or much is to do, the
+next openings take it along; else it goes with all others after `ENDS_WAIT_S`.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ OPENINGS_QUEUED_MAX = 10_000
 SETTLEMENTS_QUEUED_MAX = 100_000
 """Ends that may wait to be booked (about 1 KB each); the next one is lost, and counted."""
 ENDS_WAIT_S = 0.005
-"""How long the end of a call may wait for an opening..."""
+"""How long the end of a call may wait for openings, or for other ends..."""
 ENDS_WAITING_MAX = 256
 """...if no more than so many do."""
 BATCH_MAX = 1024
