@@ -24,6 +24,17 @@ def test_what_is_packed_comes_out_again(
     assert len(sheet) == len(made)
 
 
+@given(rows, st.lists(st.integers(0, LANES - 1), unique=True))
+def test_of_the_sums_those_alone_may_come_out_that_are_wanted(
+    made: list[tuple[int, ...]], wanted: list[int]
+) -> None:
+    sheet = unpacked(packed([range(len(made))], made), wanted)
+
+    assert list(sheet.ids[0]) == list(range(len(made)))
+    expected = [tuple(row[lane] for lane in wanted) for row in made] if wanted else []
+    assert [parted(total, len(wanted)) for total in sheet.sums] == expected
+
+
 @given(rows)
 def test_rows_are_added_and_taken_away_lane_by_lane_in_any_order(made: list[tuple[int, ...]]) -> None:
     whole = tuple(map(sum, zip(*made, strict=True))) if made else (0,) * LANES

@@ -121,10 +121,12 @@ def _days(
 def _of_days(connection: Connection, wanted: CallFilter, since: int, until: int) -> list[tuple[int, int]]:
     """The last one first."""
     edges = tuple(day * DAY_US for day in range(since, until + 1))
-    ends = outcomes(wanted)
+    ends, asked = outcomes(wanted), where(wanted)
+    if ends is not None and len(ends) == 1:
+        asked |= {Dimension.OUTCOME: ends[0]}  # Of one end there is less to read.
     by = () if ends is None else (Dimension.OUTCOME,)
     found: Counter[int] = Counter()
-    for line in usage_reports.answer(connection, Question((Measure.CALLS,), by, edges, where(wanted), MANY)):
+    for line in usage_reports.answer(connection, Question((Measure.CALLS,), by, edges, asked, MANY)):
         if ends is None or line.keys[0] in ends:
             found[since + line.slot] += line.sums[Measure.CALLS]
     return sorted(found.items(), reverse=True)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from wellhead.database.measures import is_wanted
 from wellhead.database.schema import session_sheets
 from wellhead.database.sheet import Sheet, unpacked
-from wellhead.database.sheet_reports import Lines, Place, parted_measures
+from wellhead.database.sheet_reports import Lines, Place, lanes_of, parted_measures
 from wellhead.report import OF_ENDS, UNROLLED, Dimension, Key, Question, TooManyLines
 
 COLUMNS = (Dimension.SESSION, Dimension.AGENT, None, Dimension.OUTCOME, Dimension.STREAMED)
@@ -30,11 +30,12 @@ def by_session(
     """Sums by session or agent, of the half hours of some days.  Raises `TooManyLines`."""
     t = session_sheets.c
     totals: defaultdict[Place, int] = defaultdict(int)
+    lanes = lanes_of(question)
     if slots:
         query = select(t.day, t.sheet).where(t.day >= min(slots), t.day <= max(slots))
         for day, value in connection.execute(query):
             if day in slots:
-                for place, total in _lines(unpacked(value), slots[day], question, line_of):
+                for place, total in _lines(unpacked(value, lanes), slots[day], question, line_of):
                     totals[place] += total
                 if len(totals) > question.lines_max:
                     raise TooManyLines(question.lines_max)

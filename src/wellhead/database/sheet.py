@@ -91,21 +91,29 @@ def packed(
     return _HEAD.pack(count, len(ids), lanes) + compressed(body)
 
 
-def unpacked(value: bytes) -> Sheet:
-    """What `packed` made one of."""
+def unpacked(value: bytes, wanted: Sequence[int] | None = None) -> Sheet:
+    """What `packed` made one of; of the sums those lanes alone that are wanted, in that order."""
     count, columns, lanes = _HEAD.unpack_from(value)
     body = decompressed(value[_HEAD.size :])
-    parts, place, start = [], 0, columns * _ID_BYTES + lanes * _LANE_BYTES
-    for width in (widths := _widths(columns, lanes)):
-        part = bytearray(count * width)
-        for byte in compress(range(width), body[place : place + width]):
-            part[byte::width] = body[start : start + count]
+    ids, place, start = [], 0, columns * _ID_BYTES + lanes * _LANE_BYTES
+    for _ in range(columns):
+        part = bytearray(count * _ID_BYTES)
+        for byte in compress(range(_ID_BYTES), body[place : place + _ID_BYTES]):
+            part[byte::_ID_BYTES] = body[start : start + count]
             start += count
-        place += width
-        parts.append(part)
-    whole = struct.unpack(f"{widths[-1]}s" * count, parts[-1]) if lanes else ()
+        place += _ID_BYTES
+        ids.append(struct.unpack(f"<{count}I", part))
+    at_of = {lane: at for at, lane in enumerate(range(lanes) if wanted is None else wanted)}
+    width = len(at_of) * _LANE_BYTES if lanes else 0
+    sums = bytearray(count * width)
+    for byte in compress(range(lanes * _LANE_BYTES), body[place : place + lanes * _LANE_BYTES]):
+        at = at_of.get(byte // _LANE_BYTES)
+        if at is not None:
+            sums[at * _LANE_BYTES + byte % _LANE_BYTES :: width] = body[start : start + count]
+        start += count
+    whole = struct.unpack(f"{width}s" * count, sums) if width else ()
     return Sheet(
-        [struct.unpack(f"<{count}I", part) for part in parts[:-1]],
+        ids,
         list(map(int.from_bytes, whole, repeat("little"))),  # type: ignore[arg-type]  # Its overloads.
         msgspec.json.decode(body[start:], type=list[list[str]]),
     )

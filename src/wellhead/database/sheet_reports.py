@@ -7,7 +7,6 @@ into measures.  What an id stands for, and whether it is asked for, is looked up
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -50,27 +49,29 @@ def _by_mark(
     """From the sheets that know it with the fewest rows."""
     of_models = question.dimensions <= HISTOGRAMMED | OF_ENDS
     by_end = bool(question.dimensions & OF_ENDS)
-    table = "model_sheets" if of_models else "usage_sheets"
-    columns = ("sheet", "ends") if by_end and not of_models else ("sheet",)
+    table, columns = ("model_sheets" if of_models else "usage_sheets"), ["sheet"]
+    if by_end and not of_models:
+        columns = ["sheet", "ends"] if places.wants(USUAL) else ["ends"]
+    lanes = lanes_of(question)
     for mark, values in _values(connection, table, columns, marks):
         found: defaultdict[int | None, int] = defaultdict(int)
-        sheet, *ends = map(unpacked, values)
-        if ends:
-            _add_up(found, places.of_end(USUAL), sheet)
-            _add_ends(found, places, ends[0])
-            # What ended as usual is what the other ends leave of the whole.
-            _take_away(found, places.of_end(USUAL), ends[0])
-        elif by_end:
+        *wholes, sheet = (unpacked(value, lanes) for value in values)
+        if by_end:
             _add_ends(found, places, sheet)
         else:
             _add_up(found, places.of_end(None), sheet)
+        for whole in wholes:
+            # What ended as usual is what the other ends leave of it.
+            _add_up(found, places.of_end(USUAL), whole)
+            _take_away(found, places.of_end(USUAL), sheet)
         found.pop(None, None)
         yield mark, found  # type: ignore[misc]  # It has no `None` any more.
 
 
 def _add_ends(found: defaultdict[int | None, int], places: "_Places", sheet: Sheet) -> None:
     for end, part in ends_of(sheet):
-        _add_up(found, places.of_end(end), sheet, part)
+        if places.wants(end):
+            _add_up(found, places.of_end(end), sheet, part)
 
 
 def _add_up(
@@ -100,19 +101,19 @@ class _Places:
             found = self._of_end[end] = _PlaceOf(lambda number: self._place(number, end))
         return found
 
+    def wants(self, end: End) -> bool:
+        """Whether it is asked for."""
+        (outcome, streamed), where = end, self._question.where
+        is_outcome = is_wanted(outcome, where.get(Dimension.OUTCOME, outcome))
+        return is_outcome and streamed == int(where.get(Dimension.STREAMED, streamed) or 0)
+
     def _place(self, number: int, end: End | None) -> int | None:
-        said, where = self._line_of.get(number), self._question.where
-        if said is None:
+        line = self._line_of.get(number)
+        if line is None:
             return None
-        line = said
         if end is not None:
-            outcome, streamed = end
-            if not is_wanted(outcome, where.get(Dimension.OUTCOME, outcome)):
-                return None
-            if streamed != int(where.get(Dimension.STREAMED, streamed) or 0):
-                return None
-            rest = iter(said)
-            ends: dict[Dimension, Key] = {Dimension.OUTCOME: outcome, Dimension.STREAMED: streamed}
+            ends: dict[Dimension, Key] = dict(zip((Dimension.OUTCOME, Dimension.STREAMED), end, strict=True))
+            rest = iter(line)
             line = tuple(ends[one] if one in ends else next(rest) for one in self._question.by)
         return self.lines.setdefault(line, len(self.lines))
 
@@ -165,12 +166,16 @@ def _values(
                 yield (half_hour, day), values
 
 
+def lanes_of(question: Question) -> list[int]:
+    """Where sheets have the measures that are asked for."""
+    return [MEASURES.index(measure.value) for measure in question.measures]
+
+
 def parted_measures(
     totals: Iterable[tuple[Place, int]], question: Question
 ) -> Iterator[tuple[Place, tuple[int, ...]]]:
-    """The measures that are asked for; of what came to nothing none."""
-    places = [MEASURES.index(measure.value) for measure in question.measures]
-    pick = itemgetter(*places) if len(places) > 1 else lambda lanes: (lanes[places[0]],)
+    """The measures that are asked for, of sums of their lanes; of what came to nothing none."""
+    count = len(question.measures)
     for place, total in totals:
         if total:
-            yield place, pick(parted(total, len(MEASURES)))
+            yield place, parted(total, count)
