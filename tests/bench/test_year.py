@@ -8,6 +8,7 @@ from bench.reports import queries
 from bench.year import CALLS_SETTING, END_US, books
 from sqlalchemy import text
 
+from bench import year
 from wellhead.database.engine import make_engine
 from wellhead.database.reports import DatabaseReports
 from wellhead.ledger.check import check
@@ -18,6 +19,7 @@ SOME = 2_000
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(CALLS_SETTING, str(SOME))
+    monkeypatch.setattr(year, "DAYS", 60)  # Each is closed.
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     return tmp_path
 
