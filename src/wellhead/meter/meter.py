@@ -64,8 +64,9 @@ class Meter:
 
     @property
     def has_end(self) -> bool:
-        """The dialect's end marker was read, if it has one; what may follow are bytes of no meaning."""
-        return self._findings.marked
+        """The dialect's end marker was read, if it has one, or an error; what may follow has no meaning."""
+        found = self._findings
+        return found.marked or found.error_type is not None or found.error_message is not None
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the body as they came."""
