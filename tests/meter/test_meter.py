@@ -115,6 +115,35 @@ def test_a_stream_that_was_cut_has_not_ended() -> None:
     assert (reading.model_served, reading.ended, reading.usage_source) == ("m", False, UsageSource.ABSENT)
 
 
+@pytest.mark.parametrize(
+    ("dialect", "content_type", "begun", "error"),
+    [
+        ("openai_chat", "text/event-stream", EVENTS[:70], b'data: {"error":{"message":"overloaded"}}\n\n'),
+        (
+            "anthropic_messages",
+            "text/event-stream",
+            b'event: message_start\ndata: {"type":"message_start","message":{"id":"m1"}}\n\n',
+            b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error"}}\n\n',
+        ),
+        (
+            "gemini",
+            "text/event-stream",
+            b'data: {"candidates":[{"content":{}}]}\n\n',
+            b'data: {"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}\n\n',
+        ),
+        ("ollama_chat", "application/x-ndjson", LINES[:27], b'{"error":"overloaded"}\n'),
+    ],
+)
+def test_a_stream_has_its_end_with_an_error_since_clients_leave_then(
+    dialect: str, content_type: str, begun: bytes, error: bytes
+) -> None:
+    meter = a_meter(content_type, dialect=DIALECTS[dialect])
+    meter.feed(begun)
+    assert not meter.has_end
+    meter.feed(error)
+    assert meter.has_end
+
+
 def test_an_event_cut_off_in_the_middle_is_said() -> None:
     assert read("text/event-stream", EVENTS[:30]).trouble == ("broken_json",)
 
