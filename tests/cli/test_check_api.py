@@ -1,16 +1,15 @@
 """`wellhead db check --api`: how the API is asked; what it finds is in end_to_end/test_adds_up.py."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from fakes import web
 from fakes.commands import Commands
 from wellhead.cli import api_views
 from wellhead.cli.api_views import Api, ApiTrouble, View
@@ -37,7 +36,7 @@ class Told:
 def told(told_by: Told | None = None) -> Iterator[Told]:
     api = told_by or Told()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Control(web.Handler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = dict(parse_qsl(parts.query))
@@ -46,25 +45,10 @@ def told(told_by: Told | None = None) -> Iterator[Told]:
             )
             status, body = api.answer(parts.path, query)
             sent = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response(status)
-            if status == 307:
-                self.send_header("location", "http://127.0.0.1:9/elsewhere")
-            self.send_header("content-length", str(len(sent)))
-            self.end_headers()
-            self.wfile.write(sent)
+            self.answer(status, sent, {"location": "http://127.0.0.1:9/elsewhere"} if status == 307 else None)
 
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    api.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with web.serving(Control) as api.url:
         yield api
-    finally:
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
 
 
 def test_a_range_that_is_too_long_is_asked_for_in_parts() -> None:

@@ -72,6 +72,6 @@ class Commands:
         """Run one that must fail with one line; says its exit code and what the line says."""
         ended = self.run(*arguments, stdin=stdin, **environ)
         assert ended.out == ""
-        # Where a test before this one left log settings behind, there may be lines of the log, too.
-        (line,) = [one for one in ended.err.splitlines() if one.startswith("wellhead: ")]
+        (line,) = ended.err.splitlines()
+        assert line.startswith("wellhead: ")
         return ended.code, line.removeprefix("wellhead: ")

@@ -3,9 +3,9 @@
 import http.client
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from urllib.parse import urlsplit
+
+from fakes import web
 
 OWN = ("connection", "transfer-encoding", "keep-alive")
 
@@ -15,9 +15,7 @@ def behind_a_prefix(control_url: str, prefix: str) -> Iterator[str]:
     """Where the control plane is then; what is not under the prefix is 404 of somebody else."""
     control = urlsplit(control_url)
 
-    class Proxy(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Proxy(web.Handler):
         def do_GET(self) -> None:
             if not self.path.startswith(f"{prefix}/"):
                 self.send_error(404)
@@ -39,15 +37,5 @@ def behind_a_prefix(control_url: str, prefix: str) -> Iterator[str]:
 
         do_POST = do_GET  # noqa: N815
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}{prefix}/"
-    finally:
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
+    with web.serving(Proxy) as url:
+        yield f"{url}{prefix}/"

@@ -11,8 +11,9 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from fakes import web
 
 Document = dict[str, Any]
 
@@ -46,48 +47,28 @@ class Source:
         self.url = ""
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    source: Source
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def do_GET(self) -> None:
-        source = self.server.source
-        source.asked.append({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}})
-        source.hangs.wait(30)
-        body, headers = source.body, dict(source.headers)
-        if body is None:
-            body = json.dumps(source.document).encode()
-            if "gzip" in self.headers.get("accept-encoding", ""):
-                body, headers["content-encoding"] = gzip.compress(body, mtime=0), "gzip"
-        status = source.status
-        if "location" in headers and self.path != "/api.json":
-            status = 200
-            del headers["location"]
-        self.send_response(status)
-        for name, value in {**headers, "content-length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None: ...
-
-
 @contextmanager
 def price_source(document: Any) -> Iterator[Source]:
     source = Source(document)
-    with _Server(("127.0.0.1", 0), _Handler) as server:
-        server.source = source
-        source.url = f"http://127.0.0.1:{server.server_port}/api.json"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
+
+    class Seller(web.Handler):
+        def do_GET(self) -> None:
+            source.asked.append({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}})
+            source.hangs.wait(30)
+            body, headers = source.body, dict(source.headers)
+            if body is None:
+                body = json.dumps(source.document).encode()
+                if "gzip" in self.headers.get("accept-encoding", ""):
+                    body, headers["content-encoding"] = gzip.compress(body, mtime=0), "gzip"
+            status = source.status
+            if "location" in headers and self.path != "/api.json":
+                status = 200
+                del headers["location"]
+            self.answer(status, body, headers)
+
+    with web.serving(Seller) as url:
+        source.url = f"{url}/api.json"
         try:
             yield source
         finally:
             source.hangs.set()
-            server.shutdown()
-            thread.join()
