@@ -28,7 +28,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from bench.rig import Unmeasured
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.cost import CostState
-from wellhead.database import calls, rollups
+from wellhead.database import calls, rollups, room
 from wellhead.database.calls import Settled
 from wellhead.database.engine import make_engine, transaction, writing_connection
 from wellhead.database.schema import calls as calls_table
@@ -348,7 +348,7 @@ def books(say: Callable[[str], None]) -> Path:
 def _kind() -> str:
     """What the file is made of, beside its calls: the schema of what is written, and the habits."""
     written = (calls_table, *rollups.TABLES, *CLOSED)
-    made = [str(calls.RESERVE_CHARS), *(str(CreateTable(table)) for table in written)]
+    made = [str(room.RESERVE_CHARS), *(str(CreateTable(table)) for table in written)]
     made += [str(CreateIndex(index)) for table in written for index in table.indexes]
     return hashlib.sha256(f"{MADE_BY} {END_US} {sorted(made)}".encode()).hexdigest()[:12]
 

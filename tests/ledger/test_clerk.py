@@ -14,6 +14,7 @@ from wellhead.call_id import slot_of
 from wellhead.cost import Costed, CostState
 from wellhead.database.gauges import GAUGES_MAX
 from wellhead.database.reports import DatabaseReports
+from wellhead.database.room import RESERVE_CHARS
 from wellhead.database.sums import sums
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger.check import check
@@ -56,6 +57,25 @@ def test_a_row_says_all_that_was_known(clerk: Clerk, engine: Engine) -> None:
         "reported",
     )
     assert (row["worker_id"], row["cache_read_tokens"], row["hold_nanousd"]) == (slot_of(call.id), None, None)
+
+
+def test_a_call_is_booked_with_the_room_that_ends_of_its_kind_needed(clerk: Clerk, engine: Engine) -> None:
+    clerk.book([long := opening(clerk)], [])
+    usual = {len(row["reserve"]) for row in rows_of(engine, "calls")}
+    clerk.book([], [(long, a_settlement(upstream_request_id="r" * 300))])
+    clerk.book([call := opening(clerk)], [])
+    ended, begun = rows_of(engine, "calls")
+    assert ended["reserve"] is None
+    assert begun["id"] == call.id
+    assert usual == {RESERVE_CHARS}
+    assert len(begun["reserve"]) > RESERVE_CHARS + 150
+
+
+def test_what_failed_says_nothing_about_the_room_that_is_needed(clerk: Clerk, engine: Engine) -> None:
+    clerk.book([failed := opening(clerk)], [])
+    clerk.book([], [(failed, a_settlement(state=CallState.FAILED, error_message="no" * 200))])
+    clerk.book([opening(clerk)], [])
+    assert len(rows_of(engine, "calls")[1]["reserve"]) == RESERVE_CHARS
 
 
 def test_a_second_settlement_changes_nothing(clerk: Clerk, engine: Engine) -> None:

@@ -12,18 +12,12 @@ from typing import Any
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.cost import CostState
 from wellhead.database.bulk import Bulk, Row, Sparse, placeholders
+from wellhead.database.room import NOTHING_LEARNT, Room
 from wellhead.database.schema import TOKEN_COLUMNS, calls
 from wellhead.usage import Usage, UsageSource
 
 IDS_PER_QUERY = 500
 TROUBLE_SEPARATOR = "; "
-RESERVE_CHARS = 108
-"""About what the end of a call adds to its row: kept free from the start, it saves a tenth of the file.
-
-Where a call has less to add, what is too much stays free: measured, 12 more cost 11 bytes for every call.
-"""
-_RESERVE = " " * RESERVE_CHARS
-
 _OPENING = (
     *("id", "started_us", "provider", "dialect", "method", "path", "model", "tool", "client", "session"),
     *("user_agent", "client_address", "credential_hash", "request_bytes", "message_count"),
@@ -84,10 +78,11 @@ _COLUMNS = tuple(column.name for column in calls.columns)
 _SELECT = f"SELECT {','.join(_COLUMNS)} FROM calls"  # noqa: S608
 
 
-def pending_rows(worker_id: int, openings: Iterable[Opening]) -> list[Row]:
-    """New calls, in the form that `insert` takes."""
+def pending_rows(worker_id: int, openings: Iterable[Opening], room: Room = NOTHING_LEARNT) -> list[Row]:
+    """New calls, in the form that `insert` takes, each with room for its end."""
+    kept_for = room.kept_for
     return [
-        (*_opening_rare_values(o), *_opening_values(o), int(o.streamed), worker_id, "pending", _RESERVE)
+        (*_opening_rare_values(o), *_opening_values(o), int(o.streamed), worker_id, "pending", kept_for(o))
         for o in openings
     ]
 
@@ -100,6 +95,11 @@ def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
 def settled_rows(settled: Iterable[Settled]) -> list[Row]:
     """Ends of calls, in the form that `settle` takes."""
     return [_settled_row(opening, settlement) for opening, settlement in settled]
+
+
+def added(row: Row) -> Row:
+    """What such a row writes into that of the call."""
+    return row[:-1]  # All but its id.
 
 
 def settle(connection: sqlite3.Connection, rows: Sequence[Row]) -> int:

@@ -26,6 +26,7 @@ from wellhead.database.calls import Settled
 from wellhead.database.directory import is_current, load_directory
 from wellhead.database.engine import transaction
 from wellhead.database.rollups import Rollup
+from wellhead.database.room import Room
 from wellhead.database.workers import Process, Worker
 from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable, CallerError
@@ -107,6 +108,7 @@ class Clerk:
         self._costing = Costing(rules.prices, self._held, now_us, say)
         self._pruning = Pruning(self._held)
         self._open: dict[int, Opening] = {}  # The calls in flight by their ids, as they were booked.
+        self._room = Room()
         self._keys_used: dict[int, int] = {}
         self._gauges_dropped = False
         self.hearing: Hearing | None = None
@@ -274,7 +276,7 @@ class Clerk:
         with self._held.use() as connection, transaction(connection):
             there = calls.known_among(connection, list(fitted))
             new = [opening for opening in fitted.values() if opening.id not in there]
-            calls.insert(connection, calls.pending_rows(self.worker.slot, new))
+            calls.insert(connection, calls.pending_rows(self.worker.slot, new, self._room))
             for was in calls.open_among(connection, list(there)):
                 to = fitted[was.id]
                 if (to.provider, to.admitted_us) != (was.provider, was.admitted_us):
@@ -325,7 +327,10 @@ class Clerk:
         new = {call.id for call in plan.free} | {call.id for call, _ in plan.limited} | plan.rulings.keys()
         earlier = [pair for pair in settled if pair[0].id not in new]
         at_once = [pair for pair in settled if pair[0].id in new]
-        free_rows, ends = calls.pending_rows(self.worker.slot, plan.free), self._ends(earlier, costed)
+        free_rows, ends = (
+            calls.pending_rows(self.worker.slot, plan.free, self._room),
+            self._ends(earlier, costed),
+        )
         # The last figures before a silence: no later batch would bring them up to date.
         ended = {opening.id for opening, _ in settled}
         goes_idle = bool(ended) and not plan.free and not plan.limited and self._open.keys() <= ended
@@ -350,7 +355,7 @@ class Clerk:
                 refused += [pair for pair in unsent if pair[0].id not in known]
             admitted = {call.id: call for call in (*plan.free, *decision.admitted)}
             more = [*decision.admitted, *(call for call, _ in refused)]
-            calls.insert(connection, free_rows + calls.pending_rows(self.worker.slot, more))
+            calls.insert(connection, free_rows + calls.pending_rows(self.worker.slot, more, self._room))
             if calls.settle(connection, ends.rows) != len(ends.rows):
                 raise _SomeWereSettled
             limit_windows.add(connection, decision.rows)
@@ -379,8 +384,11 @@ class Clerk:
             self._say("quota_gauges_full", kept=gauges.GAUGES_MAX)
 
     def _ends(self, settled: Sequence[Settled], costed: Mapping[int, Costed]) -> "_Ends":
+        rows = calls.settled_rows(settled)
+        if settled and settled[0][1].state is CallState.COMPLETED and self._room.is_due():
+            self._room.learn(settled[0][0], calls.added(rows[0]))
         return _Ends(
-            calls.settled_rows(settled),
+            rows,
             self._admission.settled(settled),
             tally(settled),
             self._costing.audit_rows(settled, costed),
