@@ -18,6 +18,7 @@ def test_a_gateway_process_loads_nothing_of_the_control_plane() -> None:
         "alembic",
         "typer",
         "yaml",
+        "numpy",
         "wellhead.control",
         "wellhead.cli",
     }

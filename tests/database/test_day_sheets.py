@@ -10,7 +10,6 @@ from wellhead.database.day_sheets import (
     USUAL,
     PackedPart,
     Part,
-    ends_of,
     packed_part,
     session_keys,
     session_sheet,
@@ -57,7 +56,8 @@ def test_the_usual_end_is_in_no_row_of_the_ends(part: Part) -> None:
     part = Part(part.spending, {})
     sheet = unpacked(packed_part(part, numbers_of(part.keys())).ends)
 
-    told = [end for end, rows in ends_of(sheet) for _ in sheet.sums[rows]]
+    outcomes, streamed, _ = sheet.ids.tolist()
+    told = [(sheet.names[0][outcome], one) for outcome, one in zip(outcomes, streamed, strict=True)]
 
     ends = [(outcome, streamed) for *_, outcome, streamed in part.spending]
     assert sorted(told) == sorted(end for end in ends if end != USUAL)
@@ -70,8 +70,8 @@ def test_sessions_come_out_as_they_were_in_the_order_of_their_half_hours(sums: d
     sheet = session_sheet(sums, number_of)
 
     assert sessions(sheet, {n: key for key, n in number_of.items()}) == sums
-    half_hours = unpacked(sheet).ids[0] if sums else ()
-    assert list(half_hours) == sorted(half_hours)
+    half_hours = unpacked(sheet).ids[0].tolist()
+    assert half_hours == sorted(half_hours)
 
 
 def test_what_is_taken_away_twice_is_told_rather_than_hidden() -> None:

@@ -1,10 +1,13 @@
 """Rows of sums, packed and added up."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellhead.database.sheet import joined, packed, parted, unpacked
+from wellhead.database.sheet import joined, packed, rows_in, unpacked
 
 LANES = 5
 rows = st.lists(st.tuples(*[st.integers(0, 2**40) | st.just(0)] * LANES), max_size=20)
@@ -18,38 +21,41 @@ def test_what_is_packed_comes_out_again(
 
     sheet = unpacked(packed(ids, made, names))
 
-    assert [list(column) for column in sheet.ids] == ids
-    assert [parted(total, LANES) for total in sheet.sums] == made
+    assert sheet.ids.tolist() == ids
+    assert sheet.sums.tolist() == list(map(list, made))
     assert sheet.names == names
     assert len(sheet) == len(made)
 
 
-@given(rows, st.lists(st.integers(0, LANES - 1), unique=True))
-def test_of_the_sums_those_alone_may_come_out_that_are_wanted(
-    made: list[tuple[int, ...]], wanted: list[int]
+@given(st.lists(rows, max_size=4), st.sampled_from([None, (3, 1)]))
+def test_sheets_come_out_joined_as_they_do_one_by_one(
+    several: list[list[tuple[int, ...]]], wanted: tuple[int, ...] | None
 ) -> None:
-    sheet = unpacked(packed([range(len(made))], made), wanted)
+    values = [packed([range(len(one))], one, (["a"] * which,)) for which, one in enumerate(several)]
 
-    assert list(sheet.ids[0]) == list(range(len(made)))
-    expected = [tuple(row[lane] for lane in wanted) for row in made] if wanted else []
-    assert [parted(total, len(wanted)) for total in sheet.sums] == expected
+    found = joined(values, wanted)
 
-
-@given(rows)
-def test_rows_are_added_and_taken_away_lane_by_lane_in_any_order(made: list[tuple[int, ...]]) -> None:
-    whole = tuple(map(sum, zip(*made, strict=True))) if made else (0,) * LANES
-    total = sum(map(joined, made))
-    assert parted(total, LANES) == whole
-
-    below_zero_in_between = -joined((1,) * LANES) + total + joined((1,) * LANES)
-    assert parted(below_zero_in_between, LANES) == whole
+    places = [(which, place) for which, one in enumerate(several) for place in range(len(one))]
+    assert list(zip(*found.ids.tolist(), strict=True)) == places
+    lanes = range(LANES) if wanted is None else wanted
+    assert found.sums.tolist() == [[row[lane] for lane in lanes] for one in several for row in one]
+    assert found.names == [[["a"] * which] for which in range(len(several))]
+    assert list(map(rows_in, values)) == list(map(len, several))
 
 
 def test_the_greatest_sum_of_all_fits_and_more_is_a_mistake() -> None:
-    most = (2**64 - 1,) * LANES
-    assert parted(joined(most), LANES) == most
+    most = (2**63 - 1,) * LANES
+    assert unpacked(packed([[1]], [most])).sums.tolist() == [list(most)]
     with pytest.raises(OverflowError):
-        parted(joined(most) + 1, LANES)
+        packed([[1]], [(2**63,) * LANES])
+
+
+def test_no_threads_come_with_what_adds_up_sheets() -> None:
+    code = "import os, wellhead.database.sheet; print(len(os.listdir('/proc/self/task')))"
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert said.stdout == "1\n"
 
 
 def test_places_that_are_zero_everywhere_take_no_room() -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.clock import wall_us
-from wellhead.database import calls, closed_days, rollups
+from wellhead.database import calls, closed_days, packed_days, rollups
 from wellhead.database.calls import Settled
 from wellhead.database.day_sheets import Part, Sums
 from wellhead.database.engine import make_engine
@@ -193,7 +193,7 @@ def closed_of(engine: Engine) -> dict[int, tuple[dict[int, tuple[Part, Sums]], S
     with engine.connect() as reading:
         connection = driver(reading)
         return {
-            day: (closed_days.kept_parts(connection, day), closed_days.kept_sessions(connection, day))
+            day: (packed_days.kept_parts(connection, day), packed_days.kept_sessions(connection, day))
             for day in closed_days.closed(reading)
         }
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from fakes.books import NOON_US, a_settlement, an_opening, closed_of, rollups_of
 from ledger.test_many_processes import writing_process
 from wellhead.call import CallState
-from wellhead.database import closed_days, day_figures
+from wellhead.database import closed_days, day_figures, packed_days
 from wellhead.database.day_sheets import Sums
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
@@ -215,10 +215,10 @@ def test_keys_keep_their_numbers(books: Engine) -> None:
     close(books, DAY, at_once)
     connection = writing_connection(books)
     keys = {row[1:] for row in connection.execute("SELECT * FROM usage_keys")}
-    before = closed_days.numbers(connection, keys)
+    before = packed_days.numbers(connection, keys)
     new = ("p", "m", "t", "c", 1, 2, "a")
     with transaction(connection):
-        closed_days.give_numbers(connection, {*keys, new})
-    assert closed_days.numbers(connection, keys) == before
-    assert list(closed_days.numbers(connection, {new, ("another", *new[1:])})) == [new]
+        packed_days.give_numbers(connection, {*keys, new})
+    assert packed_days.numbers(connection, keys) == before
+    assert list(packed_days.numbers(connection, {new, ("another", *new[1:])})) == [new]
     connection.close()

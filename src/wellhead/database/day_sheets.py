@@ -4,7 +4,6 @@ How calls ended (`outcome`, `streamed`) is in a sheet of its own, for that takes
 The end that most calls have is in no row there: it is what the others leave of the whole.
 """
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import add, sub
@@ -14,7 +13,7 @@ import msgspec
 from wellhead.call import CallState
 from wellhead.database.bulk import Row
 from wellhead.database.schema import MEASURES, SPENDING_KEY
-from wellhead.database.sheet import Sheet, compressed, decompressed, packed, parted, unpacked
+from wellhead.database.sheet import Sheet, compressed, decompressed, packed, unpacked
 
 Sums = Mapping[Row, Row]
 """Measures, in the order of `MEASURES`, by a key."""
@@ -81,8 +80,8 @@ def unpacked_part(packed_one: PackedPart, keys: Mapping[int, Row]) -> tuple[Part
     usual: dict[Row, Row] = {}
     spending: dict[Row, Row] = {}
     whole = unpacked(packed_one.usage)
-    for number, total in zip(whole.ids[0], whole.sums, strict=True):
-        usual[*keys[number], *USUAL] = parted(total, len(MEASURES))
+    for number, measures in zip(whole.ids[0].tolist(), whole.sums.tolist(), strict=True):
+        usual[*keys[number], *USUAL] = tuple(measures)
     for number, end, measures in _rows(unpacked(packed_one.ends)):
         spending[*keys[number], *end] = measures
         left = usual.get((*keys[number], *USUAL), (0,) * len(MEASURES))
@@ -97,16 +96,6 @@ def unpacked_part(packed_one: PackedPart, keys: Mapping[int, Row]) -> tuple[Part
         for number, end, measures in _rows(unpacked(packed_one.models))
     }
     return Part(spending, histograms), models
-
-
-def ends_of(sheet: Sheet) -> Iterator[tuple[End, slice]]:
-    """The ends in a sheet of ends, and which of its rows each has; the last ids are the numbers of keys."""
-    outcomes, streamed, _ = sheet.ids
-    first = 0
-    while first < len(sheet):
-        last = bisect_right(streamed, streamed[first], first, bisect_right(outcomes, outcomes[first], first))
-        yield (sheet.names[0][outcomes[first]], streamed[first]), slice(first, last)
-        first = last
 
 
 def unpacked_histograms(value: bytes) -> Sequence[tuple[int, bytes, bytes]]:
@@ -136,8 +125,10 @@ def sessions(sheet: bytes, keys: Mapping[int, Row]) -> Sums:
     found = unpacked(sheet)
     names, agents, ends = found.names
     return {
-        (half, names[session], agents[agent], *keys[number], ends[end], streamed): parted(sums, len(MEASURES))
-        for half, session, agent, number, end, streamed, sums in zip(*found.ids, found.sums, strict=True)
+        (half, names[session], agents[agent], *keys[number], ends[end], streamed): tuple(sums)
+        for half, session, agent, number, end, streamed, sums in zip(
+            *found.ids.tolist(), found.sums.tolist(), strict=True
+        )
     }
 
 
@@ -151,9 +142,8 @@ def _by_end(some: Iterable[tuple[Row, Row]], number_of: Mapping[Row, int]) -> by
 
 
 def _rows(sheet: Sheet) -> Iterator[tuple[int, End, Row]]:
-    for end, part in ends_of(sheet):
-        for number, total in zip(sheet.ids[-1][part], sheet.sums[part], strict=True):
-            yield number, end, parted(total, len(MEASURES))
+    for outcome, streamed, number, sums in zip(*sheet.ids.tolist(), sheet.sums.tolist(), strict=True):
+        yield number, (sheet.names[0][outcome], streamed), tuple(sums)
 
 
 def _summed(some: Iterable[tuple[Row, Row]], key_of: Callable[[Row], Row]) -> dict[Row, Row]:

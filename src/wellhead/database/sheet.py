@@ -2,15 +2,11 @@
 
 ::
 
-    ids        lanes: 64 bits for each sum, all of a row one whole number
-    17   4     3 │ 0 │ 0 │ 3 │ 3 │ 4210 │ ...
-    17   9     1 │ 0 │ 0 │ 1 │ 1 │  310 │ ...
+    ids        sums
+    17   4     3   0   0   3   3   4210   ...
+    17   9     1   0   0   1   1    310   ...
 
-So two rows are added, or one is taken from the other, in one step, however many sums
-they have.  In between a lane may be below zero (it borrows from its neighbour), in the
-end none is; and none runs over, for all of time fits into a column of the database.
-
-In the value the bytes stand by their place: all lowest ones of the first lane, then all
+In the value the bytes stand by their place: all lowest ones of the first column, then all
 second ones.  Most places are zero in every row, which are left out, and the others
 compress well: a row of sixteen sums takes about 30 bytes.  (zlib would make the same of
 it, and take eight times as long to undo it.)
@@ -18,17 +14,23 @@ it, and take eight times as long to undo it.)
 
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress, repeat
+from functools import lru_cache
 
 import msgspec
+import numpy as np
 import zstandard
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.int64]
+_Bytes = NDArray[np.uint8]
 
 _HEAD = struct.Struct("<IBB")
-"""Rows, columns of ids, lanes."""
-_ID_BYTES, _LANE_BYTES = 4, 8
+"""Rows, columns of ids, columns of sums."""
+_ID, _SUM = np.dtype("<u4"), np.dtype("<i8")
 _LEVEL = 9
+_names = msgspec.json.Decoder(list[list[str]])
 
 
 class _Own(threading.local):
@@ -43,12 +45,12 @@ _own = _Own()
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The rows of one value, column by column."""
+    """The rows of one value."""
 
-    ids: Sequence[Sequence[int]]
-    """Columns of whole numbers below 2³², by which the rows are told apart."""
-    sums: Sequence[int]
-    """The lanes of each row, as `joined` has them."""
+    ids: Numbers
+    """By column and row: whole numbers below 2³², by which the rows are told apart."""
+    sums: Numbers
+    """By row and column."""
     names: Sequence[Sequence[str]]
     """Texts that ids are the places of."""
 
@@ -56,14 +58,15 @@ class Sheet:
         return len(self.sums)
 
 
-def joined(lanes: Sequence[int]) -> int:
-    """Sums of one row as one number; each is from 0 to 2⁶⁴ - 1."""
-    return int.from_bytes(struct.pack(f"<{len(lanes)}Q", *lanes), "little")
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The rows of several sheets with the same columns, one after the other."""
 
-
-def parted(total: int, count: int) -> tuple[int, ...]:
-    """The lanes of a sum of rows."""
-    return struct.unpack(f"<{count}Q", total.to_bytes(count * _LANE_BYTES, "little"))
+    ids: Numbers
+    """The first column says which sheet a row is of."""
+    sums: Numbers
+    names: Sequence[Sequence[Sequence[str]]]
+    """Of each sheet."""
 
 
 def compressed(value: bytes) -> bytes:
@@ -80,48 +83,84 @@ def packed(
     ids: Sequence[Sequence[int]], rows: Sequence[Sequence[int]], names: Sequence[Sequence[str]] = ()
 ) -> bytes:
     """A sheet of columns of ids and as many rows of sums; the order of the rows stays."""
-    count, lanes = len(rows), len(rows[0]) if rows else 0
+    count, width = len(rows), len(rows[0]) if rows else 0
     assert all(len(column) == count for column in ids)
-    parts = [struct.pack(f"<{count}I", *column) for column in ids]
-    parts.append(b"".join(struct.pack(f"<{lanes}Q", *row) for row in rows))
-    widths = _widths(len(ids), lanes)
-    planes = [plane for part, width in zip(parts, widths, strict=True) for plane in _planes(part, width)]
-    told = bytes(any(plane) for plane in planes)
-    body = told + b"".join(plane for plane in planes if any(plane)) + msgspec.json.encode(names)
-    return _HEAD.pack(count, len(ids), lanes) + compressed(body)
+    columns = np.array(ids, _ID).reshape(len(ids), count).T
+    sums = np.array(rows, _SUM).reshape(count, width)
+    places = np.concatenate([_places(columns), _places(sums)])
+    told = places.any(axis=1)
+    body = told.tobytes() + places[told].tobytes() + msgspec.json.encode(names)
+    return _HEAD.pack(count, len(ids), width) + compressed(body)
 
 
-def unpacked(value: bytes, wanted: Sequence[int] | None = None) -> Sheet:
-    """What `packed` made one of; of the sums those lanes alone that are wanted, in that order."""
-    count, columns, lanes = _HEAD.unpack_from(value)
+def unpacked(value: bytes) -> Sheet:
+    """What `packed` made one of."""
+    sheet = joined((value,))
+    return Sheet(sheet.ids[1:], sheet.sums, sheet.names[0])
+
+
+def joined(values: Sequence[bytes], wanted: tuple[int, ...] | None = None) -> Joined:
+    """The rows of several; of the sums those columns alone that are wanted, in that order."""
+    heads = [_HEAD.unpack_from(value) for value in values]
+    counts = [count for count, _, _ in heads]
+    _, columns, width = max(heads, default=(0, 0, 0))
+    layout = _layout(columns, width, wanted)
+    rows = np.zeros((sum(counts), layout.size), np.uint8)
+    names, first = [], 0
+    for value, (count, *shape) in zip(values, heads, strict=True):
+        names.append(_unpack(value, shape, rows[first : first + count], layout))
+        first += count
+    which = np.repeat(np.arange(len(values)), counts)
+    ids = rows[:, : columns * _ID.itemsize].view(_ID)
+    return Joined(np.concatenate([which[np.newaxis], ids.T]), rows[:, layout.sums :].view(_SUM), names)
+
+
+def rows_in(value: bytes) -> int:
+    """How many rows it has."""
+    count: int = _HEAD.unpack_from(value)[0]
+    return count
+
+
+def _unpack(value: bytes, shape: Sequence[int], rows: _Bytes, layout: "_Layout") -> list[list[str]]:
+    """Put the bytes of a value into rows, and say its names."""
+    columns, width = shape
     body = decompressed(value[_HEAD.size :])
-    ids, place, start = [], 0, columns * _ID_BYTES + lanes * _LANE_BYTES
-    for _ in range(columns):
-        part = bytearray(count * _ID_BYTES)
-        for byte in compress(range(_ID_BYTES), body[place : place + _ID_BYTES]):
-            part[byte::_ID_BYTES] = body[start : start + count]
-            start += count
-        place += _ID_BYTES
-        ids.append(struct.unpack(f"<{count}I", part))
-    at_of = {lane: at for at, lane in enumerate(range(lanes) if wanted is None else wanted)}
-    width = len(at_of) * _LANE_BYTES if lanes else 0
-    sums = bytearray(count * width)
-    for byte in compress(range(lanes * _LANE_BYTES), body[place : place + lanes * _LANE_BYTES]):
-        at = at_of.get(byte // _LANE_BYTES)
-        if at is not None:
-            sums[at * _LANE_BYTES + byte % _LANE_BYTES :: width] = body[start : start + count]
-        start += count
-    whole = struct.unpack(f"{width}s" * count, sums) if width else ()
-    return Sheet(
-        ids,
-        list(map(int.from_bytes, whole, repeat("little"))),  # type: ignore[arg-type]  # Its overloads.
-        msgspec.json.decode(body[start:], type=list[list[str]]),
-    )
+    size = columns * _ID.itemsize + width * _SUM.itemsize
+    told = np.frombuffer(body, np.bool_, size).nonzero()[0]
+    places = np.frombuffer(body, np.uint8, len(told) * len(rows), size).reshape(len(told), len(rows))
+    at = layout.at[told]
+    if layout.is_part and not (is_wanted := at >= 0).all():
+        at, places = at[is_wanted], places[is_wanted]
+    rows[:, at] = places.T
+    return _names.decode(memoryview(body)[size + len(told) * len(rows) :])
 
 
-def _widths(columns: int, lanes: int) -> list[int]:
-    return [_ID_BYTES] * columns + [lanes * _LANE_BYTES]
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """An unpacked row: ids, and the wanted sums."""
+
+    at: NDArray[np.intp]
+    """Where the bytes of a value stand in it; -1: nowhere."""
+    sums: int
+    """Where they begin."""
+    size: int
+    is_part: bool
 
 
-def _planes(part: bytes, width: int) -> Iterator[bytes]:
-    return (part[byte::width] for byte in range(width))
+@lru_cache(maxsize=64)
+def _layout(columns: int, width: int, wanted: tuple[int, ...] | None) -> _Layout:
+    wanted = tuple(range(width)) if wanted is None else wanted
+    ids = columns * _ID.itemsize
+    start = -(-ids // _SUM.itemsize) * _SUM.itemsize  # So that sums lie as the processor likes them.
+    at = np.full(ids + width * _SUM.itemsize, -1)
+    at[:ids] = np.arange(ids)
+    for place, column in enumerate(wanted if width else ()):
+        first = ids + column * _SUM.itemsize
+        at[first : first + _SUM.itemsize] = start + place * _SUM.itemsize + np.arange(_SUM.itemsize)
+    return _Layout(at, start, start + len(wanted) * _SUM.itemsize, len(wanted) < width)
+
+
+def _places(table: NDArray[np.generic]) -> _Bytes:
+    """The bytes of each number, by their place and by row."""
+    whole = np.ascontiguousarray(table)
+    return whole.view(np.uint8).reshape(len(whole), whole.shape[1] * whole.itemsize).T

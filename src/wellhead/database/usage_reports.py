@@ -34,13 +34,13 @@ from wellhead.database.schema import (
     usage_total,
 )
 from wellhead.database.session_reports import by_session
+from wellhead.database.sheet_reports import Lines
 from wellhead.database.slots import slots_of
 from wellhead.database.spans import Span, half_hours, marked
 from wellhead.moments import DAY_US, HOUR_US
 from wellhead.report import (
     HISTOGRAMMED,
     UNROLLED,
-    Key,
     Line,
     Measure,
     Question,
@@ -68,8 +68,8 @@ class _Asked:
     """Days that are closed, in their order, and whether they have half hours."""
 
     @cached_property
-    def line_of(self) -> Mapping[int, tuple[Key, ...]]:
-        """By the number of a key: the part of a line that it stands for; of keys that are asked for alone."""
+    def lines(self) -> Lines:
+        """What the numbers of keys stand for; of keys that are asked for alone."""
         return sheet_reports.lines(self.connection, self.question, self.known)
 
 
@@ -140,7 +140,7 @@ def _rolled(asked: _Asked, edges_us: Sequence[int], first: int = 0, *, limited: 
     cut = marked(edges_us, asked.closed, first)
     queries = [*_of_rollup(asked, hourly, cut.hours), *_of_calls(asked, cut.rest)]
     found = _of_queries(asked, queries, limited=limited and not cut.marks)
-    sheets = sheet_reports.spending(asked.connection, asked.question, cut.marks, asked.line_of)
+    sheets = sheet_reports.spending(asked.connection, asked.question, cut.marks, asked.lines)
     return _add(found, sheets) if found else dict(sheets)
 
 
@@ -149,7 +149,7 @@ def _by_session(asked: _Asked, edges_us: Sequence[int]) -> Sums:
     since, until = edges_us[0] // DAY_US, -(-edges_us[-1] // DAY_US)
     slots, rest = half_hours(edges_us, closed_days.with_sessions(asked.connection, since, until))
     found = _of_queries(asked, _of_calls(asked, rest), limited=not slots)
-    sheets = by_session(asked.connection, asked.question, slots, asked.line_of)
+    sheets = by_session(asked.connection, asked.question, slots, asked.lines)
     return _add(found, sheets) if found else dict(sheets)
 
 

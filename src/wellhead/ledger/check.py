@@ -21,7 +21,7 @@ from itertools import groupby
 
 from sqlalchemy import Connection, Engine, Table
 
-from wellhead.database import calls, closed_days, rollups
+from wellhead.database import calls, closed_days, packed_days, rollups
 from wellhead.database.bulk import Row
 from wellhead.database.day_figures import parts_of, sessions_of
 from wellhead.database.day_sheets import Part, Sums
@@ -125,7 +125,7 @@ def _of_rollups(connection: sqlite3.Connection, first_day: int) -> Iterator[Disa
 
 
 def _of_day(reading: Connection, day: int, *, has_calls: bool) -> Iterator[Disagreement]:
-    there = closed_days.kept_parts(driver(reading), day)
+    there = packed_days.kept_parts(driver(reading), day)
     for half_hour, counted in parts_of(reading, day, has_calls=has_calls):
         where = {"day": day, "half_hour": half_hour}
         yield from _of_part(where, there.pop(half_hour, (NOTHING, {})), counted)
@@ -133,7 +133,7 @@ def _of_day(reading: Connection, day: int, *, has_calls: bool) -> Iterator[Disag
         if has_calls or half_hour % 2 == 0:
             yield from _of_part({"day": day, "half_hour": half_hour}, kept, NOTHING)
     if has_calls:
-        sessions = closed_days.kept_sessions(driver(reading), day), sessions_of(reading, day)
+        sessions = packed_days.kept_sessions(driver(reading), day), sessions_of(reading, day)
         yield from _of_sheets("session_sheets", {"day": day}, _SESSION_KEY, *sessions)
 
 

@@ -20,13 +20,13 @@ from sqlite3 import Connection
 import sqlalchemy
 from sqlalchemy import Engine
 
-from wellhead.database import closed_days, retention
+from wellhead.database import closed_days, packed_days, retention
 from wellhead.database.bulk import Row
-from wellhead.database.closed_days import PackedDay
 from wellhead.database.day_figures import parts_of, sessions_of
 from wellhead.database.day_sheets import packed_part, session_keys, session_sheet
 from wellhead.database.engine import outages, transaction, writing_connection
 from wellhead.database.limits import driver
+from wellhead.database.packed_days import PackedDay
 from wellhead.moments import DAY_US
 
 LATE_US = 600_000_000
@@ -66,7 +66,7 @@ def _close_day(engine: Engine, connection: Connection, day: int) -> bool:
             made = _packed(reading, connection, day)
         with transaction(connection):
             if _state(connection, day) == before:
-                closed_days.close(connection, made)
+                packed_days.write(connection, made)
                 return True
     return False
 
@@ -88,11 +88,11 @@ def _packed(reading: sqlalchemy.Connection, connection: Connection, day: int) ->
 
 def _number(connection: Connection, number_of: dict[Row, int], keys: Set[Row]) -> None:
     """Have all of the keys be in `number_of`."""
-    number_of |= closed_days.numbers(connection, keys - number_of.keys())
+    number_of |= packed_days.numbers(connection, keys - number_of.keys())
     if new := keys - number_of.keys():
         with transaction(connection):
-            closed_days.give_numbers(connection, new)
-        number_of |= closed_days.numbers(connection, new)
+            packed_days.give_numbers(connection, new)
+        number_of |= packed_days.numbers(connection, new)
 
 
 def _state(connection: Connection, day: int) -> Row:
