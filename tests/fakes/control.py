@@ -4,12 +4,15 @@ import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import httpx
+import pytest
 import structlog
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.dependencies import models
+from starlette.routing import compile_path
 
 from fakes.background import a_background
 from fakes.books import NOON_US
@@ -19,6 +22,7 @@ from wellhead.control.app import ControlOptions, build
 from wellhead.control.background import Background
 from wellhead.control.facts import NO_FACTS, Facts
 from wellhead.control.health import NOTHING_BESIDE, Beside
+from wellhead.control.roles import Door
 from wellhead.logs import Log
 from wellhead.ports import Reports
 from wellhead.registry import Registry
@@ -29,6 +33,27 @@ NO_OPTIONS = ControlOptions()
 def silent_log() -> Log:
     log: Log = structlog.wrap_logger(structlog.PrintLogger(io.StringIO()))
     return log
+
+
+class LateDoor(Door):
+    """A route that knows at once what it is for, and is made when it is first used.
+
+    An app has eighty of them.  To make them all takes a tenth of a second, and most tests use two.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **how: Any) -> None:
+        self.path, self.endpoint, self._how = path, endpoint, how
+        self.path_regex, self.path_format, self.param_convertors = compile_path(path)
+        self.methods = {method.upper() for method in how["methods"] or ("GET",)}
+
+    def __getattr__(self, name: str) -> Any:
+        # What is there already does not come here.
+        if name == "_how":
+            raise AttributeError(name)
+        how = self._how
+        del self._how
+        super().__init__(self.path, self.endpoint, **how)
+        return getattr(self, name)
 
 
 def an_app(
@@ -44,17 +69,19 @@ def an_app(
 ) -> FastAPI:
     """Live views end at once, so that every answer can be read whole, unless told."""
     _forget_apps()
-    return build(
-        reports=reports or FakeReports(),
-        registry=registry or FakeRegistry(now_us),
-        options=replace(options, live_s=live_s),
-        version="1.2.3",
-        log=silent_log(),
-        now_us=now_us,
-        background=background or a_background(),
-        facts=facts,
-        beside=beside,
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wellhead.control.app.Door", LateDoor)
+        return build(
+            reports=reports or FakeReports(),
+            registry=registry or FakeRegistry(now_us),
+            options=replace(options, live_s=live_s),
+            version="1.2.3",
+            log=silent_log(),
+            now_us=now_us,
+            background=background or a_background(),
+            facts=facts,
+            beside=beside,
+        )
 
 
 def _forget_apps() -> None:
