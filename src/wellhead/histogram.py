@@ -23,7 +23,8 @@ from typing import TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
-_MANTISSA_BITS = 4
+MANTISSA_BITS = 4
+"""So many bits of a duration after its first one tell the bucket."""
 _HEAD_BYTES = 3
 _KINDS = {array(kind).itemsize: kind for kind in "BHIQ"}
 _WIDE_BYTES = 8
@@ -33,14 +34,14 @@ assert set(_KINDS) == {1, 2, 4, 8}
 
 def bucket(us: int) -> int:
     """The bucket of a duration."""
-    shift = max(us.bit_length() - _MANTISSA_BITS - 1, 0)
-    return (shift << _MANTISSA_BITS) + (us >> shift)
+    shift = max(us.bit_length() - MANTISSA_BITS - 1, 0)
+    return (shift << MANTISSA_BITS) + (us >> shift)
 
 
 def bounds(number: int) -> tuple[int, int]:
     """The durations of a bucket: from, inclusive, and to, exclusive."""
-    shift = max((number >> _MANTISSA_BITS) - 1, 0)
-    low = number - (shift << _MANTISSA_BITS)
+    shift = max((number >> MANTISSA_BITS) - 1, 0)
+    low = number - (shift << MANTISSA_BITS)
     return low << shift, low + 1 << shift
 
 

@@ -9,21 +9,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import add, sub
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, func, select
 
 from wellhead.database import closed_days, sheet_reports
 from wellhead.database.measures import NO_PROJECTS, grouping, restricted, shown
 from wellhead.database.schema import calls, models_hourly
+from wellhead.database.sheet import Numbers
 from wellhead.database.slots import slots_of
 from wellhead.database.spans import Span, marked
-from wellhead.histogram import first_of, histograms_of, narrowed, widened
+from wellhead.histogram import MANTISSA_BITS, bucket, first_of, narrowed, packed, widened
 from wellhead.moments import DAY_US, HOUR_US
 from wellhead.report import HISTOGRAMMED, Histogram, Key, Question
+from wellhead.usage import COUNT_MAX
 
 Place = tuple[int, tuple[Key, ...]]
 """A slot, and the keys of its line."""
 Row = tuple[bytes, bytes, tuple[Key, ...]]
 """Both histograms, packed, and the keys of a line."""
+BUCKETS = bucket(COUNT_MAX) + 1
 Effects = dict[int, int]
 """By slot: whether it is added (1) or taken away (-1)."""
 
@@ -60,9 +64,29 @@ def _of_calls(connection: Connection, question: Question, rest: Sequence[Span]) 
     slot, within, _ = slots_of(t.finished_us, rest)
     keys = [grouping(calls, one) for one in question.by]
     query = restricted(select(t.latency_us, t.ttft_us, slot, *keys), calls, question, NO_PROJECTS)
-    rows = map(tuple, connection.execute(within(query)))
-    took = ((tuple(place), latency_us, ttft_us) for latency_us, ttft_us, *place in rows)
-    return [(*both, *place) for place, both in histograms_of(took).items()]
+    rows = connection.execute(within(query)).all()
+    places: dict[tuple[Any, ...], int] = {}
+    at = np.array([places.setdefault(tuple(row[2:]), len(places)) for row in rows], np.int64)
+    latencies, ttfts = (_packed(at, [row[column] for row in rows], len(places)) for column in (0, 1))
+    return [(latency, ttft, *place) for place, latency, ttft in zip(places, latencies, ttfts, strict=True)]
+
+
+def _packed(at: Numbers, took_us: Sequence[int | None], count: int) -> list[bytes]:
+    """A histogram for each place, of the calls that are there and whose duration is known."""
+    us = np.array([-1 if one is None else one for one in took_us], np.int64)
+    is_known = us >= 0
+    numbers = at[is_known] * BUCKETS + buckets(us[is_known])
+    by_place: list[dict[int, int]] = [{} for _ in range(count)]
+    for number, calls_of in zip(*map(np.ndarray.tolist, np.unique(numbers, return_counts=True)), strict=True):
+        by_place[number // BUCKETS][number % BUCKETS] = calls_of
+    return [packed(one) for one in by_place]
+
+
+def buckets(us: Numbers) -> Numbers:
+    """The same as `wellhead.histogram.bucket`, of many."""
+    shifts = np.maximum(np.frexp(us.astype(np.float64))[1] - MANTISSA_BITS - 1, 0).astype(np.int64)
+    found: Numbers = (shifts << MANTISSA_BITS) + (us >> shifts)
+    return found
 
 
 def _by_slot(rows: Iterable[tuple[Any, ...]], question: Question) -> Iterator[tuple[Effects, list[Row]]]:
