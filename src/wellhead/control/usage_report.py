@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from wellhead import shown
+from wellhead.call import CallState
 from wellhead.control import days
 from wellhead.control.answers import failing
 from wellhead.control.bodies import example
@@ -43,6 +44,9 @@ from wellhead.report import (
 
 DEFAULT_DAYS = 7
 UNROLLED_DAYS_MAX = 31
+FIRST_US = DAY_US
+LAST_US = (date(9999, 12, 1) - EPOCH.date()).days * DAY_US
+"""What ranges may reach from and to: there the clocks of every zone still have a date."""
 BY_MINUTES_HOURS_MAX = 12
 SLOTS_MAX = 1_000
 LINES_MAX = 10_000
@@ -55,6 +59,8 @@ TOKENS = (
     Measure.REASONING_TOKENS,
     Measure.TOTAL_TOKENS,
 )
+EVERY_CALL_HAS = {Dimension.OUTCOME: tuple(CallState), Dimension.STREAMED: ("0", "1")}
+"""Dimensions with a few values and no others: any other filter would find nothing, and look right."""
 EXAMPLE_LINE: dict[str, Any] = {
     "start": "2026-03-01T00:00:00.000Z",
     "tool": "codex",
@@ -203,6 +209,11 @@ def _dimensions(group_by: str) -> tuple[Dimension, ...]:
 
 def _key(dimension: Dimension, value: str) -> Key:
     text = a_filter(dimension.value, value)
+    if dimension in EVERY_CALL_HAS and text not in EVERY_CALL_HAS[dimension]:
+        known = ", ".join(EVERY_CALL_HAS[dimension])
+        raise CallerError(
+            "INVALID_FILTER", 400, f"Invalid filter parameter: `{dimension}` is one of {known}."
+        )
     if text == UNKNOWN or text is None:
         return None
     return a_number(dimension.value, text) if dimension in (Dimension.KEY, Dimension.STREAMED) else text
@@ -227,13 +238,13 @@ def _range_us(since: str | None, until: str | None, zone: ZoneInfo, now_us: int)
 
 
 def _moment_us(text: str, parameter: str, zone: ZoneInfo, more_days: int) -> int:
-    if DATE.fullmatch(text):
-        day = EPOCH.date() + timedelta(days=days.day_us(text, parameter) // DAY_US)
-        if not date(1970, 1, 1) < day < date(9999, 12, 1):
-            raise CallerError("INVALID_TIME", 400, f"`{parameter}` is out of all bounds.")
-        return midnight_us(day + timedelta(days=more_days), zone)
-    found = moment_us(text, parameter)
+    is_day = DATE.fullmatch(text) is not None
+    found = days.day_us(text, parameter) if is_day else moment_us(text, parameter)
     assert found is not None
+    if not FIRST_US <= found < LAST_US:
+        raise CallerError("INVALID_TIME", 400, f"`{parameter}` is out of all bounds.")
+    if is_day:
+        return midnight_us(EPOCH.date() + timedelta(days=found // DAY_US + more_days), zone)
     return found
 
 
