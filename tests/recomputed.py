@@ -8,9 +8,6 @@ are written for people.  What it has to agree with is each call's cost, to the n
     cost_audits  by which rate it was priced, and what came out      ->  agreed, or a line that says what not
     rates        that rate's prices, whole
 
-A call that was priced once, when it ended, and has nothing to tell about that has no record: its own
-row has its rate and its cost, and is held to the rate all the same.
-
 An answer that was made in several steps has each of them in its record, with a rate of its own; the
 steps have to be those that the provider listed.
 
@@ -105,15 +102,7 @@ def _priced(books: sqlite3.Connection) -> Iterator[tuple[Row, Row | None]]:
     query += f" ON a.call_id = calls.id AND a.number = ({last}) WHERE calls.state <> 'pending'"
     for row in _rows(books, query):
         audit = {name[2:]: row.pop(name) for name in list(row) if name.startswith("a_")}
-        yield row, _itself(row) if audit["number"] is None else audit
-
-
-def _itself(call: Row) -> Row | None:
-    """What the record of a call says that has none, and needs none."""
-    if call["rate_id"] is None:
-        return None
-    said = {"state": call["cost_state"], "nanousd": call["cost_nanousd"], "rate": call["rate_id"]}
-    return {**said, "number": 0, "reason": "settled", "steps": None}
+        yield row, None if audit["number"] is None else audit
 
 
 def _rows(books: sqlite3.Connection, query: str) -> Iterator[Row]:

@@ -1,17 +1,8 @@
 """What calls cost when they end, and how that is on record."""
 
-from pathlib import Path
-
-from fakes.books import NOON_US, a_settlement, an_opening, books_on_disk, rows_of
+from fakes.books import a_settlement, rows_of
 from fakes.desk import NOTHING_SAID, Desk
 from fakes.prices import CENT
-from wellhead.database import costs
-from wellhead.ledger.clerk import Clerk
-from wellhead.ledger.processes import this_process
-from wellhead.ledger.rules import Rules
-from wellhead.pricing.book import PriceBook
-from wellhead.pricing.catalogue import Catalogue
-from wellhead.pricing.shipped import shipped
 
 
 def test_a_call_is_priced_when_it_is_settled_and_its_pricing_is_on_record(priced: Desk) -> None:
@@ -61,25 +52,3 @@ def test_a_refused_call_and_one_without_usage_have_no_pricing(priced: Desk) -> N
 
     assert priced.row(call)["cost_state"] == "unpriceable"
     assert rows_of(priced.engine, "cost_audits") == []
-
-
-def test_a_call_whose_row_says_all_about_its_cost_has_no_record(tmp_path: Path) -> None:
-    engine = books_on_disk(tmp_path)
-    prices = PriceBook(Catalogue(shipped()), {})
-    clerk = Clerk(engine, lambda: NOON_US, this_process(), Rules(prices=prices))
-    clerk.sign_on()
-    exact, dated = (
-        an_opening(clerk.next_id(), model=model, provider="anthropic")
-        for model in ("claude-haiku-4-5", "claude-haiku-4-5-20251001")
-    )
-    clerk.book([exact, dated], [])
-    clerk.book([], [(exact, a_settlement()), (dated, a_settlement())])
-    clerk.sign_off()
-
-    assert [row["cost_state"] for row in rows_of(engine, "calls")] == ["priced"] * 2
-    (recorded,) = rows_of(engine, "cost_audits")
-    assert (recorded["call_id"], recorded["how"]) == (dated.id, "dated")
-    with engine.connect() as connection:
-        (one,), (other,) = (costs.audits_of(connection, call.id) for call in (exact, dated))
-    assert one == {**other, "how": "exact"}
-    engine.dispose()

@@ -56,9 +56,8 @@ class PerToken:
         if cost is None:
             return Costed(CostState.PENDING, "no_price")
         each = self.nanousd[call.model]
-        digest = f"{call.model} {each}".encode().rjust(32)
-        rate = UsedRate(digest, f"{each}", "tests", "well", call.model, None, None, "{}")
-        return Costed(CostState.PRICED, "settled", cost, rate, f"well/{call.model}", "exact")
+        rate = UsedRate(str(each).encode().rjust(32), f"{each}", "tests", None, call.model, None, None, "{}")
+        return Costed(CostState.PRICED, "settled", cost, rate, call.model, "exact")
 
 
 class World:
@@ -196,9 +195,7 @@ def test_what_the_provider_said_itself_stays(world: World) -> None:
 def test_a_cost_that_was_never_on_record_stays(world: World) -> None:
     world.settle(PerToken(water=7), USUAL)
     with world.engine.begin() as connection:
-        # As calls were booked before there were records.
         connection.exec_driver_sql("DELETE FROM cost_audits")
-        connection.exec_driver_sql("UPDATE calls SET rate_id=NULL")
     assert world.reprice(PerToken(water=9)).scanned == 0
 
 

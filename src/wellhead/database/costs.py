@@ -1,13 +1,4 @@
-"""The rows of rates and cost_audits: by which prices calls were priced, each time they were, and anew.
-
-Of most calls the first pricing is *plain*: the call's own row says all that its record would, and it has
-none.  That is so where a call that is priced has the number of a rate, and no record::
-
-    calls   finished_us  cost_state  cost_nanousd  rate_id ──► rates   provider/model
-            at_us        cost_state  cost_nanousd  rate_id             model           settled, exact
-
-Its record is written when the call is priced again, before anything of it is changed.
-"""
+"""The rows of rates and cost_audits: by which prices calls were priced, each time they were, and anew."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -15,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, FromClause, select, text
+from sqlalchemy import Connection, select
 
 from wellhead.call import Settlement
-from wellhead.cost import Costed, CostedStep, CostState, UsedRate
+from wellhead.cost import Costed, CostedStep, UsedRate
 from wellhead.database import calls
 from wellhead.database.bulk import Bulk, Row, Sparse, placeholders
 from wellhead.database.calls import Settled
@@ -26,28 +17,13 @@ from wellhead.database.schema import cost_audits, rates
 
 SETTLED = 0
 """The number of the first pricing of a call, when it was settled."""
-PLAIN_REASON, PLAIN_HOW = "settled", "exact"
-"""Why and how a call got its price whose row says the rest."""
-OWN = "local"
-"""The source of rates for what runs on a machine of one's own: they are called as they are kept."""
 TROUBLE_SEPARATOR = "; "
 
 _PENDING = "cost_state='pending'"
 # What the provider said itself, when it was settled, no price list says better.
-_REASON = "(SELECT reason FROM cost_audits WHERE call_id=calls.id AND number=0)"
 _FROM_A_LIST = (
-    f"cost_state='priced' AND coalesce({_REASON},CASE WHEN rate_id IS NOT NULL THEN '{PLAIN_REASON}' END)"
-    "<>'reported'"
+    "cost_state='priced' AND (SELECT reason FROM cost_audits WHERE call_id=calls.id AND number=0)<>'reported'"
 )
-_PLAIN = (
-    f"SELECT c.id AS call_id,{SETTLED} AS number,c.finished_us AS at_us,'{PLAIN_REASON}' AS reason,"  # noqa: S608
-    "c.cost_state,c.cost_nanousd,c.rate_id,"
-    f"CASE r.source WHEN '{OWN}' THEN r.key ELSE r.provider||'/'||r.model END AS model,'{PLAIN_HOW}' AS how,"
-    "NULL AS trouble,NULL AS steps"
-    " FROM calls AS c JOIN rates AS r ON r.id=c.rate_id WHERE c.id IN "
-)
-"""What the records of such calls would be; `is_plain` says which they are."""
-_UNLESS_THERE = " ON CONFLICT (call_id,number) DO NOTHING"
 
 
 def _inserting(columns: Sequence[str]) -> Bulk:
@@ -95,19 +71,6 @@ def rate_id(connection: sqlite3.Connection, rate: UsedRate, now_us: int) -> int:
     return found
 
 
-def is_plain(costed: Costed) -> bool:
-    """Whether the row of a call that is settled so says all that the record of its pricing would."""
-    rate = costed.rate
-    return (
-        rate is not None
-        and (costed.reason, costed.how) == (PLAIN_REASON, PLAIN_HOW)
-        and costed.state is CostState.PRICED
-        and costed.model == (rate.key if rate.source == OWN else f"{rate.provider}/{rate.model}")
-        and not costed.trouble
-        and not costed.steps
-    )
-
-
 def audit_row(
     call_id: int, at_us: int, costed: Costed, rate_ids: Mapping[bytes, int], number: int = SETTLED
 ) -> Row:
@@ -149,12 +112,6 @@ def _steps(steps: Sequence[CostedStep], rate_ids: Mapping[bytes, int]) -> str:
 def note(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """Write down pricings; part of the transaction that books what they say."""
     _NOTE.run(connection, rows)
-
-
-def write_out(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
-    """Have the first pricing of these calls on record, whatever their rows are going to say."""
-    query = f"INSERT INTO cost_audits {_PLAIN}{placeholders(len(ids))}{_UNLESS_THERE}"
-    connection.execute(query, ids)
 
 
 def to_price_again(
@@ -210,15 +167,7 @@ def put_right(connection: sqlite3.Connection, call_id: int, end: Settlement) -> 
 
 def audits_of(connection: Connection, call_id: int) -> list[dict[str, Any]]:
     """Every pricing of a call, the first one first, with the rate's own words."""
-    plain = text(f"{_PLAIN}(:call_id)").bindparams(call_id=call_id).columns(*cost_audits.columns)
-    found = _told(connection, cost_audits, call_id) or _told(connection, plain.subquery(), call_id)
-    for audit in found:
-        audit["steps"] = _steps_with_rates(connection, audit["steps"])
-    return found
-
-
-def _told(connection: Connection, audits: FromClause, call_id: int) -> list[dict[str, Any]]:
-    a, r = audits.c, rates.c
+    a, r = cost_audits.c, rates.c
     query = (
         select(
             a.number,
@@ -235,11 +184,14 @@ def _told(connection: Connection, audits: FromClause, call_id: int) -> list[dict
             r.provider.label("rate_provider"),
             r.prices,
         )
-        .select_from(audits.outerjoin(rates, r.id == a.rate_id))
+        .select_from(cost_audits.outerjoin(rates, r.id == a.rate_id))
         .where(a.call_id == call_id)
         .order_by(a.number)
     )
-    return [dict(row._mapping) for row in connection.execute(query)]
+    found = [dict(row._mapping) for row in connection.execute(query)]
+    for audit in found:
+        audit["steps"] = _steps_with_rates(connection, audit["steps"])
+    return found
 
 
 def _steps_with_rates(connection: Connection, steps: str | None) -> list[dict[str, Any]]:

@@ -149,8 +149,7 @@ def _priced(
                 if rate.digest not in rate_ids:
                     rate_ids[rate.digest] = costs.rate_id(connection, rate, end.finished_us)
             rate_id = None if costed.rate is None else rate_ids[costed.rate.digest]
-            if not costs.is_plain(costed):
-                audits.append(costs.audit_row(opening.id, end.finished_us, costed, rate_ids))
+            audits.append(costs.audit_row(opening.id, end.finished_us, costed, rate_ids))
             end = replace(end, cost_nanousd=costed.nanousd, cost_state=costed.state, rate_id=rate_id)
         priced.append((opening, end))
     return priced, audits

@@ -70,9 +70,9 @@ class Costing:
         )
 
     def audit_rows(self, settled: Sequence[Settled], costed: Mapping[int, Costed]) -> list[Row]:
-        """How each cost came about, so that it can be computed again: nothing for those that say it."""
+        """How each cost came about, so that it can be computed again."""
         return [
-            costs.audit_row(opening.id, end.finished_us, cost, self._held.rate_ids)
+            costs.audit_row(opening.id, end.finished_us, costed[opening.id], self._held.rate_ids)
             for opening, end in settled
-            if (cost := costed.get(opening.id)) is not None and not costs.is_plain(cost)
+            if opening.id in costed
         ]

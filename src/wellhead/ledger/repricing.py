@@ -168,9 +168,7 @@ class Repricer:
     def _book(self, connection: Connection, changes: Sequence[_Change], reason: str) -> None:
         # Later than any other, whatever the clock does: see `cost_audits_again`.
         now_us = max(self._now_us(), costs.last_again_us(connection) + 1)
-        ids = [change.opening.id for change in changes]
-        costs.write_out(connection, ids)
-        numbers = costs.next_numbers(connection, ids)
+        numbers = costs.next_numbers(connection, [change.opening.id for change in changes])
         used = {rate.digest: rate for change in changes for rate in change.costed.rates()}
         rate_ids = {digest: costs.rate_id(connection, rate, now_us) for digest, rate in used.items()}
         audits = []

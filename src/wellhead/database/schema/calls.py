@@ -137,9 +137,7 @@ cost_audits = Table(
     PrimaryKeyConstraint("call_id", "number"),
     sqlite_with_rowid=False,
 )
-"""One row for each pricing of a call: by which rate, found how, and why.
-
-The first, when it was settled, has none if the call's own row says it all: see `wellhead.database.costs`.
+"""One row for each pricing of a call, the first when it was settled: by which rate, found how, and why.
 
 `steps` is NULL but for an answer that was made in several, which may be of several models: a JSON array
 with what each used, its cost and its rate, whose sum is the call's cost.
