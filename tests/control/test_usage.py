@@ -406,8 +406,9 @@ async def test_how_a_cost_came_about_is_told_with_the_rate(app: FastAPI, engine:
         priced = Costed(CostState.PRICED, "settled", 1_500_000, A_CENT, "demo/small", "exact")
         reported = Costed(CostState.PRICED, "reported", 2_000_000)
         rate_ids = {A_CENT.digest: rate}
+        nameless = Costed(CostState.UNPRICEABLE, "no_model")
         rows = [costs.audit_row(5, NOW_US, priced, rate_ids), costs.audit_row(6, NOW_US, reported, {})]
-        costs.note(connection, rows)
+        costs.note(connection, [*rows, costs.audit_row(7, NOW_US, nameless, {})])
 
     (one,) = (await get(app, "/admin/logs/5/cost-audit"))["audits"]
     assert one == {
@@ -426,6 +427,8 @@ async def test_how_a_cost_came_about_is_told_with_the_rate(app: FastAPI, engine:
     }
     (other,) = (await get(app, "/admin/logs/6/cost-audit"))["audits"]
     assert (other["source"], other["baseCostUsd"], other["rate"]) == ("provider", 0.002, None)
+    (nameless,) = (await get(app, "/admin/logs/7/cost-audit"))["audits"]
+    assert (nameless["source"], nameless["baseCostUsd"]) == ("unsupported_model", None)
 
 
 async def test_steps_are_told_each_with_its_rate(app: FastAPI, engine: Engine) -> None:

@@ -13,7 +13,7 @@ from wellhead.control.bodies import example
 from wellhead.control.kept_prices import KeptPrices
 from wellhead.money import usd
 
-AUDIT_SOURCES = {"reported": "provider", "guard": "guard"}
+AUDIT_SOURCES = {"reported": "provider", "guard": "guard", "no_model": "unsupported_model"}
 """What agent-cli-proxy calls the source of a cost, by our reason; anything else came out of the table."""
 EXAMPLE_AUDIT = {
     "id": 1,
@@ -76,7 +76,9 @@ class CostAudit(BaseModel):
     id: int = Field(description="Its number among those of the call.")
     model: str | None = Field(description="By which name of the price list.")
     provider: str | None = Field(description="Who sells at that rate.")
-    source: str = Field(description="`pricing`, `provider` (its own figure counts) or `guard`.")
+    source: str = Field(
+        description="`pricing`, `provider` (its own figure counts), `guard` or `unsupported_model`."
+    )
     baseCostUsd: float | None = Field(description="Null where there was no price.")
     calcAt: str
     reason: str = Field(description="`settled`, `reported`, `backfill`, `repriced`, or why it has no price.")

@@ -1286,7 +1286,7 @@ export interface components {
             rate: string | null;
             /** @description `settled`, `reported`, `backfill`, `repriced`, or why it has no price. */
             reason: string;
-            /** @description `pricing`, `provider` (its own figure counts) or `guard`. */
+            /** @description `pricing`, `provider` (its own figure counts), `guard` or `unsupported_model`. */
             source: string;
             /** @description Where the answer was made in several, each at its own rate; they add up to the cost. */
             steps: components["schemas"]["CostStep"][];
