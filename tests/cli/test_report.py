@@ -228,6 +228,7 @@ def test_books_that_are_not_there_are_not_made(commands: Commands) -> None:
         (("--tz", "Mars/Base"), "--tz must be the name of a time zone"),
         (("--tz", "../../etc/passwd"), "--tz must be the name of a time zone"),
         (("--model", " "), "--model must not be blank"),
+        (("--outcome", "error"), "--outcome must be one of pending, completed, failed, aborted, refused,"),
         (("--csv", "--json"), "--csv and --json exclude each other"),
         (("--limit", "0"), "--limit"),
         (("--sort", "colour"), "--sort"),

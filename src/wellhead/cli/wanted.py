@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from wellhead.call import CallState
 from wellhead.report import Dimension, Key
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ def wanted(engine: "Engine", dimension: Dimension, value: str) -> Key:
     """What calls have to have; a project's uuid, a key's number, else the text itself."""
     if not value.strip():
         raise typer.BadParameter(f"--{dimension} must not be blank")
+    if dimension is Dimension.OUTCOME and value not in tuple(CallState):
+        raise typer.BadParameter(f"--{dimension} must be one of {', '.join(CallState)}")
     if value == UNKNOWN:
         return None
     if dimension not in NAMED:
