@@ -112,8 +112,11 @@ def test_it_looks_at_the_first_batch_and_then_at_few() -> None:
 
 @pytest.mark.parametrize(
     ("value", "size"),
-    [(None, 0), (0, 0), (1, 0), (2, 1), (2**7 - 1, 1), (2**7, 2), (2**15 - 1, 2), (2**15, 3), (2**23, 4)]
-    + [(2**31 - 1, 4), (2**31, 6), (2**47 - 1, 6), (2**47, 8), (2**63 - 1, 8), ("", 0), ("abc", 3), ("é", 2)],
+    [
+        *((None, 0), (0, 0), (1, 0), (2, 1), (2**7 - 1, 1), (2**7, 2), (2**15 - 1, 2), (2**15, 3)),
+        *((2**23, 4), (2**31 - 1, 4), (2**31, 6), (2**47 - 1, 6), (2**47, 8), (2**63 - 1, 8)),
+        *(("", 0), ("abc", 3), ("é", 2)),
+    ],
 )
 def test_it_knows_how_many_bytes_a_value_has_in_a_row(value: int | str | None, size: int) -> None:
     room, call = Room(), an_opening(1, request_bytes=None)
