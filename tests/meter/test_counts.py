@@ -302,7 +302,11 @@ def test_the_model_may_differ_from_the_one_asked_for_and_the_last_counts() -> No
     ],
 )
 def test_what_the_provider_charged(usage: dict[str, Any], variant: str, nanousd: int | None) -> None:
-    assert answer("openai_chat", {"usage": usage}, variant=variant).cost_nanousd == nanousd
+    reading = answer("openai_chat", {"usage": usage}, variant=variant)
+    assert reading.cost_nanousd == nanousd
+    (name, stated), *_ = usage.items()
+    refused = nanousd is None and stated is not None
+    assert reading.trouble == ((f"cost_refused:{name}",) if refused else ())
 
 
 # Seconds.

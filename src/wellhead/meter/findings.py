@@ -161,7 +161,10 @@ class Findings:
         for cost in dialect.costs:
             if cost.path in usage:
                 amount = _charged(cost, usage)
-                self.cost = self.cost if amount is None else amount
+                if amount is not None:
+                    self.cost = amount
+                elif usage[cost.path] is not None:
+                    self.trouble.setdefault(f"cost_refused:{cost.path}")
                 break
 
     def _keep_quotas(self, outline: Any) -> None:
