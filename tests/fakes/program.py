@@ -95,6 +95,8 @@ class Wellhead:
         """Its standard input; as a rule none, as for a service."""
         self._lines: list[str] = []
         self._logged: list[Line] = []
+        self._named: dict[str, list[Line]] = {}
+        """The same by event, for tests ask for one again and again."""
         self._process: subprocess.Popen[str] | None = None
         self._readers: list[threading.Thread] = []
 
@@ -123,6 +125,7 @@ class Wellhead:
         """Start it and wait until it says that it is ready."""
         self._lines.clear()
         self._logged.clear()
+        self._named.clear()
         self._process = subprocess.Popen(
             self._command,
             stdin=self._terminal,
@@ -193,11 +196,12 @@ class Wellhead:
         started = [line["pid"] for line in self.events("worker.started") if line["role"] == role]
         return [pid for pid in started if pid not in died]
 
-    def calls(self) -> list[Line]:
-        """The rows of the ledger so far, oldest first."""
+    def calls(self, after: int = 0) -> list[Line]:
+        """The rows of the ledger so far, oldest first; `after` is the last call that is not wanted."""
         with closing(sqlite3.connect(f"file:{self.database_path}?mode=ro", uri=True)) as connection:
             connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute("SELECT * FROM calls ORDER BY id")]
+            query = "SELECT * FROM calls WHERE id > ? ORDER BY id"
+            return [dict(row) for row in connection.execute(query, (after,))]
 
     @property
     def output(self) -> str:
@@ -210,7 +214,7 @@ class Wellhead:
 
     def events(self, name: str) -> list[Line]:
         """The log lines of one event."""
-        return [line for line in self.log_lines() if line["msg"] == name]
+        return list(self._named.get(name, ()))
 
     def wait_for_event(self, name: str, count: int = 1, timeout_s: float = WAIT_MAX_S) -> Line:
         """The event's latest line, once there are so many of them."""
@@ -235,4 +239,6 @@ class Wellhead:
         for line in stream:
             self._lines.append(line.rstrip("\n"))
             if line.startswith("{"):
-                self._logged.append(json.loads(line))
+                told = json.loads(line)
+                self._logged.append(told)
+                self._named.setdefault(told["msg"], []).append(told)

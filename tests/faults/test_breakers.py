@@ -1,4 +1,8 @@
-"""Circuit breakers of several gateway processes on one database, before an upstream that fails on demand."""
+"""Circuit breakers of several gateway processes on one database, before an upstream that fails on demand.
+
+Most tests have one row of gateways, and its past is forgotten for each (`row`); what ends a
+gateway has a row of its own (`a_row`).
+"""
 
 import asyncio
 import json
@@ -10,6 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -17,11 +22,14 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from fakes.keyed import keyed
-from fakes.program import Wellhead
+from fakes.program import Line, Wellhead
 from fakes.wire import Exchange, WireAnswer, WireClient, WireServer, answer, post, talk, until
 from fault_table import Fault, with_limits
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 GATEWAYS = 3
 CLIENTS = 16
@@ -46,6 +54,10 @@ class Row:
     upstream: WireServer
     gateways: list[Wellhead] = field(default_factory=list)
     control: Wellhead | None = None
+    seen: int = 0
+    """The last call of earlier tests."""
+    since: str = ""
+    """When the test began, as the log has it."""
 
     async def ask(self, gateway: int = 0, *lines: bytes) -> WireAnswer:
         port = urlsplit(self.gateways[gateway].gateway_url).port
@@ -82,12 +94,34 @@ class Row:
         """The calls in these states, once there are some and none is under way."""
 
         def found() -> list[dict[str, Any]]:
-            rows = self.gateways[0].calls()
+            rows = self.calls()
             waits = any(call["state"] == "pending" for call in rows)
             return [] if waits else [call for call in rows if call["state"] in states]
 
         await until(found)
         return found()
+
+    def calls(self) -> list[dict[str, Any]]:
+        return self.gateways[0].calls(self.seen)
+
+    def events(self, name: str, program: Wellhead) -> list[Line]:
+        """What a program logged of this name since the test began."""
+        return [line for line in program.events(name) if line["ts"] > self.since]
+
+    async def begin_anew(self) -> None:
+        """Every breaker is closed and known to be, and what was before is not looked at again."""
+        self.upstream.script = well
+        with self.operator() as operator:
+            for listed in operator.get("/admin/breakers").json()["breakers"]:
+                operator.post(f"/admin/breakers/{listed['providerId']}/reset")
+        await until_true(self.all_answer)
+        await until(lambda: not any(call["state"] == "pending" for call in self.calls()))
+        self.upstream.requests.clear()
+        self.seen = max(call["id"] for call in self.calls())
+        self.since = datetime.now(UTC).isoformat(timespec="microseconds")
+
+    async def all_answer(self) -> bool:
+        return await self.refuse() == [200] * len(self.gateways)
 
     def operator(self) -> httpx.Client:
         assert self.control is not None
@@ -121,6 +155,21 @@ async def a_row(directory: Path, gateways: int = GATEWAYS, *, control: bool = Fa
         yield row
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Row]:
+    async with a_row(tmp_path_factory.mktemp("row"), control=True) as made:
+        with made.operator() as operator:
+            assert operator.get("/admin/breakers").json() == {"breakers": []}
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def row(shared: Row) -> Row:
+    """The module's three gateways and their control plane, as if nothing had happened to them."""
+    await shared.begin_anew()
+    return shared
+
+
 async def until_true(condition: Callable[[], Any]) -> float:
     """Ask again and again until a coroutine's result is true; says how long it took."""
     began = monotonic()
@@ -132,84 +181,78 @@ async def until_true(condition: Callable[[], Any]) -> float:
 
 @pytest.mark.fault("Breakers", "`breaker.failures` failures in a row in one of three gateway processes")
 async def test_what_opens_in_one_refuses_in_all_within_a_second_and_is_tried_by_one_call(
-    tmp_path: Path, fault: Fault
+    row: Row, fault: Fault
 ) -> None:
-    async with a_row(tmp_path) as row:
-        assert await row.refuse() == [200] * GATEWAYS
-        await row.open_it()
+    assert await row.refuse() == [200] * GATEWAYS
+    await row.open_it()
 
-        async def all_refuse() -> bool:
-            return await row.refuse() == [503] * GATEWAYS
+    async def all_refuse() -> bool:
+        return await row.refuse() == [503] * GATEWAYS
 
-        row.upstream.script = well  # A late one may still go through, and is no failure.
-        fault.over(await until_true(all_refuse), SHARED_S_MAX, "all processes refuse")
-        row.upstream.requests.clear()
-        refused = await row.ask(1)
-        assert 1 <= int(refused.header(b"retry-after") or 0) <= 2
-        assert row.upstream.requests == []
-        fault.client(refused)
-        fault.books(await row.ended("refused"), row.books)
+    row.upstream.script = well  # A late one may still go through, and is no failure.
+    fault.over(await until_true(all_refuse), SHARED_S_MAX, "all processes refuse")
+    row.upstream.requests.clear()
+    refused = await row.ask(1)
+    assert 1 <= int(refused.header(b"retry-after") or 0) <= 2
+    assert row.upstream.requests == []
+    fault.client(refused)
+    fault.books(await row.ended("refused"), row.books)
 
-        # Half-open: the one probe waits in the upstream while everybody asks.
-        may_answer = asyncio.Event()
+    # Half-open: the one probe waits in the upstream while everybody asks.
+    may_answer = asyncio.Event()
 
-        async def when_it_may(exchange: Exchange) -> None:
-            await may_answer.wait()
-            await well(exchange)
+    async def when_it_may(exchange: Exchange) -> None:
+        await may_answer.wait()
+        await well(exchange)
 
-        row.upstream.script = when_it_may
-        seen: Counter[int] = Counter()
+    row.upstream.script = when_it_may
+    seen: Counter[int] = Counter()
 
-        async def client(gateway: int) -> None:
-            while not may_answer.is_set():
-                seen[(await row.ask(gateway)).status] += 1
+    async def client(gateway: int) -> None:
+        while not may_answer.is_set():
+            seen[(await row.ask(gateway)).status] += 1
 
-        async with asyncio.TaskGroup() as group:
-            for n in range(GATEWAYS * CLIENTS):
-                group.create_task(client(n % GATEWAYS))
-            await until(lambda: row.upstream.requests)
-            refused_before = seen[503]
-            await until(lambda: seen[503] > refused_before + 5 * GATEWAYS * CLIENTS)
-            assert len(row.upstream.requests) == 1, "exactly one probe, from all processes"
-            may_answer.set()
-        assert seen[200] >= 1, "the probe, and whoever came after it"
+    async with asyncio.TaskGroup() as group:
+        for n in range(GATEWAYS * CLIENTS):
+            group.create_task(client(n % GATEWAYS))
+        await until(lambda: row.upstream.requests)
+        refused_before = seen[503]
+        await until(lambda: seen[503] > refused_before + 5 * GATEWAYS * CLIENTS)
+        assert len(row.upstream.requests) == 1, "exactly one probe, from all processes"
+        may_answer.set()
+    assert seen[200] >= 1, "the probe, and whoever came after it"
 
-        async def all_answer() -> bool:
-            return await row.refuse() == [200] * GATEWAYS
-
-        took_s = await until_true(all_answer)
-        fault.over(took_s, SHARED_S_MAX, "when one call, the probe, has succeeded, all serve")
-        opened = [line for program in row.gateways for line in program.events("upstream.breaker_open")]
-        assert [(line["providerId"], line["failures"]) for line in opened] == [(SUBJECT, FAILURES)]
-        closed = [line for program in row.gateways for line in program.events("upstream.breaker_closed")]
-        assert len(closed) == 1
+    took_s = await until_true(row.all_answer)
+    fault.over(took_s, SHARED_S_MAX, "when one call, the probe, has succeeded, all serve")
+    opened = [line for program in row.gateways for line in row.events("upstream.breaker_open", program)]
+    assert [(line["providerId"], line["failures"]) for line in opened] == [(SUBJECT, FAILURES)]
+    closed = [line for program in row.gateways for line in row.events("upstream.breaker_closed", program)]
+    assert len(closed) == 1
 
 
 @pytest.mark.fault("Breakers", "an operator resets it")
-async def test_an_operator_resets_it_in_all_processes_within_a_second(tmp_path: Path, fault: Fault) -> None:
-    async with a_row(tmp_path, control=True) as row:
-        with row.operator() as operator:
-            assert operator.get("/admin/breakers").json() == {"breakers": []}
-            await row.open_it()
-            await row.know("open")
-            (listed,) = operator.get("/admin/breakers").json()["breakers"]
-            assert (listed["providerId"], listed["state"], listed["failures"]) == (SUBJECT, "open", FAILURES)
-            assert re.fullmatch(r".+:\d+", listed["opened_by"])
-            assert operator.get(f"/admin/breakers/{SUBJECT}").json()["openedAt"] == listed["openedAt"]
-            row.upstream.script = well
-            reset = operator.post(f"/admin/breakers/{SUBJECT}/reset")
-            assert reset.json() == {"ok": True, "providerId": SUBJECT}
+async def test_an_operator_resets_it_in_all_processes_within_a_second(row: Row, fault: Fault) -> None:
+    with row.operator() as operator:
+        await row.open_it()
+        await row.know("open")
+        all_listed = operator.get("/admin/breakers").json()["breakers"]
+        (listed,) = [one for one in all_listed if one["state"] != "closed"]
+        assert (listed["providerId"], listed["state"], listed["failures"]) == (SUBJECT, "open", FAILURES)
+        assert re.fullmatch(r".+:\d+", listed["opened_by"])
+        assert operator.get(f"/admin/breakers/{SUBJECT}").json()["openedAt"] == listed["openedAt"]
+        row.upstream.script = well
+        reset = operator.post(f"/admin/breakers/{SUBJECT}/reset")
+        assert reset.json() == {"ok": True, "providerId": SUBJECT}
 
-            async def all_answer() -> bool:
-                return await row.refuse() == [200] * GATEWAYS
-
-            fault.over(await until_true(all_answer), SHARED_S_MAX, "all processes serve")
-            fault.client(await row.ask())
-            fault.books(await row.ended("completed"), row.books)
-            (entry,) = operator.get("/admin/audit", params={"action": "breaker.reset"}).json()["audit"]
-            assert (entry["object_id"], entry["actor"]) == (SUBJECT, "admin-token")
-        assert row.control is not None
-        assert row.control.wait_for_event("upstream.breaker_reset")["providerId"] == SUBJECT
+        fault.over(await until_true(row.all_answer), SHARED_S_MAX, "all processes serve")
+        fault.client(await row.ask())
+        fault.books(await row.ended("completed"), row.books)
+        entry, *_ = operator.get("/admin/audit", params={"action": "breaker.reset"}).json()["audit"]
+        assert (entry["object_id"], entry["actor"]) == (SUBJECT, "admin-token")
+    assert row.control is not None
+    control = row.control
+    await until(lambda: row.events("upstream.breaker_reset", control))
+    assert row.events("upstream.breaker_reset", control)[0]["providerId"] == SUBJECT
 
 
 @pytest.mark.fault("Breakers", "the program is started again while it is open")
@@ -264,83 +307,80 @@ async def test_a_probe_whose_process_was_killed_is_given_to_another_one(tmp_path
 
 
 @pytest.mark.fault("Breakers", "the client whose call is the probe leaves")
-async def test_a_probe_whose_client_left_is_given_to_the_next_call(tmp_path: Path, fault: Fault) -> None:
-    async with a_row(tmp_path, 2) as row:
-        await row.open_it()
-        await row.know("open")
-        gone = asyncio.Event()
+async def test_a_probe_whose_client_left_is_given_to_the_next_call(row: Row, fault: Fault) -> None:
+    await row.open_it()
+    await row.know("open")
+    gone = asyncio.Event()
 
-        async def until_it_is_gone(exchange: Exchange) -> None:
-            await exchange.gone()
-            gone.set()
+    async def until_it_is_gone(exchange: Exchange) -> None:
+        await exchange.gone()
+        gone.set()
 
-        row.upstream.script = until_it_is_gone
-        port = urlsplit(row.gateways[0].gateway_url).port
-        assert port is not None
-        await asyncio.sleep(OPEN_S)
-        probe = await WireClient.connect(port)
-        await probe.send(post(CHAT, ASK))
-        await until(lambda: row.upstream.requests)
-        await row.know("half-open")
-        refused = await row.ask(0)
-        assert refused.status == 503
-        fault.client(refused, whose="others meanwhile")
-        probe.reset()
-        await asyncio.wait_for(gone.wait(), 5)
-        row.upstream.script = well
+    row.upstream.script = until_it_is_gone
+    port = urlsplit(row.gateways[0].gateway_url).port
+    assert port is not None
+    await asyncio.sleep(OPEN_S)
+    probe = await WireClient.connect(port)
+    await probe.send(post(CHAT, ASK))
+    await until(lambda: row.upstream.requests)
+    await row.know("half-open")
+    refused = await row.ask(0)
+    assert refused.status == 503
+    fault.client(refused, whose="others meanwhile")
+    probe.reset()
+    await asyncio.wait_for(gone.wait(), 5)
+    row.upstream.script = well
 
-        async def answers() -> bool:
-            return (await row.ask(1)).status == 200
+    async def answers() -> bool:
+        return (await row.ask(1)).status == 200
 
-        fault.over(await until_true(answers), SHARED_S_MAX, "another call is the probe")
-        fault.books(await row.ended("aborted"), row.books, "the probe")
+    fault.over(await until_true(answers), SHARED_S_MAX, "another call is the probe")
+    fault.books(await row.ended("aborted"), row.books, "the probe")
 
 
 @pytest.mark.fault("Breakers", "a credential is refused (401, 403) again and again")
-async def test_a_credential_that_is_refused_is_held_back_and_no_other(tmp_path: Path, fault: Fault) -> None:
-    async with a_row(tmp_path, 1) as row:
-        (gateway,) = row.gateways
+async def test_a_credential_that_is_refused_is_held_back_and_no_other(row: Row, fault: Fault) -> None:
+    gateway, *_ = row.gateways
 
-        async def refuse_the_first(exchange: Exchange) -> bool | None:
-            is_bad = exchange.request.header(b"authorization") == b"Bearer sk-bad"
-            script = answer(b"{}", status=b"401 Unauthorized") if is_bad else well
-            return await script(exchange)
+    async def refuse_the_first(exchange: Exchange) -> bool | None:
+        is_bad = exchange.request.header(b"authorization") == b"Bearer sk-bad"
+        script = answer(b"{}", status=b"401 Unauthorized") if is_bad else well
+        return await script(exchange)
 
-        row.upstream.script = refuse_the_first
-        with keyed(gateway) as books:
-            one, other = books.project(), books.project()
-            bad = books.credential(SUBJECT, "sk-bad", one)
-            books.credential(SUBJECT, "sk-good", other)
-            of_one = b"authorization: Bearer " + books.key(one).secret.encode()
-            of_other = b"authorization: Bearer " + books.key(other).secret.encode()
-        for _ in range(FAILURES):
-            assert (await row.ask(0, of_one)).status == 401
-        row.upstream.requests.clear()
-        held_back = await row.ask(0, of_one)
-        assert held_back.status == 503
-        assert row.upstream.requests == []
-        fault.client(held_back, whose="whoever is to use it")
-        let_through = await row.ask(0, of_other)
-        assert (let_through.status, (await row.ask(0)).status) == (200, 200)
-        fault.client(let_through, whose="all others")
-        fault.books(await row.ended("refused"), row.books, "whoever is to use it")
-        fault.over_when("as for a provider")
-        (opened,) = gateway.events("upstream.breaker_open")
-        assert opened["providerId"] == f"{SUBJECT}/credential/{bad.id}"
+    row.upstream.script = refuse_the_first
+    with keyed(gateway) as books:
+        one, other = books.project(), books.project()
+        bad = books.credential(SUBJECT, "sk-bad", one)
+        books.credential(SUBJECT, "sk-good", other)
+        of_one = b"authorization: Bearer " + books.key(one).secret.encode()
+        of_other = b"authorization: Bearer " + books.key(other).secret.encode()
+    for _ in range(FAILURES):
+        assert (await row.ask(0, of_one)).status == 401
+    row.upstream.requests.clear()
+    held_back = await row.ask(0, of_one)
+    assert held_back.status == 503
+    assert row.upstream.requests == []
+    fault.client(held_back, whose="whoever is to use it")
+    let_through = await row.ask(0, of_other)
+    assert (let_through.status, (await row.ask(0)).status) == (200, 200)
+    fault.client(let_through, whose="all others")
+    fault.books(await row.ended("refused"), row.books, "whoever is to use it")
+    fault.over_when("as for a provider")
+    (opened,) = row.events("upstream.breaker_open", gateway)
+    assert opened["providerId"] == f"{SUBJECT}/credential/{bad.id}"
 
 
-async def test_clients_are_told_in_the_words_of_agent_cli_proxy(tmp_path: Path) -> None:
-    async with a_row(tmp_path, 1) as row:
-        await row.open_it()
-        refused = await row.ask()
-        assert (refused.status, refused.header(b"x-wellhead-error")) == (503, b"breaker_open")
-        error = json.loads(refused.body)["error"]
-        expected = {"code": "short-circuit", "status": 503, "providerId": SUBJECT, "retryable": False}
-        assert {name: error.get(name) for name in expected} == expected
-        assert error["cause"] == "circuit breaker open"
-        calls = row.gateways[0].calls
-        await until(lambda: any(call["state"] == "refused" for call in calls()))
-        (call,) = [call for call in calls() if call["state"] == "refused"]
-        assert (call["status_code"], call["error_code"]) == (503, "breaker_open")
-        rejected = row.gateways[0].wait_for_event("upstream.breaker_reject")
-        assert (rejected["providerId"], rejected["retryAfterSec"]) == (SUBJECT, 2)
+async def test_clients_are_told_in_the_words_of_agent_cli_proxy(row: Row) -> None:
+    await row.open_it()
+    refused = await row.ask()
+    assert (refused.status, refused.header(b"x-wellhead-error")) == (503, b"breaker_open")
+    error = json.loads(refused.body)["error"]
+    expected = {"code": "short-circuit", "status": 503, "providerId": SUBJECT, "retryable": False}
+    assert {name: error.get(name) for name in expected} == expected
+    assert error["cause"] == "circuit breaker open"
+    (call,) = await row.ended("refused")
+    assert (call["status_code"], call["error_code"]) == (503, "breaker_open")
+    gateway, *_ = row.gateways
+    await until(lambda: row.events("upstream.breaker_reject", gateway))
+    (rejected,) = row.events("upstream.breaker_reject", gateway)
+    assert (rejected["providerId"], rejected["retryAfterSec"]) == (SUBJECT, 2)
