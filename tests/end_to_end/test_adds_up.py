@@ -6,7 +6,8 @@
     and both changes of the clocks, booked by    ->       = `wellhead report`, over any partition
     the ledger under a clock of the test's                of any range, by days of any zone
 
-The control plane and the commands run in processes whose own zone is not UTC.
+The control plane and the commands run in processes whose own zone is not UTC; for most
+commands that is this process, whose zone is another one meanwhile.
 """
 
 import itertools
@@ -14,7 +15,8 @@ import json
 import random
 import shutil
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +27,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from fakes.commands import Commands
 from fakes.ended import Ended, a_call, book, totals, us
 from fakes.prices import UNPRICED
 from fakes.program import Wellhead, command
@@ -52,6 +55,8 @@ MODELS = ("large", "small", UNPRICED, None)
 TOOLS = ("codex", "claude-code", None)
 STATES = (CallState.COMPLETED, CallState.COMPLETED, CallState.FAILED, CallState.ABORTED)
 ZONES = ("America/New_York", "Asia/Kolkata")
+PARTITIONS = 15
+"""In each zone, and not the same."""
 
 
 def calls() -> Iterator[Ended]:
@@ -91,14 +96,6 @@ class Place:
         found: list[dict[str, Any]] = self.get("/admin/usage/report", **parameters)["lines"]
         return found
 
-    def run(self, *arguments: str, code: int = 0) -> str:
-        ended = command(self.program.directory, *arguments, "--database", str(self.path), TZ=self.zone)
-        assert (ended.returncode, ended.stderr) == (code, "")
-        return ended.stdout
-
-    def report(self, *arguments: str) -> Any:
-        return json.loads(self.run("report", *arguments, "--json"))
-
 
 @pytest.fixture(scope="module", params=ZONES)
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
@@ -107,6 +104,31 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     environ = {"TZ": request.param}
     with Wellhead(command="control", directory=directory, environ=environ) as program:
         yield Place(request.param, program)
+
+
+@pytest.fixture
+def commands(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Commands]:
+    """At a machine in the place."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", place.zone)
+        time.tzset()
+        yield Commands(tmp_path, monkeypatch, capsys)
+    time.tzset()
+
+
+Report = Callable[..., Any]
+
+
+@pytest.fixture
+def report(place: Place, commands: Commands) -> Report:
+    """What `wellhead report` says of the calls, read."""
+
+    def read(*arguments: str) -> Any:
+        return commands.json("report", *arguments, "--database", str(place.path), TZ=place.zone)
+
+    return read
 
 
 Sums = tuple[int, int, int]
@@ -130,15 +152,17 @@ def rows_between(place: Place, since_us: int, until_us: int) -> Sums:
 
 
 def test_rows_rollups_api_and_prometheus_agree(place: Place) -> None:
-    said = place.run("db", "check", "--api", place.program.control_url)
-    assert said.endswith(f"Everything that {place.program.control_url} shows does, too.\n")
+    check = ("db", "check", "--api", place.program.control_url, "--database", str(place.path))
+    ended = command(place.program.directory, *check, TZ=place.zone)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.endswith(f"Everything that {place.program.control_url} shows does, too.\n")
     assert totals(place.path)[0] == len(MOMENTS) * len(AROUND)
 
 
 def test_any_partition_of_any_range_adds_up(place: Place) -> None:
-    chance = random.Random(6)
+    chance = random.Random(place.zone)
     edges = [us(moment) + offset_us for moment in MOMENTS for offset_us in (-MINUTE_US, 0, 1, HOUR_US)]
-    for _ in range(30):
+    for _ in range(PARTITIONS):
         some = sorted(set(chance.sample(edges, chance.randrange(2, 9))))
         pieces = []
         for since_us, until_us in itertools.pairwise(some):
@@ -152,19 +176,19 @@ def test_any_partition_of_any_range_adds_up(place: Place) -> None:
 
 
 @pytest.mark.parametrize("by", ["hour", "day,outcome", "week", "month,session"])
-def test_the_report_adds_up_by_anything(place: Place, by: str) -> None:
+def test_the_report_adds_up_by_anything(place: Place, report: Report, by: str) -> None:
     since, until = shown(us(MOMENTS[1]) - 1), shown(us(MOMENTS[-3]) + 1)
-    found = place.report("--by", by, "--since", since, "--until", until, "--tz", "local")
+    found = report("--by", by, "--since", since, "--until", until, "--tz", "local")
     expected = rows_between(place, us(MOMENTS[1]) - 1, us(MOMENTS[-3]) + 1)
     assert sums(found["lines"]) == sums([found["total"]]) == expected
     assert found["tz"] == place.zone
 
 
-def test_a_report_in_two_parts_is_the_whole(place: Place) -> None:
-    whole = place.report("--since", "2026-01-01", "--until", "2026-11-05", "--tz", "local")
+def test_a_report_in_two_parts_is_the_whole(report: Report) -> None:
+    whole = report("--since", "2026-01-01", "--until", "2026-11-05", "--tz", "local")
     parts = [
-        place.report("--since", "2026-01-01", "--until", "2026-03-08", "--tz", "local"),
-        place.report("--since", "2026-03-09", "--until", "2026-11-05", "--tz", "local"),
+        report("--since", "2026-01-01", "--until", "2026-03-08", "--tz", "local"),
+        report("--since", "2026-03-09", "--until", "2026-11-05", "--tz", "local"),
     ]
     assert parts[0]["to"] == parts[1]["from"]
     assert sums([part["total"] for part in parts]) == sums([whole["total"]])
@@ -172,7 +196,7 @@ def test_a_report_in_two_parts_is_the_whole(place: Place) -> None:
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata", "Europe/Berlin"])
 def test_days_are_those_of_the_zone_that_was_asked_for_and_never_the_machines(
-    place: Place, zone: str
+    place: Place, report: Report, zone: str
 ) -> None:
     expected: dict[str, list[int]] = {}
     with closing(sqlite3.connect(place.path)) as books:
@@ -181,7 +205,7 @@ def test_days_are_those_of_the_zone_that_was_asked_for_and_never_the_machines(
             of_day = expected.setdefault(day, [0, 0])
             of_day[0] += 1
             of_day[1] += tokens
-    reported = place.report("--by", "day", "--since", "all", "--until", "2026-12-31", "--tz", zone)["lines"]
+    reported = report("--by", "day", "--since", "all", "--until", "2026-12-31", "--tz", zone)["lines"]
     assert {one["day"]: [one["calls"], one["total_tokens"] or 0] for one in reported} == expected
     parts = [{"from": "2025-12-30", "to": "2026-06-30"}, {"from": "2026-07-01", "to": "2026-12-31"}]
     served = [one for part in parts for one in place.api(**part, interval="day", tz=zone)]
@@ -192,7 +216,7 @@ def test_days_are_those_of_the_zone_that_was_asked_for_and_never_the_machines(
     } == expected
 
 
-def test_days_without_a_zone_are_utc(place: Place) -> None:
+def test_days_without_a_zone_are_utc(place: Place, report: Report) -> None:
     expected = {}
     for at in sorted({us(moment) + offset_us for moment in MOMENTS for offset_us in AROUND}):
         day = str((EPOCH + timedelta(microseconds=at)).astimezone(UTC).date())
@@ -202,23 +226,21 @@ def test_days_without_a_zone_are_utc(place: Place) -> None:
         *place.get("/admin/usage/range", **{"from": "2026-07-01", "to": "2026-12-31"}),
     ]
     assert {one["date"]: one["requests"] for one in served} == expected
-    reported = place.report("--since", "all", "--until", "2026-12-31")["lines"]
+    reported = report("--since", "all", "--until", "2026-12-31")["lines"]
     assert {one["day"]: one["calls"] for one in reported} == expected
 
 
-def test_what_disagrees_is_told_a_line_for_each(place: Place, tmp_path: Path) -> None:
+def test_what_disagrees_is_told_a_line_for_each(place: Place, commands: Commands, tmp_path: Path) -> None:
     """The control plane shows other books than those that are checked: they have a call less."""
     copy = tmp_path / "books.db"
     shutil.copy(place.path, copy)
     with closing(sqlite3.connect(copy)) as books, books:
         books.execute("DELETE FROM calls WHERE id = (SELECT max(id) FROM calls WHERE cost_nanousd > 0)")
-    ended = command(tmp_path, "db", "rebuild", "--database", str(copy))
-    assert ended.returncode == 0, ended.stderr
-    ended = command(
-        tmp_path, "db", "check", "--database", str(copy), "--api", place.program.control_url, "--json"
-    )
-    assert (ended.returncode, ended.stderr) == (1, "")
-    found = json.loads(ended.stdout)
+    commands.well("db", "rebuild", "--database", str(copy), TZ=place.zone)
+    check = ("db", "check", "--database", str(copy), "--api", place.program.control_url)
+    ended = commands.run(*check, "--json", TZ=place.zone)
+    assert (ended.code, ended.err) == (1, "")
+    found = json.loads(ended.out)
     views = {one["table"] for one in found}
     for view in ("GET /admin/stats", "GET /_qs/metrics totals", "GET /metrics (JSON) total"):
         assert view in views
@@ -226,5 +248,5 @@ def test_what_disagrees_is_told_a_line_for_each(place: Place, tmp_path: Path) ->
         assert any(part in view for view in views)
     assert all(one["kept"] > one["counted"] for one in found)
     assert {one["kept"] - one["counted"] for one in found if one["figure"] == "calls"} == {1}
-    table = command(tmp_path, "db", "check", "--database", str(copy), "--api", place.program.control_url)
-    assert len(table.stdout.splitlines()) == len(found) + 1
+    table = commands.run(*check, TZ=place.zone).out
+    assert len(table.splitlines()) == len(found) + 1
