@@ -228,7 +228,7 @@ class Exchange:
     """What system C tells apart."""
 
     lines: list[Line]
-    """By `streamed`, `outcome` and `model`, in one slot."""
+    """By `streamed`, `outcome` and `model` (`other` where there are too many to name), in one slot."""
     error_codes: Mapping[tuple[bool, str], int]
     """Calls that did not go well, by whether they streamed and by their error code."""
     origins: Mapping[str, int]

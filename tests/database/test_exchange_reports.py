@@ -2,17 +2,20 @@
 
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.books import NOON_US, a_settlement, an_opening, book_ends, books_on_disk
 from wellhead.call import CallState, Opening, Settlement
-from wellhead.database import calls
+from wellhead.database import calls, exchange_reports
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
 from wellhead.moments import DAY_US
+from wellhead.report import Line, Measure, Question
 
 Call = tuple[Opening, Settlement]
 
@@ -59,3 +62,43 @@ def test_errors_and_origins_of_a_range_are_those_of_its_rows(
             )
             assert found.origins == Counter(opening.origin for opening, _ in chosen if opening.origin)
         engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("lines_max", "models"),
+    [(4, [("a", 1), ("b", 1), ("c", 1), ("c", 1)]), (3, [("other", 3), ("other", 1)])],
+)
+def test_more_models_than_an_answer_has_lines_are_told_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines_max: int, models: list[tuple[str, int]]
+) -> None:
+    def few(*arguments: object) -> Question:
+        return replace(Question(*arguments), lines_max=lines_max)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(exchange_reports, "Question", few)
+    engine = books_on_disk(tmp_path)
+    connection = writing_connection(engine)
+    made = [
+        (an_opening(n, model=model), a_settlement(finished_us=NOON_US, state=state))
+        for n, (model, state) in enumerate(
+            (
+                ("a", CallState.COMPLETED),
+                ("b", CallState.COMPLETED),
+                ("c", CallState.COMPLETED),
+                ("c", CallState.FAILED),
+            ),
+            start=1,
+        )
+    ]
+    with transaction(connection):
+        calls.insert(connection, calls.pending_rows(1, [opening for opening, _ in made]))
+        book_ends(connection, made)
+    connection.close()
+
+    def told(line: Line) -> tuple[str, int]:
+        return str(line.keys[2]), line.sums[Measure.CALLS]
+
+    for since, until in ((None, None), (NOON_US, NOON_US + 1)):
+        found = DatabaseReports(engine).exchange(since, until).lines
+        assert sorted(map(told, found)) == sorted(models)
+        assert {line.keys[1] for line in found} == {"completed", "failed"}
+    engine.dispose()
