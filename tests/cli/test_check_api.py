@@ -60,6 +60,30 @@ def test_a_range_that_is_too_long_is_asked_for_in_parts() -> None:
     assert found == {"calls": 32, "cost_nanousd": 100_000_000 * len(good)}
 
 
+def test_what_has_more_lines_in_a_day_than_an_answer_is_left_out_and_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from wellhead.database.sums import Sums
+
+    ranges = [(date(2026, 3, 1), date(2026, 3, 1))]
+    with told() as api:
+        api.answer = lambda path, query: (400, TOO_LARGE)  # type: ignore[method-assign]
+        of = Api(api.url, {})
+        shown = [
+            *api_views._of_ranges(of, ranges),
+            *api_views._of_days(of, ranges),
+            *api_views._of_today(of),
+        ]
+    assert {(one.is_too_long, len(one.figures)) for one in shown} == {(True, 0)}
+    assert {"GET /admin/usage/models", "GET /admin/usage/today"} < {one.name for one in shown}
+
+    shown = [View("GET /a", {}, is_too_long=True), View("GET /b", {"calls": 2})]
+    monkeypatch.setattr(api_views, "views", lambda *_: iter(shown))
+    left_out: list[str] = []
+    found = api_views.disagreements(of, lambda: Sums({"calls": 1}, 1, 2), left_out.append)
+    assert (left_out, [one.table for one in found]) == (["GET /a"], ["GET /b"])
+
+
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
@@ -126,7 +150,7 @@ def test_a_view_is_held_against_the_rows_before_and_after(monkeypatch: pytest.Mo
     counted = iter([Sums({"calls": 5}, 1, 2), Sums({"calls": 7}, 1, 2)])
     shown = [View(f"GET /{n}", {"calls": n}) for n in (4, 5, 6, 7, 8)]
     monkeypatch.setattr(api_views, "views", lambda *_: iter(shown))
-    found = api_views.disagreements(Api("http://127.0.0.1:9", {}), lambda: next(counted))
+    found = api_views.disagreements(Api("http://127.0.0.1:9", {}), lambda: next(counted), print)
     assert [(one.table, one.kept, one.counted) for one in found] == [("GET /4", 4, 5), ("GET /8", 8, 7)]
 
 
@@ -197,5 +221,5 @@ def test_a_view_may_be_held_against_something_else_than_the_rows(monkeypatch: py
 
     shown = [View("GET /a", {"calls": n}, {"calls": 2}, {"calls": 3}) for n in (1, 2, 3, 4)]
     monkeypatch.setattr(api_views, "views", lambda *_: iter(shown))
-    found = api_views.disagreements(Api("http://127.0.0.1:9", {}), lambda: Sums({"calls": 99}, 1, 2))
+    found = api_views.disagreements(Api("http://127.0.0.1:9", {}), lambda: Sums({"calls": 99}, 1, 2), print)
     assert [(one.kept, one.counted) for one in found] == [(1, 2), (4, 3)]

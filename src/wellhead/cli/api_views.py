@@ -77,8 +77,8 @@ class ApiTrouble(WellheadError):
     """The control API did not answer as it should."""
 
 
-class _TooLarge(Exception):
-    """The range has to be a shorter one."""
+class TooLarge(ApiTrouble):
+    """What was asked for has more lines than an answer: the range has to be a shorter one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,8 @@ class View:
     """What it is held against instead of the rows: no less than this..."""
     most: Figures | None = None
     """...and no more than this."""
+    is_too_long: bool = False
+    """A day has more lines than an answer, so there are no figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class Api:
             except (ValueError, LookupError, TypeError, OSError):
                 code, text = "", "it gave no reason"
         if code == TOO_LARGE:
-            return _TooLarge()
+            return TooLarge(f"GET {path}: {text}")
         hint = (
             "; it takes the credentials of this configuration (`control`)" if error.code in (401, 403) else ""
         )
@@ -174,8 +176,10 @@ def _credentials(control: ControlSettings) -> dict[str, str]:
     return {}
 
 
-def disagreements(of: Api, counted: Callable[[], "Sums"]) -> list[Disagreement]:
-    """Every figure of every view that is not what the rows add up to.
+def disagreements(
+    of: Api, counted: Callable[[], "Sums"], left_out: Callable[[str], None]
+) -> list[Disagreement]:
+    """Every figure of every view that is not what the rows add up to; `left_out` is told of views too long.
 
     Calls may end meanwhile, so the rows are counted before and after: what was shown in between is no
     less than the one and no more than the other.
@@ -185,6 +189,8 @@ def disagreements(of: Api, counted: Callable[[], "Sums"]) -> list[Disagreement]:
     after = counted()
     found = []
     for view in shown:
+        if view.is_too_long:
+            left_out(view.name)
         for figure, value in view.figures.items():
             least = (before.figures if view.least is None else view.least)[figure]
             most = (after.figures if view.most is None else view.most)[figure]
@@ -258,11 +264,19 @@ def _of_ranges(of: Api, ranges: Iterable[Range]) -> Iterator[View]:
         ("/admin/usage/accounts/summary", BRIEF, None),
         ("/admin/usage/trend", trend, "buckets"),
     ):
-        yield View(f"GET {path}", _over(of, path, ranges, names, within, {}))
+        yield _view(f"GET {path}", _over, of, path, ranges, names, within, {})
     report = {name: name for name in REPORTED} | {"cost_nanousd": "cost_usd", "error_calls": "errors"}
     for cut in PARTITIONS:
         name = " ".join(("GET /admin/usage/report", *cut.values()))
-        yield View(name, _over(of, "/admin/usage/report", ranges, report, "lines", cut))
+        yield _view(name, _over, of, "/admin/usage/report", ranges, report, "lines", cut)
+
+
+def _view(name: str, figures: Callable[..., Figures], *arguments: Any) -> View:
+    """A view, without figures where they are more than the API tells at once."""
+    try:
+        return View(name, figures(*arguments))
+    except TooLarge:
+        return View(name, {}, is_too_long=True)
 
 
 def _over(
@@ -285,30 +299,37 @@ def _answers(of: Api, path: str, ranges: Iterable[Range], parameters: Mapping[st
         first, last = left.pop()
         try:
             yield of.json(path, **{**parameters, "from": str(first), "to": str(last)})
-        except _TooLarge:
+        except TooLarge:
             if first == last:
-                raise ApiTrouble(f"GET {path}: it has no answer that is short enough for {first}") from None
+                raise
             middle = first + (last - first) // 2
             left += [(middle + timedelta(days=1), last), (first, middle)]
 
 
 def _of_days(of: Api, ranges: Iterable[Range]) -> Iterator[View]:
     """What is said of single days, of all together; days without calls are not asked for."""
-    days = [one["date"] for answer in _answers(of, DAYS, ranges, {}) for one in answer]
+    try:
+        days = [one["date"] for answer in _answers(of, DAYS, ranges, {}) for one in answer]
+    except TooLarge:
+        return  # Their ranges were too long already.
     for path, names in (
         ("/admin/usage/models", FULL),
         ("/admin/usage/providers", BRIEF),
         ("/admin/usage/accounts", OF_ACCOUNT),
     ):
-        yield View(f"GET {path} by day", _together(names, (of.json(path, day=day) for day in days)))
+        yield _view(f"GET {path} by day", _together, names, (of.json(path, day=day) for day in days))
 
 
 def _of_today(of: Api) -> Iterator[View]:
     """The day that it is, between two looks at the same day in a range."""
-    day = of.json(TODAY)["date"]
-    before = _of_day(of, day)
-    shown = of.json(TODAY)
-    after = _of_day(of, day)
+    try:
+        day = of.json(TODAY)["date"]
+        before = _of_day(of, day)
+        shown = of.json(TODAY)
+        after = _of_day(of, day)
+    except TooLarge:
+        yield View(f"GET {TODAY}", {}, is_too_long=True)
+        return
     if shown["date"] != day:  # Midnight is over; what is today now was looked at as a range already.
         return
     yield View(f"GET {TODAY}", _added([shown], **OF_DAY), before, after)
