@@ -146,9 +146,12 @@ def widened(histogram: bytes, base: int) -> int:
         return 0
     width, counts = histogram[0], histogram[_HEAD_BYTES:]
     wide = bytearray(len(counts) // width * _WIDE_BYTES)
-    for byte in range(width):
-        wide[byte::_WIDE_BYTES] = counts[byte::width]
-    return int.from_bytes(wide, "little") << 8 * _WIDE_BYTES * (first_of(histogram) - base)
+    if width == 1:
+        wide[::_WIDE_BYTES] = counts
+    else:
+        for byte in range(width):
+            wide[byte::_WIDE_BYTES] = counts[byte::width]
+    return int.from_bytes(wide, "little") << 8 * _WIDE_BYTES * ((histogram[1] | histogram[2] << 8) - base)
 
 
 def narrowed(total: int, base: int) -> Buckets:

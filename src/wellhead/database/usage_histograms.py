@@ -6,7 +6,6 @@ another time zone is made of ten thousand of them.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from operator import add, sub
 from typing import Any
 
 import numpy as np
@@ -100,26 +99,34 @@ def _by_slot(rows: Iterable[tuple[Any, ...]], question: Question) -> Iterator[tu
 
 def _summed(parts: Sequence[tuple[Effects, Sequence[Row]]]) -> dict[Place, Histogram]:
     # Nobody sees calls of less than some milliseconds, so there are no buckets before that.
-    packed_ones = (one for _, rows in parts for row in rows for one in row[:2])
-    base = min(map(first_of, filter(None, packed_ones)), default=0)
-    found: defaultdict[Place, list[int]] = defaultdict(lambda: [0, 0])
+    base = min((first_of(one) for _, rows in parts for row in rows for one in row[:2] if one), default=0)
+    found: defaultdict[int, dict[tuple[Key, ...], list[int]]] = defaultdict(dict)
     for effects, rows in parts:
-        for keys, more in _alike(rows, base).items():
-            for slot, sign in effects.items():
-                both = found[slot, keys]
-                both[:] = map(add if sign > 0 else sub, both, more)
+        alike = _alike(rows, base)
+        for slot, sign in effects.items():
+            of_slot = found[slot]
+            for keys, (latency, ttft) in alike.items():
+                if (both := of_slot.get(keys)) is None:
+                    both = of_slot[keys] = [0, 0]
+                if sign > 0:
+                    both[0] += latency
+                    both[1] += ttft
+                else:
+                    both[0] -= latency
+                    both[1] -= ttft
     return {
-        place: Histogram(narrowed(latency, base), narrowed(ttft, base))
-        for place, (latency, ttft) in found.items()
+        (slot, keys): Histogram(narrowed(latency, base), narrowed(ttft, base))
+        for slot, of_slot in found.items()
+        for keys, (latency, ttft) in of_slot.items()
         if latency or ttft
     }
 
 
-def _alike(rows: Sequence[Row], base: int) -> dict[tuple[Key, ...], list[int]]:
+def _alike(rows: Sequence[Row], base: int) -> dict[tuple[Key, ...], tuple[int, int]]:
     """Those of the same line as one: whatever is done with it, is done once."""
-    sums: defaultdict[tuple[Key, ...], list[int]] = defaultdict(lambda: [0, 0])
-    for latency, ttft, keys in rows:
-        both = sums[keys]
-        both[0] += widened(latency, base)
-        both[1] += widened(ttft, base)
+    sums: dict[tuple[Key, ...], tuple[int, int]] = {}
+    for packed_latency, packed_ttft, keys in rows:
+        latency, ttft = widened(packed_latency, base), widened(packed_ttft, base)
+        before = sums.get(keys)
+        sums[keys] = (latency, ttft) if before is None else (before[0] + latency, before[1] + ttft)
     return sums
