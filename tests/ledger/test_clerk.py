@@ -71,13 +71,6 @@ def test_a_call_is_booked_with_the_room_that_ends_of_its_kind_needed(clerk: Cler
     assert len(begun["reserve"]) > RESERVE_CHARS + 150
 
 
-def test_what_failed_says_nothing_about_the_room_that_is_needed(clerk: Clerk, engine: Engine) -> None:
-    clerk.book([failed := opening(clerk)], [])
-    clerk.book([], [(failed, a_settlement(state=CallState.FAILED, error_message="no" * 200))])
-    clerk.book([opening(clerk)], [])
-    assert len(rows_of(engine, "calls")[1]["reserve"]) == RESERVE_CHARS
-
-
 def test_a_second_settlement_changes_nothing(clerk: Clerk, engine: Engine) -> None:
     call = opening(clerk)
     clerk.book([call], [(call, a_settlement())])

@@ -6,35 +6,37 @@ Everything here is synchronous and belongs to one thread.  Beside it::
     registration    which worker it books for, and that this one lives
     costing         what the calls cost
     admission       what the limits say
+    ends            what ends of calls are written as
+    notes           what is written down along with them
     recovery        what dead workers left
     pruning         what can be cleared away
 """
 
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Engine
 
 from wellhead.call import CallState, Opening
 from wellhead.call_id import slot_of
 from wellhead.cost import Costed
-from wellhead.database import attempts, calls, costs, gauges, key_use, limit_windows, rollups
-from wellhead.database.bulk import Row
+from wellhead.database import calls, gauges, limit_windows
 from wellhead.database.calls import Settled
 from wellhead.database.directory import is_current, load_directory
 from wellhead.database.engine import transaction
-from wellhead.database.rollups import Rollup
 from wellhead.database.room import Room
 from wellhead.database.workers import Process, Worker
 from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable, CallerError
-from wellhead.ledger.admission import Admission, Decision, Plan, WindowRow
+from wellhead.ledger.admission import Admission, Decision, Plan
 from wellhead.ledger.connection import HeldConnection
 from wellhead.ledger.costing import Costing
+from wellhead.ledger.ends import Ends, ends_of
 from wellhead.ledger.fit import fitted_opening, fitted_settlement, with_fitted_extra
 from wellhead.ledger.gauges import Gauges
+from wellhead.ledger.notes import Notes
 from wellhead.ledger.processes import is_running
 from wellhead.ledger.pruning import Pruning
 from wellhead.ledger.recovery import (
@@ -46,28 +48,12 @@ from wellhead.ledger.recovery import (
     recover,
 )
 from wellhead.ledger.registration import Registration, RegistrationLost
-from wellhead.ledger.rollup import tally
 from wellhead.ledger.rules import NO_RULES, Rules
 from wellhead.ledger.say import Say, say_nothing
-from wellhead.quota import Gauge
-
-KEY_USE_US = 1_000_000
-"""A key's last use is written down at most this often."""
 
 
 class _SomeWereSettled(Exception):
     """Not every settlement of the batch has a pending row."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ends:
-    """Ends of calls, in the forms that the tables take."""
-
-    rows: Sequence[Row]
-    windows: Sequence[WindowRow]
-    rollup: Rollup
-    audits: Sequence[Row]
-    attempts: Sequence[Row]
 
 
 class _NotAdmitted(Exception):
@@ -109,12 +95,11 @@ class Clerk:
         self._pruning = Pruning(self._held)
         self._open: dict[int, Opening] = {}  # The calls in flight by their ids, as they were booked.
         self._room = Room()
-        self._keys_used: dict[int, int] = {}
-        self._gauges_dropped = False
         self.hearing: Hearing | None = None
         """For how long workers elsewhere have been silent; without it the wall clock alone says so."""
         self.gauges = Gauges()
         """What responses told of quotas; the one thing here that the event loop may fill."""
+        self._notes = Notes(self.gauges, say)
         self.waiting = self._registration.waiting
         """Goes into the worker's figures; whoever owns the clerk keeps it."""
         self.spared: Callable[[], Collection[int]] = tuple
@@ -295,11 +280,10 @@ class Clerk:
         if not is_current(connection, self.directory):
             self._adopt(load_directory(connection, self._rules.vaults))
         settled = [(opening, self._admission.with_kept(opening, end)) for opening, end in settled]
-        moved = calls.settle(connection, calls.settled_rows(settled))
-        assert moved == len(settled), "rows found under the write lock do not move away"
-        limit_windows.add(connection, self._admission.settled(settled))
-        rollups.add(connection, tally(settled))
-        attempts.note(connection, attempts.rows(settled))
+        ends = self._ends(settled, {})
+        ends.make_room(connection)
+        were_pending = ends.book(connection)
+        assert were_pending, "rows found under the write lock do not move away"
 
     def sign_off(self) -> None:
         """Book what is still open as interrupted, release the slot, and let the connection go."""
@@ -347,7 +331,7 @@ class Clerk:
                 pending = calls.pending_among(connection, [opening.id for opening, _ in earlier])
                 ends = self._ends([pair for pair in earlier if pair[0].id in pending], costed)
             # What ended makes room before anybody asks for some.
-            limit_windows.add(connection, ends.windows)
+            ends.make_room(connection)
             decision = self._admission.decide(connection, plan, now_us)
             refused = [*plan.refused, *decision.refused]
             if unsent:
@@ -356,48 +340,22 @@ class Clerk:
             admitted = {call.id: call for call in (*plan.free, *decision.admitted)}
             more = [*decision.admitted, *(call for call, _ in refused)]
             calls.insert(connection, free_rows + calls.pending_rows(self.worker.slot, more, self._room))
-            if calls.settle(connection, ends.rows) != len(ends.rows):
+            if not ends.book(connection):
                 raise _SomeWereSettled
             limit_windows.add(connection, decision.rows)
-            rollups.add(connection, ends.rollup)
-            costs.note(connection, ends.audits)
-            attempts.note(connection, ends.attempts)
             # A client that left while its call was being booked: open and over in one batch.
             over = [(admitted[opening.id], end) for opening, end in at_once if opening.id in admitted]
             if over or refused:
                 self._settle(connection, [*over, *refused])
-            used = self._keys_just_used(admitted.values(), now_us)
-            key_use.note(connection, used)
-            told = self.gauges.due(now_us)
-            dropped = gauges.keep(connection, told, now_us)
+            noted = self._notes.write(connection, admitted.values(), now_us)
         self._registration.committed(time.monotonic_ns() - started_ns)
         if beat_is_due:
             self._registration.heard(now_us)
-        self._keys_used.update(used)
-        self._wrote_gauges(told, dropped, now_us)
+        self._notes.wrote(noted)
         return decision
 
-    def _wrote_gauges(self, told: Mapping[gauges.Place, Gauge], dropped: int, now_us: int) -> None:
-        self.gauges.wrote(told, now_us)
-        if dropped and not self._gauges_dropped:  # Once: they come with every response.
-            self._gauges_dropped = True
-            self._say("quota_gauges_full", kept=gauges.GAUGES_MAX)
-
-    def _ends(self, settled: Sequence[Settled], costed: Mapping[int, Costed]) -> "_Ends":
-        rows = calls.settled_rows(settled)
-        if settled and settled[0][1].state is CallState.COMPLETED and self._room.is_due():
-            self._room.learn(settled[0][0], calls.added(rows[0]))
-        return _Ends(
-            rows,
-            self._admission.settled(settled),
-            tally(settled),
-            self._costing.audit_rows(settled, costed),
-            attempts.rows(settled),
-        )
-
-    def _keys_just_used(self, admitted: Iterable[Opening], now_us: int) -> list[tuple[int, int]]:
-        keys = {call.key_id for call in admitted if call.key_id is not None}
-        return [(key, now_us) for key in sorted(keys) if now_us - self._keys_used.get(key, 0) >= KEY_USE_US]
+    def _ends(self, settled: Sequence[Settled], costed: Mapping[int, Costed]) -> Ends:
+        return ends_of(settled, costed, self._admission, self._costing, self._room)
 
     def _adopt(self, registry: Directory) -> None:
         """Go by what the registry says from here on; providers stay those of the configuration."""
