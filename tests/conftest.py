@@ -1,8 +1,9 @@
 """For tests everywhere.
 
-The row of the manual that shows what a test saw of a fault (`fault_table`); what begins first; and rest
-from the garbage collector: some 650,000 objects that live to the end are made when tests are found, and
-looking through them again and again took a fifth of the processor time of the whole suite.
+The row of the manual that shows what a test saw of a fault (`fault_table`); what begins first, and what
+stays together; and rest from the garbage collector: some 650,000 objects that live to the end are made
+when tests are found, and looking through them again and again took a fifth of the processor time of the
+whole suite.
 """
 
 import gc
@@ -10,15 +11,22 @@ import os
 import signal
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from fakes.program import TRUST
 from fault_table import SECTIONS, Fault
 
-ORDER = ("soak", "control", "contract", "faults", "end_to_end", "browser", "serve", "docs", "clients")
+ORDER = (
+    *("soak", "control", "contract", "meter"),
+    *("browser", "faults", "end_to_end", "serve", "docs", "clients"),
+)
 """The soak, beside which nothing should run that looks at the clock; then the real program, and then the
 many short ones."""
+TOGETHER = ("tests/browser", "tests/clients")
+"""Directories with one program for all of their files, which each process of the run would start anew."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,6 +61,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _part(item: pytest.Item) -> str:
     return item.path.relative_to(Path(__file__).parent).parts[0]
+
+
+class ByProgram(LoadFileScheduling):
+    """Every file goes to one process as a whole, and so do the directories that stay together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return next((directory for directory in TOGETHER if file.startswith(f"{directory}/")), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return ByProgram(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def past(directory: Path) -> str:
     return url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The demo's calls; whoever is on this machine is an admin."""
     directory: Path = tmp_path_factory.mktemp("dashboard")

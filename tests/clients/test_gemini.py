@@ -14,8 +14,6 @@ from clients.conftest import UpstreamCalls
 from fakes.program import Wellhead
 from fakes.rows import Booked
 
-pytestmark = pytest.mark.xdist_group("clients")
-
 MODEL = "gemini-2.5-flash"
 PROMPT = "How deep is the well, and who has the key?"
 LONG_PROMPT = "water " * 1000

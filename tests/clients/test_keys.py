@@ -34,8 +34,6 @@ from fakes.wire import post
 from wellhead.access import Project
 from wellhead.limit import Measure, Window
 
-pytestmark = pytest.mark.xdist_group("clients")
-
 ASKED: list[Any] = [{"role": "user", "content": "How deep is the well, and who has the key?"}]
 CHAT_BODY = {"model": "gpt-4o", "messages": ASKED}
 CARRIERS = ("authorization", "x-api-key", "x-goog-api-key", "api-key", "x-wellhead-key")

@@ -10,8 +10,6 @@ from clients.conftest import UpstreamCalls
 from fakes.program import Wellhead
 from fakes.rows import Booked
 
-pytestmark = pytest.mark.xdist_group("clients")
-
 MODEL = "llama3.2"
 PROMPT = "How deep is the well, and who has the key?"
 ASKED = [{"role": "user", "content": PROMPT}]

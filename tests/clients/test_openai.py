@@ -13,8 +13,6 @@ from clients.conftest import UpstreamCalls
 from fakes.program import Wellhead
 from fakes.rows import Booked
 
-pytestmark = pytest.mark.xdist_group("clients")
-
 PROMPT = "How deep is the well, and who has the key?"
 LONG_PROMPT = "water " * 1000
 ASKED: list[ChatCompletionMessageParam] = [{"role": "user", "content": PROMPT}]

@@ -20,8 +20,6 @@ from fakes.program import Wellhead
 from fakes.rows import Booked
 from fakes.simulated import Simulated
 
-pytestmark = pytest.mark.xdist_group("clients")
-
 ASKED: list[Any] = [{"role": "user", "content": "How deep is the well?"}]
 CHAT = "/v1/chat/completions"
 

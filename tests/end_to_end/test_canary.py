@@ -27,8 +27,6 @@ from fakes.simulated import Simulated, simulated_process
 from fakes.wire import Exchange, WireServer
 from fakes.wire import answer as answering
 
-pytestmark = pytest.mark.xdist_group("canary")
-
 PROMPT = "canaryprompt how deep is the well"
 ASKED = [{"role": "user", "content": PROMPT}]
 CHAT = {"model": "gpt-4o", "messages": ASKED, "metadata": {"note": PROMPT}}

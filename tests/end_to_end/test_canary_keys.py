@@ -33,8 +33,6 @@ from fakes.simulated import Simulated, simulated_process
 from fakes.wire import Exchange, WireServer
 from fakes.wire import answer as answering
 
-pytestmark = pytest.mark.xdist_group("canary")
-
 ADMIN, VIEWER = "admin", "viewer"
 ADMIN_PASSWORD, VIEWER_PASSWORD = secret("admin-password"), secret("viewer-password")
 MANAGEMENT_TOKEN, ADMIN_TOKEN = secret("management-token"), secret("admin-token")

@@ -23,8 +23,6 @@ from fakes.simulated import Simulated, simulated_process
 from fakes.system import needed
 from wellhead.registry import NewKey
 
-pytestmark = pytest.mark.xdist_group("walkthrough")
-
 CURL_MAX_S = 20
 SHOWN_CHARS_MAX = 400
 KEY = re.compile(r"wh_[0-9A-Za-z]{8,}")
