@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from collections.abc import Mapping
 
 from wellhead.config.values import Address
 from wellhead.errors import WellheadError
@@ -12,6 +13,19 @@ BACKLOG = 2048
 
 class BindError(WellheadError):
     """A listener's address cannot be had; the message says which setting and what to do."""
+
+
+def bind_all(addresses: Mapping[str, Address]) -> dict[str, socket.socket]:
+    """Listen on the address of each role, or on none.  Raises `BindError`."""
+    listeners: dict[str, socket.socket] = {}
+    try:
+        for role, address in addresses.items():
+            listeners[role] = bind(address, f"{role}.bind")
+    except BindError:
+        for listener in listeners.values():
+            listener.close()
+        raise
+    return listeners
 
 
 def bind(address: Address, setting: str) -> socket.socket:

@@ -16,7 +16,6 @@ import contextlib
 import os
 import selectors
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -60,7 +59,8 @@ class Supervisor:
         self._greet = greet
         self._reread = None if os.isatty(0) else reread
         self._started_s = time.monotonic()
-        self._listeners = _bind(settings, roles)
+        addresses = {"gateway": settings.gateway.bind, "control": settings.control.bind}
+        self._listeners = sockets.bind_all({role: addresses[role] for role in roles})
         environ = inherited(settings, os.environ)
         self._upgrade_role = "declare" if "gateway" in roles else "upgrade"
         self._upgrade: Child | None = Child(self._upgrade_role, None, environ)
@@ -371,19 +371,6 @@ def with_master_key(settings: Settings, log: Log) -> Settings:
         advice = "run: wellhead credentials rotate-master"
         log.warning("master_key.rotation_unfinished", path=str(found.file), advice=advice)
     return replace(settings, master_key=found.text, master_key_file=str(found.file))
-
-
-def _bind(settings: Settings, roles: tuple[str, ...]) -> dict[str, socket.socket]:
-    addresses = {"gateway": settings.gateway.bind, "control": settings.control.bind}
-    listeners: dict[str, socket.socket] = {}
-    try:
-        for role in roles:
-            listeners[role] = sockets.bind(addresses[role], f"{role}.bind")
-    except sockets.BindError:
-        for listener in listeners.values():
-            listener.close()
-        raise
-    return listeners
 
 
 @contextlib.contextmanager
