@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadFileScheduling
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from fakes.program import TRUST
 from fault_table import SECTIONS, Fault
@@ -63,11 +63,11 @@ def _part(item: pytest.Item) -> str:
     return item.path.relative_to(Path(__file__).parent).parts[0]
 
 
-class ByProgram(LoadFileScheduling):
+class ByProgram(LoadFileScheduling):  # type: ignore[misc]  # it has no types
     """Every file goes to one process as a whole, and so do the directories that stay together."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = super()._split_scope(nodeid)
+        file: str = super()._split_scope(nodeid)
         return next((directory for directory in TOGETHER if file.startswith(f"{directory}/")), file)
 
 

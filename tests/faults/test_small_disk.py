@@ -58,11 +58,11 @@ class OnSmallDisk(Wellhead):
         inside = [str(self.database_path) if word == str(outside) else word for word in self._command]
         self._command = [*IN_NAMESPACE, ON_SMALL_DISK, str(self.database_path.parent), *inside]
 
-    def calls(self) -> list[dict[str, Any]]:
+    def calls(self, after: int = 0) -> list[dict[str, Any]]:
         inside = ("nsenter", "--target", str(self.pid), "--mount", sys.executable, "-c", ROWS)
         read = subprocess.run([*inside, str(self.database_path)], capture_output=True, check=True)
         rows: list[dict[str, Any]] = json.loads(read.stdout)
-        return rows
+        return [row for row in rows if row["id"] > after]
 
     @property
     def _filler(self) -> Path:
