@@ -23,6 +23,7 @@ from wellhead.cost import Costed, CostedStep, CostState
 from wellhead.database import attempts, calls, costs
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
+from wellhead.meter.request import TEXT_MAX
 from wellhead.moments import HOUR_US, SECOND_US
 from wellhead.report import CallPage
 from wellhead.usage import NO_USAGE, Usage, UsageSource
@@ -342,6 +343,7 @@ async def test_rows_of_logs_have_agent_cli_proxys_fields_and_types(app: FastAPI)
         ("key=7", ""),
         ("project=77b0c0de-0000-4000-8000-000000000001", ""),
         ("account=nobody", ""),
+        pytest.param(f"model={'m' * TEXT_MAX}", "", id="the longest name that is kept of a model"),
     ],
 )
 async def test_logs_are_filtered_and_paged(app: FastAPI, query: str, ids: str) -> None:

@@ -12,7 +12,8 @@ from wellhead.control.bodies import ID_MAX
 from wellhead.errors import CallerError
 from wellhead.report import UNKNOWN
 
-CHARS_MAX = 200
+CHARS_MAX = 512
+"""As many as the longest name in the books has: what is shown can be asked for."""
 Exact = Annotated[
     str | None,
     Query(max_length=CHARS_MAX, description="Only calls with exactly this; `unknown`: with none."),
