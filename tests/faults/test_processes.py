@@ -1,20 +1,26 @@
-"""Processes die, hang and are replaced, and clients do not notice: no connection is refused, no call lost."""
+"""Processes die, hang and are replaced, and clients do not notice: no connection is refused, no call lost.
+
+Those whose program is whole afterwards share it (`stand`); the others have one of their own.
+"""
 
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from fakes.inside import Inside
 from fakes.load import CHUNK, HEAD, USAGE, Told, brief, in_parts, load, one_call
 from fakes.stand import Stand, a_stand
-from fakes.wire import Exchange, WireAnswer, WireClient, post, talk, until
+from fakes.wire import Exchange, WireAnswer, WireClient, answer, post, talk, until
 from fault_table import Fault, held, with_limits
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CHAT = b"/v1/chat/completions"
 ASK = b'{"model":"gpt-5","stream":true,"messages":[]}'
@@ -22,6 +28,13 @@ JSON = b"content-type: application/json"
 CLIENTS = 32
 WORKERS = 2
 ROLL_MAX_S = 60.0
+USUAL: dict[str, Any] = {"gateway": {"shutdown_grace_s": 0.1}}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[Stand]:
+    async with a_stand(USUAL) as made:
+        yield made
 
 
 def get(path: bytes) -> bytes:
@@ -33,12 +46,13 @@ async def more_calls(told: Told, count: int = 2 * CLIENTS) -> None:
     await until(lambda: len(told.whole) >= whole + count, 30)
 
 
-async def rolled(stand: Stand, config: dict[str, Any] | None = None, rolls: int = 1) -> None:
+async def rolled(stand: Stand, config: dict[str, Any] | None = None) -> None:
     """Ask for a rolling restart, and wait until it is complete."""
+    rolls = len(stand.wellhead.events("reload.complete"))
     if config is not None:
         stand.wellhead.configure(config)
     stand.wellhead.signal(signal.SIGHUP)
-    await until(lambda: len(stand.wellhead.events("reload.complete")) == rolls, ROLL_MAX_S)
+    await until(lambda: len(stand.wellhead.events("reload.complete")) > rolls, ROLL_MAX_S)
 
 
 # Rolling restarts.
@@ -76,7 +90,7 @@ async def test_a_rolling_restart_under_load_fails_no_call_and_refuses_no_connect
         fault.over_when("one process after the other is replaced ([how](command-line.md#rolling-restart))")
 
 
-async def test_a_stream_goes_on_to_its_end_in_a_process_that_was_replaced() -> None:
+async def test_a_stream_goes_on_to_its_end_in_a_process_that_was_replaced(stand: Stand) -> None:
     go_on = asyncio.Event()
 
     async def script(exchange: Exchange) -> None:
@@ -85,34 +99,36 @@ async def test_a_stream_goes_on_to_its_end_in_a_process_that_was_replaced() -> N
         await exchange.send(b"0\r\n\r\n")
 
     # The grace period is for a program that ends; here nobody waits for the old process.
-    async with a_stand({"gateway": {"shutdown_grace_s": 0.1}}) as stand:
-        stand.upstream.script = script
-        (before,) = stand.wellhead.pids
-        client = await stand.client()
-        await client.send(post(CHAT, ASK, JSON))
-        await client.reader.readuntil(b"\r\n\r\n")
-        await rolled(stand)
-        assert stand.wellhead.pids != [before]
-        assert stand.wellhead.events("worker.left") == []
-        go_on.set()
-        assert (await client.reader.readuntil(b"0\r\n\r\n")).endswith(CHUNK + b"0\r\n\r\n")
-        await until(lambda: bool(stand.wellhead.events("worker.left")))
-        assert (await stand.the_call())["state"] == "completed"
-        client.close()
+    stand.upstream.script = script
+    (before,) = stand.wellhead.pids
+
+    def has_left() -> bool:
+        return before in {line["pid"] for line in stand.wellhead.events("worker.left")}
+
+    client = await stand.client()
+    await client.send(post(CHAT, ASK, JSON))
+    await client.reader.readuntil(b"\r\n\r\n")
+    await rolled(stand)
+    assert stand.wellhead.pids != [before]
+    assert not has_left()
+    go_on.set()
+    assert (await client.reader.readuntil(b"0\r\n\r\n")).endswith(CHUNK + b"0\r\n\r\n")
+    await until(has_left)
+    assert (await stand.the_call())["state"] == "completed"
+    client.close()
 
 
-async def test_a_connection_of_a_replaced_process_is_told_that_it_ends() -> None:
-    async with a_stand() as stand:
-        stand.upstream.script = brief
-        client = await stand.client()
-        await client.send(post(CHAT, ASK, JSON))
-        assert (await client.answer()).header(b"connection") is None
-        await rolled(stand)
-        await client.send(post(CHAT, ASK, JSON))
-        said = await client.answer()
-        assert (said.body, said.header(b"connection")) == (USAGE, b"close")
-        assert await client.reader.read() == b""
-        assert len({row["worker_id"] for row in await stand.ended(2)}) == 1
+async def test_a_connection_of_a_replaced_process_is_told_that_it_ends(stand: Stand) -> None:
+    stand.upstream.script = brief
+    client = await stand.client()
+    await client.send(post(CHAT, ASK, JSON))
+    assert (await client.answer()).header(b"connection") is None
+    await rolled(stand)
+    await client.send(post(CHAT, ASK, JSON))
+    said = await client.answer()
+    assert (said.body, said.header(b"connection")) == (USAGE, b"close")
+    assert await client.reader.read() == b""
+    assert len({row["worker_id"] for row in await stand.ended(2)}) == 1
 
 
 async def test_a_program_that_ends_does_not_wait_for_replaced_processes() -> None:
@@ -132,31 +148,33 @@ async def test_a_program_that_ends_does_not_wait_for_replaced_processes() -> Non
         ]
 
 
-async def test_as_many_workers_as_the_settings_say_by_now() -> None:
-    async with a_stand() as stand:
-        for rolls, workers in enumerate((3, 1), 1):
-            await rolled(stand, {"gateway": {"workers": workers}}, rolls)
-            assert len(stand.wellhead.pids) == workers
-            assert (await talk(stand.port, post(CHAT, ASK, JSON))).status == 200
+async def test_as_many_workers_as_the_settings_say_by_now(stand: Stand) -> None:
+    stand.upstream.script = answer(b"")
+    for workers in (3, 1):
+        await rolled(stand, {"gateway": {**USUAL["gateway"], "workers": workers}})
+        assert len(stand.wellhead.pids) == workers
+        assert (await talk(stand.port, post(CHAT, ASK, JSON))).status == 200
 
 
 @pytest.mark.fault("Processes", "SIGHUP, and the configuration has mistakes")
-async def test_a_file_with_mistakes_changes_nothing_and_all_of_them_are_told(fault: Fault) -> None:
-    async with a_stand() as stand:
-        before = stand.wellhead.pids
-        stand.wellhead.configure({"gateway": {"wrokers": 2}, "log": {"level": "loud"}})
-        stand.wellhead.signal(signal.SIGHUP)
-        await until(lambda: bool(stand.wellhead.events("reload.refused")))
-        (said,) = stand.wellhead.events("reload.refused")
-        assert [problem.split(":")[0] for problem in said["problems"]] == ["gateway.wrokers", "log.level"]
-        assert stand.wellhead.pids == before
-        served = await talk(stand.port, post(CHAT, ASK, JSON))
-        assert served.status == 200
-        fault.client(served)
-        fault.books(await stand.ended())
-        fault.over_when("with a further SIGHUP; all mistakes are in the log")
-        await rolled(stand, {})
-        assert stand.wellhead.pids != before
+async def test_a_file_with_mistakes_changes_nothing_and_all_of_them_are_told(
+    stand: Stand, fault: Fault
+) -> None:
+    stand.upstream.script = answer(b"")
+    before = stand.wellhead.pids
+    stand.wellhead.configure({"gateway": {"wrokers": 2}, "log": {"level": "loud"}})
+    stand.wellhead.signal(signal.SIGHUP)
+    await until(lambda: bool(stand.wellhead.events("reload.refused")))
+    (said,) = stand.wellhead.events("reload.refused")
+    assert [problem.split(":")[0] for problem in said["problems"]] == ["gateway.wrokers", "log.level"]
+    assert stand.wellhead.pids == before
+    served = await talk(stand.port, post(CHAT, ASK, JSON))
+    assert served.status == 200
+    fault.client(served)
+    fault.books(await stand.ended())
+    fault.over_when("with a further SIGHUP; all mistakes are in the log")
+    await rolled(stand, USUAL)
+    assert stand.wellhead.pids != before
 
 
 async def test_settings_with_which_no_process_starts_leave_the_old_ones_in_place() -> None:
@@ -174,7 +192,7 @@ async def test_settings_with_which_no_process_starts_leave_the_old_ones_in_place
 
 
 async def test_what_only_a_new_start_can_change_is_named_and_stays() -> None:
-    async with a_stand(command="serve") as stand:
+    async with a_stand() as stand:
         program = stand.wellhead
         program.configure({"database": str(program.directory / "other.db"), "log": {"level": "debug"}})
         # The flags of the command line win over the file, so this is what they say that stays.
@@ -183,13 +201,18 @@ async def test_what_only_a_new_start_can_change_is_named_and_stays() -> None:
         assert not (program.directory / "other.db").exists()
 
 
-async def test_two_hangups_in_a_row_are_two_rolling_restarts() -> None:
-    async with a_stand() as stand:
-        stand.wellhead.signal(signal.SIGHUP)
-        await until(lambda: bool(stand.wellhead.events("reload.started")))
-        stand.wellhead.signal(signal.SIGHUP)
-        await until(lambda: len(stand.wellhead.events("reload.complete")) == 2, ROLL_MAX_S)
-        assert (await talk(stand.port, post(CHAT, ASK, JSON))).status == 200
+async def test_two_hangups_in_a_row_are_two_rolling_restarts(stand: Stand) -> None:
+    stand.upstream.script = answer(b"")
+
+    def told(name: str) -> int:
+        return len(stand.wellhead.events(name))
+
+    started, complete = told("reload.started"), told("reload.complete")
+    stand.wellhead.signal(signal.SIGHUP)
+    await until(lambda: told("reload.started") > started)
+    stand.wellhead.signal(signal.SIGHUP)
+    await until(lambda: told("reload.complete") == complete + 2, ROLL_MAX_S)
+    assert (await talk(stand.port, post(CHAT, ASK, JSON))).status == 200
 
 
 # Processes that die.
