@@ -57,6 +57,21 @@ def test_an_entry_in_yaml_form_has_every_field() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("entry", "variant"),
+    [
+        ({"id": "openrouter"}, "openrouter"),
+        ({"id": "openrouter", "variant": "xai"}, "xai"),
+        ({"id": "my-router"}, None),
+    ],
+)
+def test_an_entry_in_the_place_of_a_built_in_one_speaks_its_variation(
+    entry: dict[str, str], variant: str | None
+) -> None:
+    (one,) = read({**VLLM, **entry})
+    assert one.variant == variant
+
+
 def test_an_entry_in_the_json_form_of_agent_cli_proxy_loads_unchanged() -> None:
     document = {
         "providers": [

@@ -178,6 +178,9 @@ class _Entry:
             self._unknown("." + name, name, [self.spelling.get(n, n) for n in (*READERS, *OF_PARTS)])
         if self.problems:
             return None
+        if read["id"] in VARIANTS:
+            # Who takes the place of a built-in one speaks its variation, too: counts and costs hang on it.
+            read.setdefault("variant", read["id"])
         leaving: Leaving = read.pop("on_disconnect", self.leaving)
         return Provider(**read, on_disconnect=leaving.what, drain_s=leaving.drain_s)
 
