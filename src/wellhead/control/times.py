@@ -21,6 +21,9 @@ def moment_us(text: str | None, parameter: str) -> int | None:
     if text is None:
         return None
     try:
+        # A day is a whole day elsewhere, so it has one form; `20260301` would be its midnight and no more.
+        if len(text) <= len("2026-03-01") and DATE.fullmatch(text) is None:
+            raise ValueError
         moment = datetime.fromisoformat(LOST_PLUS.sub(r"\1+\2", text.upper()))
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
