@@ -4,18 +4,24 @@ import json
 from pathlib import Path
 
 import httpx
+import pytest
 
+from fakes.commands import Commands
 from fakes.program import Wellhead, command
 from fakes.simulated import simulated_process
 
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "How deep is the well?"}]}
 
 
-def test_a_running_gateway_notices_keys_limits_and_revocations(tmp_path: Path) -> None:
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Commands:
+    """In this process, which is another one than the gateway's, too."""
+    return Commands(tmp_path, monkeypatch, capsys)
+
+
+def test_a_running_gateway_notices_keys_limits_and_revocations(tmp_path: Path, commands: Commands) -> None:
     def run(*arguments: str) -> str:
-        ended = command(tmp_path, *arguments, "--database", str(tmp_path / "books.db"))
-        assert ended.returncode == 0, ended.stderr
-        return ended.stdout
+        return commands.well(*arguments, "--database", str(tmp_path / "books.db"))
 
     with simulated_process() as upstream:
         config = {"gateway": {"require_key": True}}
@@ -54,11 +60,9 @@ def test_a_running_gateway_notices_keys_limits_and_revocations(tmp_path: Path) -
         assert key not in program.output
 
 
-def test_a_running_gateway_goes_on_with_the_next_master_key(tmp_path: Path) -> None:
+def test_a_running_gateway_goes_on_with_the_next_master_key(tmp_path: Path, commands: Commands) -> None:
     def run(*arguments: str, **environ: str) -> str:
-        ended = command(tmp_path, *arguments, "--database", str(tmp_path / "books.db"), **environ)
-        assert ended.returncode == 0, ended.stderr
-        return ended.stdout
+        return commands.well(*arguments, "--database", str(tmp_path / "books.db"), **environ)
 
     with simulated_process() as upstream:
         with (
