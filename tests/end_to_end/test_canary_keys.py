@@ -13,8 +13,6 @@ A new key is in the one answer that hands it over, once, and nowhere else.
 import asyncio
 import itertools
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +24,9 @@ import psutil
 import pytest
 
 from fakes.canary import Secrets, a_master_key, an_unknown_key, basic, marked, secret
+from fakes.commands import Commands, Printed
 from fakes.keyed import BY, REFUSALS, Keyed, keyed
-from fakes.program import Wellhead, clean_environment
+from fakes.program import Wellhead
 from fakes.rows import Booked
 from fakes.simulated import Simulated, simulated_process
 from fakes.wire import Exchange, WireServer
@@ -375,18 +374,12 @@ def _command(found: Seen, directory: Path) -> None:
     secrets = found.secrets
 
     def run(*arguments: str, stdin: str = "", hands_over: bool = False, **environ: str) -> bytes:
-        ended = subprocess.run(
-            [sys.executable, "-m", "wellhead", *arguments, *common],
-            env=clean_environment(directory, environ),
-            cwd=directory,
-            capture_output=True,
-            input=stdin.encode(),
-            timeout=60,
-            check=False,
-        )
-        told = ended.stdout + ended.stderr
+        with pytest.MonkeyPatch.context() as patch:
+            commands = Commands(directory, patch, Printed(patch))
+            ended = commands.run(*arguments, *common, stdin=stdin, **environ)
+        told = (ended.out + ended.err).encode()
         if hands_over:
-            assert ended.returncode == 0, told
+            assert ended.code == 0, told
             key = next(word for word in told.decode().replace('"', " ").split() if len(word) == 52)
             found.handed_over.append((secrets.add_key(key), told))
         else:

@@ -29,11 +29,28 @@ class Ended:
     err: str
 
 
+class Printed:
+    """What is written to both streams while they are patched; `capsys` is for one test alone."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._written = (io.BytesIO(), io.BytesIO())
+        for name, written in zip(("stdout", "stderr"), self._written, strict=True):
+            patch.setattr(f"sys.{name}", io.TextIOWrapper(written, "utf-8", write_through=True))
+
+    def readouterr(self) -> tuple[str, str]:
+        """What came since the last look, of each."""
+        out, err = (written.getvalue().decode() for written in self._written)
+        for written in self._written:
+            written.seek(0)
+            written.truncate()
+        return out, err
+
+
 class Commands:
     """Runs commands in a directory that is also the home, without anything configured."""
 
     def __init__(
-        self, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str] | Printed
     ) -> None:
         self.home = home
         self.database = home / ".local/share/wellhead/wellhead.db"
@@ -53,10 +70,10 @@ class Commands:
             self._capsys.readouterr()
             with pytest.raises(SystemExit) as ended:
                 app(list(arguments))
-        printed = self._capsys.readouterr()
+        out, err = self._capsys.readouterr()
         code = ended.value.code
         assert isinstance(code, int)
-        return Ended(code, printed.out, printed.err)
+        return Ended(code, out, err)
 
     def well(self, *arguments: str, stdin: str = "", **environ: str) -> str:
         """Run one that must succeed; says what it printed."""
