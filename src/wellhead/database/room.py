@@ -28,7 +28,7 @@ HEAD_ONE = 57
 
 _WIDTHS = (0, 0, *((0, 1, 2, 3, 4, 6, 6, 8, 8)[bits // 8 + 1] for bits in range(2, 64)))
 """Bytes of an integer, by its bits; that it is 0 or 1 its kind says already."""
-_SPACES = tuple(" " * count for count in range(RESERVE_CHARS_MAX + 1))
+_USUAL = " " * RESERVE_CHARS
 _KEPT_ALREADY = len(CallState.PENDING)
 """Bytes that are in the row of a pending call in the place of what its end says."""
 
@@ -40,6 +40,7 @@ class Room:
 
     def __init__(self) -> None:
         self._learnt: dict[_Kind, float] = {}
+        self._kept: dict[_Kind, str] = {}
         self._unseen = SEEN_BATCHES
 
     def is_due(self) -> bool:
@@ -52,8 +53,7 @@ class Room:
 
     def kept_for(self, opening: Opening) -> str:
         """What to fill the row of a new call with."""
-        kind = (opening.provider, opening.dialect, opening.model)
-        return _SPACES[round(self._learnt.get(kind, RESERVE_CHARS))]
+        return self._kept.get((opening.provider, opening.dialect, opening.model), _USUAL)
 
     def learn(self, opening: Opening, added: Iterable[object]) -> None:
         """See what the end of a call added: the values that are written into its row, its state among them.
@@ -66,7 +66,9 @@ class Room:
         before = self._learnt.get(kind)
         if before is None and len(self._learnt) >= LEARNT_MAX:
             self._learnt.clear()
-        self._learnt[kind] = size if before is None else before + (size - before) / SHARE
+            self._kept.clear()
+        learnt = size if before is None else before + (size - before) / SHARE
+        self._learnt[kind], self._kept[kind] = learnt, " " * round(learnt)
 
 
 NOTHING_LEARNT = Room()
