@@ -28,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from fakes.books import NOON_US
-from fakes.control import an_app
+from fakes.control import an_app, the_document
 from fakes.served import Served
 from wellhead.database.engine import make_engine
 from wellhead.database.registry import DatabaseRegistry
@@ -57,7 +57,7 @@ AS_IT_COMES = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-DOCUMENT: dict[str, Any] = json.loads(json.dumps(an_app().openapi()))
+DOCUMENT: dict[str, Any] = json.loads(json.dumps(the_document()))
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok)}
 

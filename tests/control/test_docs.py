@@ -3,14 +3,14 @@
 import re
 from pathlib import Path
 
-from fakes.control import an_app
+from fakes.control import the_document
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "control-api.md").read_text()
 
 
 def test_every_endpoint_and_parameter_is_described() -> None:
-    for path, methods in an_app().openapi()["paths"].items():
+    for path, methods in the_document()["paths"].items():
         for method, operation in methods.items():
             assert f"\n## `{method.upper()} {path}`\n" in PAGE
             for parameter in operation.get("parameters", ()):
@@ -18,7 +18,7 @@ def test_every_endpoint_and_parameter_is_described() -> None:
 
 
 def test_every_field_of_a_body_is_described() -> None:
-    for name, schema in an_app().openapi()["components"]["schemas"].items():
+    for name, schema in the_document()["components"]["schemas"].items():
         if name.endswith(("Sent", "Change", "Named", "NamedEither", "Login", "Rotation")):
             missing = [field for field in schema["properties"] if f"`{field}`" not in PAGE]
             assert missing == [], name

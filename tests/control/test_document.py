@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from fakes.control import an_app
+from fakes.control import the_document
 from wellhead.control.times import moment_us
 
-DOCUMENT: dict[str, Any] = an_app().openapi()
+DOCUMENT = the_document()
 OPERATIONS = {
     f"{method.upper()} {path}": operation
     for path, methods in DOCUMENT["paths"].items()

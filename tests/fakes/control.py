@@ -4,6 +4,7 @@ import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import httpx
@@ -82,6 +83,12 @@ def an_app(
             facts=facts,
             beside=beside,
         )
+
+
+@cache
+def the_document() -> dict[str, Any]:
+    """The OpenAPI document, which nobody may change: to make it takes half a second."""
+    return an_app().openapi()
 
 
 def _forget_apps() -> None:

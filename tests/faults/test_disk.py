@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fakes.commands import Commands
 from fakes.program import Wellhead, command
 from fault_table import Fault
 from wellhead.database.backup import back_up
@@ -32,10 +33,15 @@ else:
 
 
 @pytest.fixture
-def books(tmp_path: Path) -> Path:
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Commands:
+    return Commands(tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture
+def books(tmp_path: Path, commands: Commands) -> Path:
     """Books with a project in them."""
     path = tmp_path / "books.db"
-    assert command(tmp_path, "projects", "create", "blue", "--database", str(path)).returncode == 0
+    commands.well("projects", "create", "blue", "--database", str(path))
     return path
 
 
@@ -66,18 +72,18 @@ def test_a_damaged_database_is_told_at_the_start_with_what_to_do_and_left_as_it_
     fault.over_when("`wellhead db restore FILE`")
 
 
-def test_a_copy_that_is_put_in_the_place_of_a_damaged_database_is_served(books: Path) -> None:
+def test_a_copy_that_is_put_in_the_place_of_a_damaged_database_is_served(
+    books: Path, commands: Commands
+) -> None:
     copy = books.with_name("copy.db")
     back_up(books, copy)
     books.write_bytes(b"no database any more")
     assert serve(books).returncode == 1
 
-    restored = command(books.parent, "db", "restore", str(copy), "--yes", "--database", str(books))
-
-    assert restored.returncode == 0, restored.stderr
+    commands.well("db", "restore", str(copy), "--yes", "--database", str(books))
     with Wellhead(directory=books.parent) as program:
-        listed = command(books.parent, "projects", "list", "--json", "--database", str(program.database_path))
-        assert '"blue"' in listed.stdout
+        (listed,) = commands.json("projects", "list", "--database", str(program.database_path))
+        assert listed["name"] == "blue"
 
 
 def test_books_that_may_not_be_written_are_said_to_be_unavailable(books: Path) -> None:
