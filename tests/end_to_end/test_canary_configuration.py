@@ -1,15 +1,12 @@
 """Secrets in the configuration are not repeated, whatever is wrong with it and whichever command says so."""
 
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from fakes.canary import PASSWORD, USER, marked, secret
-from fakes.program import clean_environment
+from fakes.commands import Commands, Ended
 
 
 def entry(**fields: Any) -> dict[str, Any]:
@@ -46,14 +43,14 @@ MISTAKES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_no_secret_is_in_what_is_said_of_a_mistake(tmp_path: Path, mistake: str) -> None:
-    ended = _command(tmp_path, MISTAKES[mistake], "serve")
-    assert ended.returncode == 2
-    assert ended.stderr.startswith(b"wellhead: ")
-    assert marked(ended.stdout + ended.stderr) == []
+def test_no_secret_is_in_what_is_said_of_a_mistake(commands: Commands, mistake: str) -> None:
+    ended = _run(commands, MISTAKES[mistake], "serve")
+    assert ended.code == 2
+    assert ended.err.startswith("wellhead: ")
+    assert _marked(ended) == []
 
 
-def test_no_secret_is_in_what_commands_print(tmp_path: Path) -> None:
+def test_no_secret_is_in_what_commands_print(commands: Commands) -> None:
     config = entry(auth={"type": "bearer", "value": secret("value")}, headers={"x-key": secret("header")})
     config["gateway"] = {"client_names": {secret("key"): "alice"}}
     config["control"] = {
@@ -66,19 +63,16 @@ def test_no_secret_is_in_what_commands_print(tmp_path: Path) -> None:
         "session_secret": secret("session"),
     }
     for arguments in (("paths",), ("paths", "--json"), ("db", "init")):
-        ended = _command(tmp_path, config, *arguments)
-        assert ended.returncode == 0, ended.stderr
-        assert marked(ended.stdout + ended.stderr) == []
+        ended = _run(commands, config, *arguments)
+        assert ended.code == 0, ended.err
+        assert _marked(ended) == []
 
 
-def _command(home: Path, config: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    file = home / "wellhead.yaml"
+def _run(commands: Commands, config: dict[str, Any], *arguments: str) -> Ended:
+    file = commands.home / "wellhead.yaml"
     file.write_text(yaml.safe_dump(config))
-    return subprocess.run(
-        [sys.executable, "-m", "wellhead", *arguments, "--config", str(file)],
-        capture_output=True,
-        check=False,
-        timeout=60,
-        cwd=home,
-        env=clean_environment(home),
-    )
+    return commands.run(*arguments, "--config", str(file))
+
+
+def _marked(ended: Ended) -> list[bytes]:
+    return marked((ended.out + ended.err).encode())

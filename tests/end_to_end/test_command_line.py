@@ -4,19 +4,12 @@ import json
 from pathlib import Path
 
 import httpx
-import pytest
 
 from fakes.commands import Commands
 from fakes.program import Wellhead, command
 from fakes.simulated import simulated_process
 
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "How deep is the well?"}]}
-
-
-@pytest.fixture
-def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Commands:
-    """In this process, which is another one than the gateway's, too."""
-    return Commands(tmp_path, monkeypatch, capsys)
 
 
 def test_a_running_gateway_notices_keys_limits_and_revocations(tmp_path: Path, commands: Commands) -> None:
