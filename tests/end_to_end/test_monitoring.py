@@ -2,12 +2,17 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import AsyncIterator
 
 import httpx
+import pytest
+import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from fakes.stand import Stand, a_stand
 from fakes.wire import answer, post, talk, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CHAT = b"/v1/chat/completions"
 ASK = b'{"model":"demo-small","messages":[]}'
@@ -19,6 +24,13 @@ QUOTAS = (
     b"x-ratelimit-remaining-requests: 150",
 )
 CALLS = 40
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stand() -> AsyncIterator[Stand]:
+    """One gateway and a control plane."""
+    async with a_stand(command="serve") as made:
+        yield made
 
 
 async def sums(stand: Stand) -> dict[str, float]:
@@ -50,30 +62,28 @@ async def test_counters_are_right_with_several_gateways_and_survive_a_restart() 
         assert (await sums(stand))["wellhead_calls_total"] == CALLS
 
 
-async def test_a_quota_that_a_response_told_of_is_shown() -> None:
-    async with a_stand(command="serve") as stand:
-        stand.upstream.script = answer(TOLD, JSON, *QUOTAS)
-        await talk(stand.port, post(CHAT, ASK, JSON))
-        async with httpx.AsyncClient(base_url=stand.wellhead.control_url) as client:
+async def test_a_quota_that_a_response_told_of_is_shown(stand: Stand) -> None:
+    stand.upstream.script = answer(TOLD, JSON, *QUOTAS)
+    await talk(stand.port, post(CHAT, ASK, JSON))
+    async with httpx.AsyncClient(base_url=stand.wellhead.control_url) as client:
 
-            async def snapshots() -> list[dict[str, object]]:
-                found: list[dict[str, object]] = (await client.get("/admin/quotas")).json()["snapshots"]
-                return found
+        async def snapshots() -> list[dict[str, object]]:
+            found: list[dict[str, object]] = (await client.get("/admin/quotas")).json()["snapshots"]
+            return found
 
-            # It is written along with the end of the call, which the client has seen before that.
-            await stand.ended()
-            (found,) = await snapshots()
-        assert (found["account"], found["name"], found["used_pct"]) == ("org-1", "requests", 25.0)
-        assert (found["limit"], found["left"]) == (200, 150)
-        assert (await sums(stand))["wellhead_quota_used_ratio"] == 0.25
+        # It is written along with the end of the call, which the client has seen before that.
+        await stand.ended()
+        (found,) = await snapshots()
+    assert (found["account"], found["name"], found["used_pct"]) == ("org-1", "requests", 25.0)
+    assert (found["limit"], found["left"]) == (200, 150)
+    assert (await sums(stand))["wellhead_quota_used_ratio"] == 0.25
 
 
-async def test_a_gateway_that_is_killed_is_up_again_when_another_has_taken_its_place() -> None:
-    async with a_stand(command="serve") as stand:
-        assert (await sums(stand))["wellhead_worker_up"] == 1
-        killed = stand.worker
-        killed.kill()
-        await until(lambda: bool(set(stand.wellhead.pids) - {killed.pid}), 20)
-        async with asyncio.timeout(20):
-            while (await sums(stand))["wellhead_worker_up"] != 1:
-                await asyncio.sleep(0.05)
+async def test_a_gateway_that_is_killed_is_up_again_when_another_has_taken_its_place(stand: Stand) -> None:
+    assert (await sums(stand))["wellhead_worker_up"] == 1
+    killed = stand.worker
+    killed.kill()
+    await until(lambda: bool(set(stand.wellhead.pids) - {killed.pid}), 20)
+    async with asyncio.timeout(20):
+        while (await sums(stand))["wellhead_worker_up"] != 1:
+            await asyncio.sleep(0.05)
