@@ -37,9 +37,9 @@ class Running:
         return self.wellhead.gateway_url
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """For one file: while it is there, its event loop runs, and no test may begin one of its own."""
+    """For this directory: while it is there, its event loop runs, and no test may begin one of its own."""
     with sync_playwright() as playwright:
         opened = launch(playwright)
         yield opened
