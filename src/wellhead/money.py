@@ -3,11 +3,13 @@
 The only module that turns what providers write about money into integers.
 """
 
-from decimal import ROUND_HALF_UP, Decimal, DecimalException
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal, DecimalException
 
 NANOUSD_PER_USD = 1_000_000_000
 COST_NANOUSD_MAX = 10**15
 """A single call above one million dollars is not believed."""
+STATED_NANOUSD_MAX = 10**18
+"""A billion dollars: what is stated beyond it, either way, is taken for that."""
 
 
 def nanousd(usd: int | float | str | Decimal, most: int = COST_NANOUSD_MAX) -> int | None:
@@ -27,6 +29,17 @@ def nanousd(usd: int | float | str | Decimal, most: int = COST_NANOUSD_MAX) -> i
         return None
 
 
+def stated_nanousd(usd: Decimal) -> int:
+    """A finite amount of dollars as a provider states it, whether it can be believed or not.
+
+    It is rounded like any other, but never from below nothing up to nothing, and is
+    between -STATED_NANOUSD_MAX and STATED_NANOUSD_MAX.
+    """
+    amount = usd * NANOUSD_PER_USD
+    whole = int(amount.to_integral_value(rounding=ROUND_FLOOR if amount < 0 else ROUND_HALF_UP))
+    return max(-STATED_NANOUSD_MAX, min(whole, STATED_NANOUSD_MAX))
+
+
 def price(count: int, nanousd_per_million: int, per: int = 1_000_000) -> int:
     """Price a count in nano-dollars, rounding half up.  No other code rounds a product of money.
 
@@ -44,6 +57,6 @@ def usd(nanousd: int) -> float:
 
 def decimal_usd(nanousd: int) -> str:
     """Nano-dollars as dollars in decimal text: exact, with no more digits than it needs."""
-    assert nanousd >= 0
-    whole, rest = divmod(nanousd, NANOUSD_PER_USD)
-    return f"{whole}.{rest:09}".rstrip("0") if rest else str(whole)
+    sign = "-" if nanousd < 0 else ""
+    whole, rest = divmod(abs(nanousd), NANOUSD_PER_USD)
+    return sign + (f"{whole}.{rest:09}".rstrip("0") if rest else str(whole))

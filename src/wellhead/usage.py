@@ -67,7 +67,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     usage_extra: str | None = None
     """JSON text of parts of the usage that are kept as they came (Anthropic's `iterations`, ...)."""
     cost_nanousd: int | None = None
-    """What the provider itself says the call cost."""
+    """What the provider itself says the call cost, believable or not (negative, say)."""
     model_served: str | None = None
     finish_reason: str | None = None
     upstream_request_id: str | None = None

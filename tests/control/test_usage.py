@@ -240,6 +240,21 @@ async def test_a_trend_has_every_bucket_at_multiples_of_its_width(app: FastAPI) 
         ("trend?tool=", "INVALID_FILTER", "Invalid filter parameter"),
         ("trend?hours=0", "VALIDATION_FAILED", "hours"),
         ("today?day=2025-03-01", "UNKNOWN_PARAMETER", "day"),
+        (
+            "models?day=2025-03-01&from=2025-03-01&to=2025-03-02",
+            "CONTRADICTORY_PARAMETERS",
+            "`day` and `from` exclude each other",
+        ),
+        (
+            "models?to=2025-03-01&day=2025-03-01",
+            "CONTRADICTORY_PARAMETERS",
+            "`day` and `to` exclude each other",
+        ),
+        (
+            "trend?hours=24&from=2025-03-01&to=2025-03-02",
+            "CONTRADICTORY_PARAMETERS",
+            "`hours` and `from` exclude each other",
+        ),
         ("trend?modle=x", "UNKNOWN_PARAMETER", "perhaps `model` was meant"),
     ],
 )

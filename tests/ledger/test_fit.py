@@ -12,6 +12,7 @@ from wellhead.ledger.fit import (
     fitted_settlement,
     with_fitted_extra,
 )
+from wellhead.money import STATED_NANOUSD_MAX
 from wellhead.usage import COUNT_MAX, Usage
 
 
@@ -30,6 +31,11 @@ def test_counts_that_cannot_be_are_left_out() -> None:
     assert fitted_opening(an_opening(1, max_output_tokens=10**30)).max_output_tokens is None
     assert fitted_opening(an_opening(1, max_output_tokens=-1)).max_output_tokens is None
     assert fitted_settlement(a_settlement(usage=Usage(input_tokens=COUNT_MAX + 1))).usage == Usage()
+
+
+def test_a_cost_stays_as_the_provider_stated_it_until_it_is_priced() -> None:
+    for stated in (-5, -STATED_NANOUSD_MAX, STATED_NANOUSD_MAX):
+        assert fitted_settlement(a_settlement(cost_nanousd=stated)).cost_nanousd == stated
 
 
 def test_extra_usage_that_is_too_long_is_cut_and_says_so() -> None:

@@ -8,6 +8,7 @@ import pytest
 from wellhead.meter.catalogue import DIALECTS
 from wellhead.meter.findings import QUOTAS_MAX
 from wellhead.meter.meter import Meter
+from wellhead.money import STATED_NANOUSD_MAX
 from wellhead.usage import NO_USAGE, TOKENS_MAX, Reading, UsageSource
 
 
@@ -276,14 +277,16 @@ def test_the_model_may_differ_from_the_one_asked_for_and_the_last_counts() -> No
     [
         ({"cost_in_usd_ticks": 10**10}, "xai", 10**9),
         ({"cost_in_usd_ticks": 5}, "xai", 1),
-        ({"cost_in_usd_ticks": -5}, "xai", None),
+        ({"cost_in_usd_ticks": -5}, "xai", -1),
+        ({"cost_in_usd_ticks": -4}, "xai", -1),
         ({"cost_in_usd_ticks": True}, "xai", None),
         ({"cost": 0.00014}, "openrouter", 140_000),
         ({"cost": 0}, "openrouter", 0),
         ({"cost": "0.1"}, "openrouter", None),
         ({"cost": None}, "openrouter", None),
-        ({"cost": -1}, "openrouter", None),
-        ({"cost": 1e300}, "openrouter", None),
+        ({"cost": [1]}, "openrouter", None),
+        ({"cost": -1}, "openrouter", -(10**9)),
+        ({"cost": 1e300}, "openrouter", STATED_NANOUSD_MAX),
         (
             {"cost": 0.01, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.2}},
             "openrouter",
@@ -298,6 +301,17 @@ def test_the_model_may_differ_from_the_one_asked_for_and_the_last_counts() -> No
             {"cost": 0.01, "is_byok": True, "cost_details": {"upstream_inference_cost": None}},
             "openrouter",
             10_000_000,
+        ),
+        # A part of less than nothing is not made good by the other one.
+        (
+            {"cost": 0.01, "is_byok": True, "cost_details": {"upstream_inference_cost": -0.002}},
+            "openrouter",
+            -2_000_000,
+        ),
+        (
+            {"cost": -0.01, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.2}},
+            "openrouter",
+            -10_000_000,
         ),
     ],
 )

@@ -279,14 +279,26 @@ def test_a_cost_that_nobody_believes_is_left_pending() -> None:
     found = priced_call(CATALOGUE, cost_max_nanousd=limit - 1)
     assert (found.state, found.reason, found.nanousd) == (PriceState.PENDING, Reason.GUARD, None)
     assert found.lines
-    found = priced_call(CATALOGUE, reported_nanousd=10**12, cost_max_nanousd=10**11)
+
+
+@pytest.mark.parametrize("model", ["asked", "nobody-knows", None])
+@pytest.mark.parametrize(
+    ("reported", "told"),
+    [(10**11 + 1, "100.000000001"), (-1, "-0.000000001"), (-2_500_000_000, "-2.5")],
+)
+def test_what_a_provider_reports_and_nobody_believes_is_left_pending_and_told(
+    model: str | None, reported: int, told: str
+) -> None:
+    found = priced_call(
+        CATALOGUE, model=model, model_served=model, reported_nanousd=reported, cost_max_nanousd=10**11
+    )
     assert (found.state, found.reason, found.nanousd) == (PriceState.PENDING, Reason.GUARD, None)
+    assert found.trouble == (f"reported_usd:{told}",)
 
 
-def test_a_provider_that_reports_nothing_to_pay_is_believed_and_one_that_reports_less_is_not() -> None:
+def test_a_provider_that_reports_nothing_to_pay_is_believed() -> None:
     found = priced_call(CATALOGUE, reported_nanousd=0)
     assert (found.state, found.reason, found.nanousd) == (PriceState.PRICED, Reason.REPORTED, 0)
-    assert priced_call(CATALOGUE, reported_nanousd=-1).reason is Reason.SETTLED
 
 
 def test_a_tier_without_a_published_price_leaves_the_call_pending() -> None:

@@ -1,4 +1,4 @@
-"""Query parameters are known and come once.
+"""Query parameters are known, come once, and do not contradict each other.
 
 A misspelt filter that is silently ignored would answer with the figures of all
 time, and look right.
@@ -26,5 +26,18 @@ def only(*names: str) -> Callable[[Request], Awaitable[None]]:
             if name in seen:
                 raise CallerError("REPEATED_PARAMETER", 400, f"`{name}` is there more than once.")
             seen.add(name)
+
+    return check
+
+
+def instead(name: str, *others: str) -> Callable[[Request], Awaitable[None]]:
+    """A dependency that refuses a parameter beside others that would say the same in another way."""
+
+    async def check(request: Request) -> None:
+        for other in others:
+            if name in request.query_params and other in request.query_params:
+                raise CallerError(
+                    "CONTRADICTORY_PARAMETERS", 400, f"`{name}` and `{other}` exclude each other."
+                )
 
     return check

@@ -12,7 +12,7 @@ from wellhead.control.answers import failing
 from wellhead.control.bodies import example
 from wellhead.control.days import DATE, DAYS_MAX
 from wellhead.control.filters import Exact, a_filter
-from wellhead.control.parameters import only
+from wellhead.control.parameters import instead, only
 from wellhead.control.roles import VIEWER
 from wellhead.control.times import EXAMPLE, moment_us
 from wellhead.errors import CallerError
@@ -52,7 +52,11 @@ def add_to(routes: APIRouter, reports: Reports, now_us: Callable[[], int]) -> No
     @routes.get(
         "/admin/usage/trend",
         tags=["usage"],
-        dependencies=[*VIEWER, Depends(only("hours", "from", "to", "provider", "model", "tool"))],
+        dependencies=[
+            *VIEWER,
+            Depends(only("hours", "from", "to", "provider", "model", "tool")),
+            Depends(instead("hours", "from", "to")),
+        ],
         summary="Usage over time",
         responses=failing(400),
     )

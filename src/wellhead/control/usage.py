@@ -16,7 +16,7 @@ from wellhead.control import days
 from wellhead.control.answers import failing
 from wellhead.control.bodies import example
 from wellhead.control.days import DAYS_MAX, EXAMPLE_DAY
-from wellhead.control.parameters import only
+from wellhead.control.parameters import instead, only
 from wellhead.control.roles import VIEWER
 from wellhead.moments import DAY_US
 from wellhead.money import usd
@@ -176,7 +176,7 @@ def _add_days(routes: APIRouter, reports: Reports, now_us: Callable[[], int]) ->
     @routes.get(
         "/admin/usage/models",
         tags=tags,
-        dependencies=[*VIEWER, Depends(only("day", "from", "to"))],
+        dependencies=[*VIEWER, Depends(only("day", "from", "to")), Depends(instead("day", "from", "to"))],
         summary="Models, by day",
         responses=failing(400),
     )

@@ -12,6 +12,7 @@ from wellhead.database.calls import Settled
 from wellhead.database.engine import transaction
 from wellhead.ledger.connection import HeldConnection
 from wellhead.ledger.say import Say
+from wellhead.money import COST_NANOUSD_MAX
 from wellhead.policy.limits import HOLD_TOKENS_MAX, priced
 from wellhead.ports import Prices
 
@@ -45,7 +46,9 @@ class Costing:
     def with_cost(self, end: Settlement, cost: Costed | None) -> Settlement:
         """The end of a call with what it cost, if that is known."""
         if cost is None:
-            return end
+            stated = end.cost_nanousd
+            is_believed = stated is None or 0 <= stated <= COST_NANOUSD_MAX
+            return end if is_believed else structs.replace(end, cost_nanousd=None)
         rate_id = None if cost.rate is None else self._held.rate_ids[cost.rate.digest]
         return structs.replace(end, cost_nanousd=cost.nanousd, cost_state=cost.state, rate_id=rate_id)
 

@@ -28,7 +28,8 @@ class _Fields:
 
     def __init__(self, record: type[Opening | Settlement | Usage]) -> None:
         kinds = {field.name: str(field.type) for field in fields(record)}
-        apart = ("id", "usage_extra")
+        # What a provider says that a call cost is believed, or not, where calls are priced.
+        apart = ("id", "usage_extra", "cost_nanousd")
         self.texts = tuple(name for name in kinds if "str" in kinds[name] and name not in (*apart, "trouble"))
         self.counts = tuple(name for name in kinds if "int" in kinds[name] and name not in apart)
         self.most = 2 * TOKENS_MAX if record is Usage else COUNT_MAX

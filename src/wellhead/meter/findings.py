@@ -16,7 +16,7 @@ from wellhead import usage_extra
 from wellhead.meter.counts import Counts, Rules, rules_of
 from wellhead.meter.dialect import Cost, Dialect, varied
 from wellhead.meter.outline import UNREADABLE, VALUE_MAX, Find, Outline, Trouble, finder, reach, steps
-from wellhead.money import nanousd
+from wellhead.money import stated_nanousd
 from wellhead.usage import NO_USAGE, Reading, UsageSource
 
 ERROR_MESSAGE_MAX = 500
@@ -258,15 +258,17 @@ def _excerpt(message: Any) -> str:
 
 
 def _charged(cost: Cost, usage: Any) -> int | None:
-    """What the provider charged, in nano-dollars."""
+    """What the provider says that it charged, in nano-dollars; `None` for what is no number."""
     amount = _nanousd(usage, cost.path, cost.units_per_usd)
     if amount is not None and cost.plus and cost.plus_if and True in reach(usage, steps(cost.plus_if)):
-        amount += _nanousd(usage, cost.plus, cost.units_per_usd) or 0
+        more = _nanousd(usage, cost.plus, cost.units_per_usd) or 0
+        # Less than nothing is left for all to see, rather than made good by the other part.
+        amount = min(amount, more) if amount < 0 or more < 0 else amount + more
     return amount
 
 
 def _nanousd(usage: Any, path: str, units_per_usd: int) -> int | None:
     for amount in reach(usage, steps(path)):
         if type(amount) in (int, float):
-            return nanousd(Decimal(repr(amount)) / units_per_usd)
+            return stated_nanousd(Decimal(repr(amount)) / units_per_usd)
     return None

@@ -21,7 +21,7 @@ from enum import StrEnum
 import msgspec
 
 from wellhead.directory import ProviderType
-from wellhead.money import COST_NANOUSD_MAX, price
+from wellhead.money import COST_NANOUSD_MAX, decimal_usd, price
 from wellhead.pricing.catalogue import Catalogue, Match
 from wellhead.pricing.layer import How
 from wellhead.pricing.names import is_a_model
@@ -97,7 +97,7 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     """The steps it was made in could not be read."""
     GUARD = "guard"
-    """It would have cost more than anybody believes."""
+    """It would have cost more than anybody believes, or less than nothing."""
 
 
 class PriceState(StrEnum):
@@ -176,7 +176,7 @@ def priced(
     """Price a call: by what the provider says, else by the served model's rate, else by the asked one's.
 
     `at_us` is when the call began.  A cost above `cost_max_nanousd` is not believed,
-    whoever states it; a negative one stands in no table and is not taken from a provider.
+    whoever states it, and no negative one of a provider's; what it said is in the trouble then.
     """
     asking = _Asking(
         catalogue,
@@ -186,9 +186,10 @@ def priced(
         at_us,
     )
     match = asking.match((model_served, model))
-    if reported_nanousd is not None and reported_nanousd >= 0:
-        if reported_nanousd > cost_max_nanousd:
-            return Priced(PriceState.PENDING, Reason.GUARD, match=match)
+    if reported_nanousd is not None:
+        if not 0 <= reported_nanousd <= cost_max_nanousd:
+            told = (f"reported_usd:{decimal_usd(reported_nanousd)}",)
+            return Priced(PriceState.PENDING, Reason.GUARD, match=match, trouble=told)
         return Priced(PriceState.PRICED, Reason.REPORTED, reported_nanousd, match)
     if match is None:
         if is_a_model(model_served) or is_a_model(model):
