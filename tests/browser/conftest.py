@@ -37,9 +37,9 @@ class Running:
         return self.wellhead.gateway_url
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """For this directory: while it is there, its event loop runs, and no test may begin one of its own."""
+    """For one file: while it is there, its event loop runs, and no test may begin one of its own."""
     with sync_playwright() as playwright:
         opened = launch(playwright)
         yield opened
@@ -60,7 +60,7 @@ def past(directory: Path) -> str:
     return url
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The demo's calls; whoever is on this machine is an admin."""
     directory: Path = tmp_path_factory.mktemp("dashboard")

@@ -19,13 +19,13 @@ OWN_TYPES = {
 }
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def upstream() -> Iterator[Simulated]:
     with simulated_process() as simulated:
         yield simulated
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def gone_url() -> Iterator[str]:
     """An address that refuses connections, and that nobody else is given meanwhile."""
     with socket.socket() as bound:
@@ -33,7 +33,7 @@ def gone_url() -> Iterator[str]:
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def wellhead(upstream: Simulated, gone_url: str) -> Iterator[Wellhead]:
     providers: list[dict[str, object]] = [
         {"id": id_, "type": kind, "base_url": upstream.url} for id_, kind in OWN_TYPES.items()
