@@ -64,6 +64,11 @@ GROUPS_IN_ZONES = (
     *((Dimension.TOOL, Dimension.OUTCOME), (Dimension.KEY,), (Dimension.PROJECT,)),
     *((Dimension.AGENT,), (Dimension.AGENT, Dimension.MODEL)),
 )
+TOO_LONG_BY_HOUR = (
+    *((Dimension.OUTCOME, Dimension.MODEL), (Dimension.TOOL, Dimension.OUTCOME)),
+    *((Dimension.KEY,), (Dimension.AGENT, Dimension.MODEL)),
+)
+"""Of these a month has more than 10,000 lines, which the control API refuses."""
 SLOTS = ((7, Interval.HOUR), (30, Interval.HOUR), (30, Interval.DAY), (400, Interval.DAY))
 UNROLLED_DAYS = 31
 """As the control API has it, too."""
@@ -215,6 +220,9 @@ def _in_zones() -> Iterator[tuple[str, Ask]]:
             asked = f"{days}d_by_{interval}_in_{named}"
             yield f"percentiles_of_all_{asked}", _histograms((), edges)
             yield f"percentiles_of_models_{asked}", _histograms((Dimension.MODEL,), edges)
+            for by in GROUPS_IN_ZONES if days <= UNROLLED_DAYS else ():
+                if (days, interval) != (30, Interval.HOUR) or by not in TOO_LONG_BY_HOUR:
+                    yield f"percentiles_of_{'_and_'.join(by)}_{asked}", _histograms(by, edges)
 
 
 def _names() -> Iterator[tuple[str, Ask]]:

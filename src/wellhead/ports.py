@@ -244,7 +244,7 @@ class Reports(Protocol):
         ...
 
     def histograms(self, question: Question) -> Mapping[tuple[int, tuple[Key, ...]], Histogram]:
-        """How long the calls of each line took, by slot and keys; for the `HISTOGRAMMED` dimensions alone."""
+        """How long the calls of each line took, by slot and keys; raises `TooManyLines`."""
         ...
 
     def names(self, dimension: Dimension, *, since_us: int, text: str, count: int) -> Sequence[Name]:

@@ -58,7 +58,7 @@ UNROLLED = frozenset({Dimension.SESSION, Dimension.AGENT})
 OF_ENDS = frozenset({Dimension.OUTCOME, Dimension.STREAMED})
 """How calls ended."""
 HISTOGRAMMED = frozenset({Dimension.PROVIDER, Dimension.MODEL})
-"""Percentiles are known by these, and by no others."""
+"""Percentiles are known by these for all of time, at once; by others a call at a time."""
 
 
 class Measure(StrEnum):

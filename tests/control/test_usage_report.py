@@ -107,7 +107,7 @@ async def test_minutes_have_the_calls_that_ended_in_them_to_the_microsecond(
     since, until = START + timedelta(hours=5, seconds=7), START + timedelta(hours=17, seconds=7)
     query = f"from={since:%Y-%m-%dT%H:%M:%SZ}&to={until:%Y-%m-%dT%H:%M:%SZ}&interval={interval}&group_by={by}"
     async with a_client(app) as client:
-        answer = await client.get(f"/admin/usage/report?{query}&percentiles={by != 'session'}")
+        answer = await client.get(f"/admin/usage/report?{query}&percentiles=true")
     assert answer.status_code == 200, answer.text
     expected: dict[str, int] = {}
     for at in ENDED:
@@ -116,9 +116,8 @@ async def test_minutes_have_the_calls_that_ended_in_them_to_the_microsecond(
             expected[f"{start:%Y-%m-%dT%H:%M:%S.000Z}"] = 1
     found = answer.json()["lines"]
     assert {one["start"]: one["calls"] for one in found} == expected
-    if by != "session":
-        for one in found:
-            assert one["p50_latency_ms"] == pytest.approx(one["avg_latency_ms"], rel=0.07)
+    for one in found:
+        assert one["p50_latency_ms"] == pytest.approx(one["avg_latency_ms"], rel=0.07)
 
 
 async def test_a_line_has_the_fields_that_the_document_shows(app: FastAPI) -> None:
@@ -157,8 +156,9 @@ async def test_percentiles_are_those_of_the_calls(app: FastAPI) -> None:
     (whole,) = await lines(app, "percentiles=true")
     assert whole["p50_latency_ms"] == pytest.approx(45, rel=0.07)
     assert whole["p99_latency_ms"] == pytest.approx(90, rel=0.07)
-    found = await lines(app, "percentiles=true&group_by=model,provider&interval=day&tz=Asia/Kolkata")
-    assert all(one["p50_latency_ms"] <= one["p95_latency_ms"] <= one["p99_latency_ms"] for one in found)
+    for by in ("model,provider", "tool", "session,outcome", ",".join(Dimension)):
+        found = await lines(app, f"percentiles=true&group_by={by}&interval=day&tz=Asia/Kolkata")
+        assert all(one["p50_latency_ms"] <= one["p95_latency_ms"] <= one["p99_latency_ms"] for one in found)
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,8 @@ async def test_percentiles_are_those_of_the_calls(app: FastAPI) -> None:
         ("tz=../../etc/passwd", "INVALID_FILTER"),
         ("key=x", "INVALID_FILTER"),
         ("model=", "INVALID_FILTER"),
-        ("percentiles=true&group_by=tool", "INVALID_FILTER"),
-        ("percentiles=true&tool=codex", "INVALID_FILTER"),
+        ("percentiles=true&group_by=tool&from=2026-01-01&to=2026-02-01", "INVALID_RANGE"),
+        ("percentiles=true&tool=codex&from=2026-01-01&to=2026-02-01", "INVALID_RANGE"),
         ("from=2026-01-01", "MISSING_PARAMETER"),
         ("from=2026-01-02&to=2026-01-01", "INVALID_RANGE"),
         ("from=2026-01-01&to=2026-03-01&group_by=session", "INVALID_RANGE"),

@@ -7,14 +7,17 @@ from hypothesis import strategies as st
 from wellhead.call import CallState
 from wellhead.database.bulk import Row
 from wellhead.database.day_sheets import (
+    TIMED,
     USUAL,
     PackedPart,
+    PackedSessions,
     Part,
     packed_part,
+    packed_sessions,
     session_keys,
-    session_sheet,
     sessions,
     unpacked_part,
+    unpacked_took,
 )
 from wellhead.database.schema import MEASURES
 from wellhead.database.sheet import unpacked
@@ -29,6 +32,8 @@ of_sessions = st.builds(
     lambda half_hour, session, agent, key: (half_hour, session, agent, *key),
     *(st.integers(0, 47), names, names, keys),
 )
+numbers = st.lists(st.integers(0, 2**16 - 1), max_size=5).map(sorted)
+took_of_one = st.tuples(numbers, numbers)
 histograms = st.dictionaries(st.tuples(names, names), st.tuples(st.binary(), st.binary()), max_size=4)
 parts = st.builds(Part, st.dictionaries(keys, measures, max_size=12), histograms)
 
@@ -63,15 +68,34 @@ def test_the_usual_end_is_in_no_row_of_the_ends(part: Part) -> None:
     assert sorted(told) == sorted(end for end in ends if end != USUAL)
 
 
-@given(st.dictionaries(of_sessions, measures, max_size=12))
-def test_sessions_come_out_as_they_were_in_the_order_of_their_half_hours(sums: dict[Row, Row]) -> None:
+@given(st.dictionaries(of_sessions, st.tuples(measures, took_of_one), max_size=12))
+def test_sessions_come_out_as_they_were_in_the_order_of_their_half_hours(
+    made: dict[Row, tuple[Row, tuple[list[int], list[int]]]],
+) -> None:
+    took = {key: both for key, (_, both) in made.items() if any(both)}
+    sums = {key: counting(row, both) for key, (row, both) in made.items()}
     number_of = numbers_of(session_keys(sums))
 
-    sheet = session_sheet(sums, number_of)
+    found = packed_sessions(sums, took, number_of)
 
-    assert sessions(sheet, {n: key for key, n in number_of.items()}) == sums
-    half_hours = unpacked(sheet).ids[0].tolist()
+    keys = {n: key for key, n in number_of.items()}
+    assert sessions(found.sheet, keys) == sums
+    assert unpacked_took(found, keys) == took
+    half_hours = unpacked(found.sheet).ids[0].tolist()
     assert half_hours == sorted(half_hours)
+
+
+def counting(row: Row, both: tuple[list[int], list[int]]) -> Row:
+    """With as many timed calls as there are."""
+    found = list(row)
+    for place, some in zip(TIMED, both, strict=True):
+        found[place] = len(some)
+    return tuple(found)
+
+
+def test_of_sessions_from_before_it_is_not_known_how_long_calls_took() -> None:
+    found = packed_sessions({}, {}, {})
+    assert unpacked_took(PackedSessions(found.sheet, None), {}) == {}
 
 
 def test_what_is_taken_away_twice_is_told_rather_than_hidden() -> None:

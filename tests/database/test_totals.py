@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from wellhead.database import totals
 from wellhead.database.sheet import Numbers
-from wellhead.database.totals import Totals, added_up, distinct
+from wellhead.database.totals import Counts, Totals, added_up, distinct
 
 SIZE = 1000
 rows = st.lists(st.tuples(st.integers(0, SIZE - 1), st.integers(-5, 2**40), st.integers(0, 9)), max_size=30)
@@ -64,6 +64,20 @@ def test_pieces_come_to_the_same_however_often_they_are_added_up(
         code: row for code, row in expected.items() if any(row)
     }
     assert codes.tolist() == sorted(codes.tolist())
+
+
+@pytest.mark.parametrize("at_once", [0, 10, totals.CODES_AT_ONCE])
+@given(pieces=st.lists(st.lists(st.integers(0, 9), max_size=9), max_size=6))
+def test_it_is_counted_how_often_codes_come(at_once: int, pieces: list[list[int]]) -> None:
+    some = Counts(at_once)
+    for piece in pieces:
+        some.add(np.array(piece, np.int64))
+
+    codes, counts = some.found()
+
+    expected = Counter(code for piece in pieces for code in piece)
+    assert dict(zip(codes.tolist(), counts.tolist(), strict=True)) == expected
+    assert codes.tolist() == sorted(expected)
 
 
 def test_what_is_taken_away_again_leaves_nothing() -> None:

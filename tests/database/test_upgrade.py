@@ -16,11 +16,13 @@ from msgspec.structs import replace
 from sqlalchemy import inspect, text
 
 from fakes.books import NOON_US, an_opening, closed_of, rollups_of, rows_of
-from wellhead.database import calls, rollups, versions
+from wellhead.database import calls, retention, rollups, versions
 from wellhead.database.backup import checked
 from wellhead.database.bulk import placeholders
 from wellhead.database.calls import Settled
+from wellhead.database.day_sheets import packed_sessions
 from wellhead.database.engine import make_engine, transaction, writing_connection
+from wellhead.database.reports import DatabaseReports
 from wellhead.database.schema import metadata
 from wellhead.database.upgrade import is_current, upgrade
 from wellhead.demo.history import history
@@ -31,6 +33,7 @@ from wellhead.ledger.closing import close
 from wellhead.ledger.rebuild import rebuild
 from wellhead.ledger.rollup import tally
 from wellhead.moments import DAY_US
+from wellhead.report import Dimension, Question
 
 ALEMBICS = "alembic_version"
 
@@ -184,6 +187,34 @@ def test_days_that_the_tenth_version_closed_are_open_until_they_are_closed_anew(
     assert close(engine, NOON_US // DAY_US + 1, rest=lambda _: None) > 0
     assert day in closed_of(engine)
     assert check(engine, NOON_US) == []
+    engine.dispose()
+
+
+def test_how_long_calls_took_is_told_of_days_once_they_are_closed_again(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/books.db"
+    upgrade_to("0011", url)
+    engine = make_engine(url)
+    settled = list(history(NOON_US, 3, 900))
+    first = min(end.finished_us for _, end in settled) // DAY_US
+    with closing(writing_connection(engine)) as connection, transaction(connection):
+        calls.insert(connection, calls.pending_rows(1, (opening for opening, _ in settled)))
+        calls.settle(connection, calls.settled_rows(settled))
+        rollups.add(connection, tally(settled))
+        for day in (first, first + 1):
+            connection.execute("INSERT INTO closed_days VALUES (?,1)", (day,))
+            nothing = packed_sessions({}, {}, {}).sheet
+            connection.execute("INSERT INTO session_sheets VALUES (?,?)", (day, nothing))
+        retention.mark(connection, (first + 1) * DAY_US)
+
+    upgrade(url)
+
+    assert list(closed_of(engine)) == [first]  # Its calls are gone: it cannot be counted again.
+    asked = Question((), (Dimension.TOOL,), ((first + 1) * DAY_US, NOON_US))
+    before = DatabaseReports(engine).histograms(asked)
+    assert close(engine, NOON_US // DAY_US, rest=lambda _: None) > 0
+    assert DatabaseReports(engine).histograms(asked) == before
+    gone = Question((), (Dimension.TOOL,), (first * DAY_US, (first + 1) * DAY_US))
+    assert DatabaseReports(engine).histograms(gone) == {}
     engine.dispose()
 
 

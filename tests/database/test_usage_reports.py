@@ -125,6 +125,9 @@ questions = st.builds(
     | st.fixed_dictionaries({Dimension.STREAMED: st.sampled_from([0, 1])})
     | st.just({}),
 )
+questions_of_models = st.builds(
+    Question, st.just(()), st.sampled_from([(), (Dimension.MODEL,), (Dimension.PROVIDER,)]), partitions
+)
 
 
 @settings(deadline=None, max_examples=30)
@@ -144,22 +147,24 @@ def test_every_answer_is_the_sum_over_its_rows(made: list[Call], closed: int, as
 @given(
     st.lists(calls_made, max_size=25),
     days_closed,
-    st.lists(st.tuples(partitions, st.sampled_from([(), (Dimension.MODEL,)])), min_size=4, max_size=4),
+    st.lists(questions | questions_of_models, min_size=4, max_size=4),
 )
 def test_every_histogram_holds_the_calls_of_its_line(
-    made: list[Call], closed: int, asked: list[tuple[tuple[int, ...], tuple[Dimension, ...]]]
+    made: list[Call], closed: int, asked: list[Question]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         engine = books_on_disk(Path(folder))
         book(engine, made, pending=2, closed=closed)
-        for edges, by in asked:
-            found = DatabaseReports(engine).histograms(Question((), by, edges))
+        for question in asked:
+            found = DatabaseReports(engine).histograms(question)
             counted: defaultdict[Any, tuple[Counter[int], Counter[int]]]
             counted = defaultdict(lambda: (Counter(), Counter()))
             for opening, end in made:
-                for slot, (since, until) in enumerate(pairwise(edges or (0, 2**62))):
+                if not is_about(question, opening, end):
+                    continue
+                for slot, (since, until) in enumerate(pairwise(question.edges_us or (0, 2**62))):
                     if since <= end.finished_us < until:
-                        both = counted[slot, tuple(said(opening, end, one) for one in by)]
+                        both = counted[slot, tuple(said(opening, end, one) for one in question.by)]
                         for counts, us in zip(both, (end.latency_us, end.ttft_us), strict=True):
                             counts.update([] if us is None else [bucket(us)])
             told = {place: (held(one.latency), held(one.ttft)) for place, one in found.items()}
@@ -173,11 +178,15 @@ def held(some: Buckets) -> Counter[int]:
     return Counter({number: count for number, count in enumerate(some.calls, some.first) if count})
 
 
+def is_about(question: Question, opening: Opening, end: Settlement) -> bool:
+    return all(said(opening, end, one) == wanted for one, wanted in question.where.items())
+
+
 def by_hand(made: list[Call], question: Question) -> Any:
     found: defaultdict[Any, dict[Measure, int]] = defaultdict(lambda: dict.fromkeys(Measure, 0))
     edges = question.edges_us or (0, 2**62)
     for opening, end in made:
-        if any(said(opening, end, one) != wanted for one, wanted in question.where.items()):
+        if not is_about(question, opening, end):
             continue
         for slot, (since, until) in enumerate(pairwise(edges)):
             if since <= end.finished_us < until:

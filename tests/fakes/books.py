@@ -16,7 +16,7 @@ from wellhead.call import CallState, Opening, Settlement
 from wellhead.clock import wall_us
 from wellhead.database import calls, closed_days, packed_days, rollups
 from wellhead.database.calls import Settled
-from wellhead.database.day_sheets import Part, Sums
+from wellhead.database.day_sheets import Part, Sums, Took
 from wellhead.database.engine import make_engine
 from wellhead.database.limits import driver
 from wellhead.database.schema import metadata
@@ -188,7 +188,10 @@ def rollups_of(engine: Engine) -> dict[str, list[dict[str, Any]]]:
     return {table.name: rows_of(engine, table.name) for table in rollups.TABLES}
 
 
-def closed_of(engine: Engine) -> dict[int, tuple[dict[int, tuple[Part, Sums]], Sums | None]]:
+Closed = tuple[dict[int, tuple[Part, Sums]], tuple[Sums, Took] | None]
+
+
+def closed_of(engine: Engine) -> dict[int, Closed]:
     """What closed days have: their parts by half hour, with the sums of models beside each, and sessions."""
     with engine.connect() as reading:
         connection = driver(reading)

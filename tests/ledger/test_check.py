@@ -10,6 +10,7 @@ from fakes.books import NOON_US, a_settlement, an_opening, books_on_disk
 from wellhead.database.day_sheets import Part, packed_part
 from wellhead.database.engine import make_engine
 from wellhead.database.registry import DatabaseRegistry
+from wellhead.database.sheet import packed_numbers
 from wellhead.errors import BooksUnavailable
 from wellhead.ledger.check import Disagreement, check
 from wellhead.ledger.clerk import Clerk
@@ -160,6 +161,10 @@ EMPTY = packed_part(Part({}, {}), {})
         (
             "DELETE FROM session_sheets",
             ("session_sheets", "calls", 0, 2),
+        ),
+        (
+            f"UPDATE session_sheets SET took = x'{packed_numbers([]).hex()}'",
+            ("session_sheets", "ttft_calls", 0, 2),
         ),
         (
             "UPDATE usage_keys SET tool = 'made up' WHERE project_id = 1",

@@ -10,7 +10,7 @@ from fakes.books import NOON_US, a_settlement, an_opening, closed_of, rollups_of
 from ledger.test_many_processes import writing_process
 from wellhead.call import CallState
 from wellhead.database import closed_days, day_figures, packed_days
-from wellhead.database.day_sheets import Sums
+from wellhead.database.day_sheets import Sums, Took
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
 from wellhead.ledger import closing
@@ -117,7 +117,7 @@ def test_a_day_that_changes_while_it_is_read_is_read_again(
     meanwhile: list[Callable[[], None]] = [lambda: book(books, NOON_US - DAY_US, count=2, session="late")]
     sessions_of = day_figures.sessions_of
 
-    def and_then(connection: Connection, day: int) -> Sums | None:
+    def and_then(connection: Connection, day: int) -> tuple[Sums, Took] | None:
         found = sessions_of(connection, day)
         if meanwhile:
             meanwhile.pop()()
@@ -128,7 +128,7 @@ def test_a_day_that_changes_while_it_is_read_is_read_again(
     assert close(books, DAY, at_once) == 2
 
     assert check(books, NOON_US) == []
-    sessions = (key[1] for _, some in closed_of(books).values() for key in some or ())
+    sessions = (key[1] for _, some in closed_of(books).values() if some for key in some[0])
     assert "late1" in sessions
 
 

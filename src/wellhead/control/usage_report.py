@@ -261,14 +261,15 @@ def _cut(since_us: int, until_us: int, interval: Interval | None, zone: ZoneInfo
 
 
 def _refuse_what_takes_too_long(question: Question, *, percentiles: bool) -> None:
-    if percentiles and not question.dimensions <= HISTOGRAMMED:
-        said = "Percentiles are known by provider and model alone; leave out the other groups and filters."
-        raise CallerError("INVALID_FILTER", 400, said)
+    since_us, until_us = question.edges_us[0], question.edges_us[-1]
+    if until_us - since_us <= UNROLLED_DAYS_MAX * DAY_US:
+        return
     if question.dimensions & UNROLLED:
-        since_us, until_us = question.edges_us[0], question.edges_us[-1]
-        if until_us - since_us > UNROLLED_DAYS_MAX * DAY_US:
-            said = f"Reports by session or agent cannot exceed {UNROLLED_DAYS_MAX} days."
-            raise CallerError("INVALID_RANGE", 400, said)
+        said = f"Reports by session or agent cannot exceed {UNROLLED_DAYS_MAX} days."
+        raise CallerError("INVALID_RANGE", 400, said)
+    if percentiles and not question.dimensions <= HISTOGRAMMED:
+        said = f"Percentiles by anything but provider and model cannot exceed {UNROLLED_DAYS_MAX} days."
+        raise CallerError("INVALID_RANGE", 400, said)
 
 
 def _lines(

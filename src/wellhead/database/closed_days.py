@@ -14,15 +14,15 @@ what is not true any more: of an open day everything is read from its hours and 
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, select
 
 from wellhead.database import costs
 from wellhead.database.bulk import Row, placeholders
 from wellhead.database.schema import closed_days, retention, session_sheets
-from wellhead.database.spans import HOURS_A_DAY
-from wellhead.moments import DAY_US
+from wellhead.database.spans import HALF_US, HOURS_A_DAY
+from wellhead.moments import DAY_US, HOUR_US
 
 ROWS_MAX = 200_000
 """Rows in the hours of a day: one that has more stays open, for it is made of them in memory."""
@@ -35,10 +35,27 @@ def closed(connection: Connection) -> dict[int, bool]:
     return {day: has_calls for day, has_calls in connection.execute(query)}  # noqa: C416
 
 
+def cuts_us(connection: Connection, edges_us: Sequence[int], closed_: Mapping[int, bool]) -> tuple[int, ...]:
+    """Where slots can begin: once calls were removed, at half hours, or where those are not known at hours.
+
+    Edges are moved on to there, so what is cut counts where it begins; some may be the same then.
+    """
+    removed_us = _removed_before_us(connection)
+    return tuple(
+        -(-edge // width) * width
+        for edge in edges_us
+        for width in (1 if edge >= removed_us else HALF_US if closed_.get(edge // DAY_US) else HOUR_US,)
+    )
+
+
+def _removed_before_us(connection: Connection) -> int:
+    return connection.execute(select(retention.c.removed_before_us)).scalar() or 0
+
+
 def with_sessions(connection: Connection, since: int, until: int) -> list[int]:
     """Days whose sessions are in their sheets: closed ones, and those whose calls are not all there now."""
     t, closed_too = session_sheets.c, select(closed_days.c.day).where(closed_days.c.has_calls)
-    removed_us = connection.execute(select(retention.c.removed_before_us)).scalar() or 0
+    removed_us = _removed_before_us(connection)
     query = select(t.day).where(t.day >= since, t.day < until).order_by(t.day)
     return list(connection.scalars(query.where((t.day < removed_us // DAY_US) | t.day.in_(closed_too))))
 

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from wellhead.database.bulk import Row
-from wellhead.database.day_sheets import Part, Sums
+from wellhead.database.day_sheets import Part, Sums, Took
 from wellhead.database.measures import said, sum_of
 from wellhead.database.schema import MEASURES, USAGE_KEY, calls, models_hourly, usage_hourly
 from wellhead.database.spans import HALF_US, HOURS_A_DAY
-from wellhead.histogram import histograms_of, merged
+from wellhead.histogram import bucket, histograms_of, merged
 from wellhead.moments import DAY_US, HOUR_US
 from wellhead.report import Dimension, Measure
 
@@ -24,6 +24,7 @@ _WHO_AND_HOW = (
     *(Dimension.OUTCOME, Dimension.STREAMED),
 )
 """`USAGE_KEY` as dimensions."""
+_SESSION_SIZE = 3 + len(_WHO_AND_HOW)
 _MODEL = (Dimension.PROVIDER, Dimension.MODEL)
 _MEASURES = tuple(map(Measure, MEASURES))
 
@@ -50,18 +51,37 @@ def parts_of(connection: Connection, day: int, *, has_calls: bool) -> Iterator[t
             yield 2 * place + 2, Part(spending, histograms)
 
 
-def sessions_of(connection: Connection, day: int) -> Sums | None:
+def sessions_of(connection: Connection, day: int) -> tuple[Sums, Took] | None:
     """By half hour, session, agent and `USAGE_KEY`; `None` where there are too many."""
-    values = {"since": day * DAY_US, "until": (day + 1) * DAY_US, "most": SESSIONS_MAX + 1}
-    found = _sums(connection, _sessions_query(), 3 + len(USAGE_KEY), **values)
-    return found if len(found) <= SESSIONS_MAX else None
+    values = {"since": day * DAY_US, "until": (day + 1) * DAY_US}
+    found = _sums(connection, _sessions_query(), _SESSION_SIZE, **values, most=SESSIONS_MAX + 1)
+    if len(found) > SESSIONS_MAX:
+        return None
+    took: dict[Row, tuple[list[int], list[int]]] = {}
+    for *key, latency_us, ttft_us in _rows(connection, _session_times_query(), **values):
+        if latency_us is not None or ttft_us is not None:
+            both = took.setdefault(tuple(key), ([], []))
+            for some, us in zip(both, (latency_us, ttft_us), strict=True):
+                if us is not None:
+                    some.append(bucket(us))
+    return found, {key: (sorted(latencies), sorted(ttfts)) for key, (latencies, ttfts) in took.items()}
 
 
 @cache
 def _sessions_query() -> Select[Any]:
+    return _of_calls(_session_key()).limit(bindparam("most"))
+
+
+@cache
+def _session_times_query() -> Select[Any]:
+    at = calls.c.finished_us
+    query = select(*_session_key(), calls.c.latency_us, calls.c.ttft_us)
+    return query.where(at >= bindparam("since"), at < bindparam("until"))
+
+
+def _session_key() -> list[ColumnElement[Any]]:
     half_hour = (calls.c.finished_us - bindparam("since")) // HALF_US
-    who = [said(calls, one) for one in (Dimension.SESSION, Dimension.AGENT, *_WHO_AND_HOW)]
-    return _of_calls([half_hour, *who]).limit(bindparam("most"))
+    return [half_hour, *(said(calls, one) for one in (Dimension.SESSION, Dimension.AGENT, *_WHO_AND_HOW))]
 
 
 @cache

@@ -6,6 +6,7 @@ The end that most calls have is in no row there: it is what the others leave of 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from operator import add, sub
 
 import msgspec
@@ -13,10 +14,20 @@ import msgspec
 from wellhead.call import CallState
 from wellhead.database.bulk import Row
 from wellhead.database.schema import MEASURES, SPENDING_KEY
-from wellhead.database.sheet import Sheet, compressed, decompressed, packed, unpacked
+from wellhead.database.sheet import (
+    Sheet,
+    compressed,
+    decompressed,
+    packed,
+    packed_numbers,
+    unpacked,
+    unpacked_numbers,
+)
 
 Sums = Mapping[Row, Row]
 """Measures, in the order of `MEASURES`, by a key."""
+Took = Mapping[Row, tuple[Sequence[int], Sequence[int]]]
+"""Buckets of known latencies and times to first byte, rising, by the key of sessions."""
 Histograms = Mapping[Row, tuple[bytes, bytes]]
 """Packed histograms of latency and time to first byte, by provider and model."""
 
@@ -26,6 +37,10 @@ USUAL: End = (CallState.COMPLETED.value, 1)
 """How most calls end: completed, and streamed."""
 NOBODY = ("", "", 0, 0, "")
 """What follows provider and model in a key that stands for all of a model, whoever used it."""
+BOTH = (0, 1)
+"""Latency, and time to first byte."""
+TIMED = MEASURES.index("timed_calls"), MEASURES.index("ttft_calls")
+"""Which measures count the calls whose are known."""
 _KEY, _MODEL = len(SPENDING_KEY), 2
 _WHO, _NAMED = 3, (1, 2, -2)
 """In a key of sessions: where who used it begins; session, agent and outcome."""
@@ -103,16 +118,44 @@ def unpacked_histograms(value: bytes) -> Sequence[tuple[int, bytes, bytes]]:
     return _histograms.decode(decompressed(value))
 
 
-def session_sheet(sums: Sums, number_of: Mapping[Row, int]) -> bytes:
-    """What was used by half hour, session, agent, who used it, and how it ended (`USAGE_KEY`), packed."""
+@dataclass(frozen=True, slots=True)
+class PackedSessions:
+    """The sessions of a day, as `session_sheets` has them."""
+
+    sheet: bytes
+    took: bytes | None
+
+
+def packed_sessions(sums: Sums, took: Took, number_of: Mapping[Row, int]) -> PackedSessions:
+    """What was used by half hour, session, agent, who used it, and how it ended (`USAGE_KEY`)."""
     names = [sorted({key[place] for key in sums}) for place in _NAMED]
     at = [{name: place for place, name in enumerate(some)} for some in names]
     rows = sorted(
-        ((half, at[0][session], at[1][agent], number_of[tuple(key)], at[2][end], int(streamed)), measures)
-        for (half, session, agent, *key, end, streamed), measures in sums.items()
+        ((half, at[0][session], at[1][agent], number_of[tuple(key)], at[2][end], int(streamed)), whole)
+        for whole in sums
+        for half, session, agent, *key, end, streamed in (whole,)
     )
     columns = [[ids[place] for ids, _ in rows] for place in range(6)]
-    return packed(columns, [measures for _, measures in rows], names)
+    none: tuple[Sequence[int], Sequence[int]] = ((), ())
+    durations = [took.get(key, none) for _, key in rows]
+    return PackedSessions(
+        packed(columns, [sums[key] for _, key in rows], names),
+        packed_numbers([number for both in BOTH for one in durations for number in one[both]]),
+    )
+
+
+def unpacked_took(some: PackedSessions, keys: Mapping[int, Row]) -> Took:
+    """How long calls took, by the key of sessions."""
+    if some.took is None:
+        return {}
+    numbers = iter(unpacked_numbers(some.took).tolist())
+    found = sessions(some.sheet, keys)  # In the order of the rows.
+    both = ([[*islice(numbers, sums[place])] for sums in found.values()] for place in TIMED)
+    return {
+        key: (latencies, ttfts)
+        for key, latencies, ttfts in zip(found, *both, strict=True)
+        if latencies or ttfts
+    }
 
 
 def session_keys(sums: Sums) -> set[Row]:

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 from wellhead.database.bulk import Bulk, Row, placeholders
 from wellhead.database.closed_days import reopen
-from wellhead.database.day_sheets import PackedPart, Part, Sums, packed_part, sessions, unpacked_part
+from wellhead.database.day_sheets import (
+    PackedPart,
+    PackedSessions,
+    Part,
+    Sums,
+    Took,
+    packed_part,
+    sessions,
+    unpacked_part,
+    unpacked_took,
+)
 from wellhead.database.schema import SPENDING_KEY
 
 _KEY = tuple(name for name, _ in SPENDING_KEY)
@@ -32,7 +42,7 @@ class PackedDay:
     has_calls: bool
     parts: Sequence[tuple[int, PackedPart]]
     """By half hour, as `usage_sheets` and `model_sheets` have them."""
-    sessions: bytes | None
+    sessions: PackedSessions | None
     """`None` where there are too many, or calls of the day had been removed."""
 
 
@@ -56,15 +66,19 @@ def write(connection: sqlite3.Connection, one: PackedDay) -> None:
     if one.has_calls:
         connection.execute("DELETE FROM session_sheets WHERE day=?", (one.day,))
     if one.sessions is not None:
-        connection.execute("INSERT INTO session_sheets VALUES (?,?)", (one.day, one.sessions))
+        values = (one.day, one.sessions.sheet, one.sessions.took)
+        connection.execute("INSERT INTO session_sheets VALUES (?,?,?)", values)
     reopen(connection, (one.day,))  # Another process may have closed it just now.
     connection.execute("INSERT INTO closed_days VALUES (?,?)", (one.day, int(one.has_calls)))
 
 
-def kept_sessions(connection: sqlite3.Connection, day: int) -> Sums | None:
+def kept_sessions(connection: sqlite3.Connection, day: int) -> tuple[Sums, Took] | None:
     """By session, agent and who used what, as it stands there; `None` where that was not written down."""
-    sheet = connection.execute("SELECT sheet FROM session_sheets WHERE day=?", (day,)).fetchone()
-    return None if sheet is None else sessions(sheet[0], _keys(connection))
+    row = connection.execute("SELECT sheet,took FROM session_sheets WHERE day=?", (day,)).fetchone()
+    if row is None:
+        return None
+    keys = _keys(connection)
+    return sessions(row[0], keys), unpacked_took(PackedSessions(*row), keys)
 
 
 def kept_parts(connection: sqlite3.Connection, day: int) -> dict[int, tuple[Part, Sums]]:

@@ -4,14 +4,17 @@ Its rows are told apart by half hour, so any slots of them are added up in one p
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
+from wellhead.database.day_sheets import TIMED
 from wellhead.database.measures import is_wanted
 from wellhead.database.schema import session_sheets
-from wellhead.database.sheet import Joined, Numbers, joined
+from wellhead.database.sheet import Joined, Numbers, joined, unpacked_numbers
 from wellhead.database.sheet_reports import NOT_ASKED_FOR, Lines, Place, lanes_of
 from wellhead.database.totals import Totals, distinct, summed
 from wellhead.report import OF_ENDS, UNROLLED, Dimension, Key, Question, TooManyLines
@@ -29,32 +32,84 @@ def by_session(
     connection: Connection, question: Question, slots: Mapping[int, Slots], lines: Lines
 ) -> Iterator[tuple[Place, tuple[int, ...]]]:
     """Sums by session or agent, of the half hours of some days.  Raises `TooManyLines`."""
-    t = session_sheets.c
     totals, codes = Totals(len(question.measures)), dict[Place, int]()
-    lanes = lanes_of(question)
-    if slots:
-        query = select(t.day, t.sheet).where(t.day >= min(slots), t.day <= max(slots))
-        for day, value in connection.execute(query):
-            if day in slots:
-                places, sums = _of_day(joined((value,), lanes), slots[day], question, lines)
-                totals.add(np.array([codes.setdefault(one, len(codes)) for one in places], np.int64), sums)
-                if len(codes) > question.lines_max:
-                    raise TooManyLines(question.lines_max)
+    t = session_sheets.c
+    for day, value in _of_days(connection, select(t.day, t.sheet), slots):
+        sheet = joined((value,), lanes_of(question))
+        rows = _rows(sheet, slots[day], question, lines)
+        sums = summed(rows.at, sheet.sums[rows.is_wanted], len(rows.places))
+        totals.add(_codes(codes, rows.places, question), sums)
     found, sums = totals.found()
     places = list(codes)
     for code, row in zip(found.tolist(), sums.tolist(), strict=True):
         yield places[code], tuple(row)
 
 
-def _of_day(sheet: Joined, slot_of: Slots, question: Question, lines: Lines) -> tuple[list[Place], Numbers]:
-    """Places and their sums; what is shown alike may be there several times."""
+def durations(
+    connection: Connection, question: Question, slots: Mapping[int, Slots], lines: Lines
+) -> Iterator[tuple[list[Place], tuple[Numbers, Numbers], tuple[Numbers, Numbers]]]:
+    """How long calls took, by day: places; of latencies and times to first byte which of them, and buckets.
+
+    Raises `TooManyLines`.
+    """
+    t = session_sheets.c
+    for day, value, took in _of_days(connection, select(t.day, t.sheet, t.took), slots):
+        if took is None:
+            continue
+        sheet = joined((value,), TIMED)
+        rows = _rows(sheet, slots[day], question, lines)
+        if len(rows.places) > question.lines_max:
+            raise TooManyLines(question.lines_max)
+        at = np.full(len(sheet.sums), NOT_ASKED_FOR)
+        at[rows.is_wanted] = rows.at
+        buckets = np.split(unpacked_numbers(took), [int(sheet.sums[:, 0].sum())])
+        of_calls = [np.repeat(at, counts) for counts in sheet.sums.T]
+        wanted = [one != NOT_ASKED_FOR for one in of_calls]
+        yield (
+            rows.places,
+            (of_calls[0][wanted[0]], of_calls[1][wanted[1]]),
+            (buckets[0][wanted[0]], buckets[1][wanted[1]]),
+        )
+
+
+def _of_days(
+    connection: Connection, query: Select[Any], slots: Mapping[int, Slots]
+) -> Iterator[Sequence[Any]]:
+    """The rows of some days."""
+    if slots:
+        day = session_sheets.c.day
+        found = connection.execute(query.where(day >= min(slots), day <= max(slots)))
+        yield from (row for row in found if row[0] in slots)
+
+
+def _codes(codes: dict[Place, int], places: Sequence[Place], question: Question) -> Numbers:
+    """A number for each place, which it has for good."""
+    found = np.array([codes.setdefault(one, len(codes)) for one in places], np.int64)
+    if len(codes) > question.lines_max:
+        raise TooManyLines(question.lines_max)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What the rows of a sheet belong to."""
+
+    places: list[Place]
+    """What is shown alike may be there several times."""
+    is_wanted: NDArray[np.bool_]
+    """Rows that are asked for..."""
+    at: NDArray[np.intp]
+    """...and of each of these, which of the places."""
+
+
+def _rows(sheet: Joined, slot_of: Slots, question: Question, lines: Lines) -> _Rows:
     _, half_hours, *columns = sheet.ids
     ids_of = dict(zip(COLUMNS, columns, strict=True))
     told = _told(sheet, question, lines)
     slots = _slots(slot_of)
     numbers = [slots.at[half_hours], *(some.at[ids_of[one]] for one, some in told.items())]
-    is_wanted_row = np.logical_and.reduce([one != NOT_ASKED_FOR for one in numbers])
-    numbers = [one[is_wanted_row] for one in numbers]
+    is_wanted = np.logical_and.reduce([one != NOT_ASKED_FOR for one in numbers])
+    numbers = [one[is_wanted] for one in numbers]
     first, at = _alike(numbers, [len(some.keys) for some in (slots, *told.values())])
     in_slot, *others = (one[first].tolist() for one in numbers)
     shown = dict(zip(told, others, strict=True))
@@ -63,7 +118,7 @@ def _of_day(sheet: Joined, slot_of: Slots, question: Question, lines: Lines) -> 
     for one in question.by:
         column, value = (None, of_key.index(one)) if one in of_key else (one, 0)
         parts.append([told[column].keys[id_][value] for id_ in shown[column]])
-    return list(zip(*parts, strict=True)), summed(at, sheet.sums[is_wanted_row], len(first))
+    return _Rows(list(zip(*parts, strict=True)), is_wanted, at)
 
 
 def _alike(numbers: Sequence[Numbers], sizes: Sequence[int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -28,6 +28,7 @@ _Bytes = NDArray[np.uint8]
 
 _HEAD = struct.Struct("<IBB")
 """Rows, columns of ids, columns of sums."""
+_NUMBER = np.dtype("<u2")
 _ID, _SUM = np.dtype("<u4"), np.dtype("<i8")
 _LEVEL = 9
 _names = msgspec.json.Decoder(list[list[str]])
@@ -113,6 +114,17 @@ def joined(values: Sequence[bytes], wanted: tuple[int, ...] | None = None) -> Jo
     which = np.repeat(np.arange(len(values)), counts)
     ids = rows[:, : columns * _ID.itemsize].view(_ID)
     return Joined(np.concatenate([which[np.newaxis], ids.T]), rows[:, layout.sums :].view(_SUM), names)
+
+
+def packed_numbers(some: Sequence[int]) -> bytes:
+    """Whole numbers below 2¹⁶, of which those beside each other are much alike."""
+    return compressed(_places(np.array(some, _NUMBER).reshape(len(some), 1)).tobytes())
+
+
+def unpacked_numbers(value: bytes) -> Numbers:
+    """What `packed_numbers` made one of."""
+    places = np.frombuffer(decompressed(value), np.uint8)
+    return np.ascontiguousarray(places.reshape(_NUMBER.itemsize, -1).T).view(_NUMBER)[:, 0].astype(np.int64)
 
 
 def rows_in(value: bytes) -> int:

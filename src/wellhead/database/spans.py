@@ -26,6 +26,8 @@ from wellhead.moments import DAY_US, HOUR_US
 HOURS_A_DAY = DAY_US // HOUR_US
 HALF_US = HOUR_US // 2
 HALVES_A_DAY = DAY_US // HALF_US
+ALL_US = (-(2**60), 2**60)
+"""From before to after everything in the books."""
 
 Span = tuple[int, int, int]
 """A slot, and from when to when."""
@@ -87,7 +89,7 @@ def half_hours(
             at_us, start_us = min(until_us, midnight_us + DAY_US), max(since_us, midnight_us)
             start, end = -(-(start_us - midnight_us) // HALF_US), (at_us - midnight_us) // HALF_US
             if start >= end:
-                rest.append((slot, start_us, at_us))
+                rest.extend(_if_any(slot, (start_us, at_us)))
                 continue
             found.setdefault(day, [None] * HALVES_A_DAY)[start:end] = [slot] * (end - start)
             whole_us = midnight_us + start * HALF_US, midnight_us + end * HALF_US
@@ -124,7 +126,7 @@ def _cut_closed(found: Marked, slot: int, day: int, range_us: tuple[int, int], s
     width_us, midnight_us = step * HALF_US, day * DAY_US
     first, end = -(-(since_us - midnight_us) // width_us), (until_us - midnight_us) // width_us
     if first >= end:
-        found.rest.append((slot, since_us, until_us))
+        found.rest.extend(_if_any(slot, (since_us, until_us)))
         return
     more, less = _sheets_before(end * step), _sheets_before(first * step)
     for some, sign in ((more - less, 1), (less - more, -1)):

@@ -18,6 +18,8 @@ from wellhead.database.sheet import Numbers
 
 ROWS_AT_ONCE = 2**16
 """So many rows wait until they are added up."""
+CODES_AT_ONCE = 2**20
+"""So many codes wait until they are counted."""
 _SPARSE = 16
 
 
@@ -47,6 +49,34 @@ def summed(at: NDArray[np.intp], rows: Numbers, count: int) -> Numbers:
     return sums.T
 
 
+class Counts:
+    """How often codes come."""
+
+    def __init__(self, at_once: int = CODES_AT_ONCE) -> None:
+        self._totals, self._at_once = Totals(1), at_once
+        self._new: list[Numbers] = []
+        self._count = 0
+
+    def add(self, codes: Numbers) -> None:
+        """Any codes, in any order."""
+        self._new.append(codes)
+        self._count += len(codes)
+        if self._count > self._at_once:
+            self._merge()
+
+    def found(self) -> tuple[Numbers, Numbers]:
+        """The codes in their order, and how often each came."""
+        self._merge()
+        codes, counts = self._totals.found()
+        return codes, counts[:, 0]
+
+    def _merge(self) -> None:
+        if self._new:
+            codes, counts = np.unique(np.concatenate(self._new), return_counts=True)
+            self._totals.add(codes, counts[:, np.newaxis])
+            self._new, self._count = [], 0
+
+
 class Totals:
     """Sums of rows that come piece by piece; memory is for as many as there are sums, and some more."""
 
@@ -71,6 +101,9 @@ class Totals:
         return self._codes[0][is_some], self._rows[0][is_some]
 
     def _merge(self) -> None:
+        if len(self._codes) == 2 and not len(self._codes[0]) and (np.diff(self._codes[1]) > 0).all():
+            self._codes, self._rows = self._codes[1:], self._rows[1:]  # Nothing is there twice.
+            return
         found, at = np.unique(np.concatenate(self._codes), return_inverse=True)
         self._codes, self._rows = [found], [summed(at, np.concatenate(self._rows), len(found))]
         self._count = len(found)

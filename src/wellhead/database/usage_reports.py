@@ -36,7 +36,7 @@ from wellhead.database.schema import (
 from wellhead.database.session_reports import by_session
 from wellhead.database.sheet_reports import Lines
 from wellhead.database.slots import slots_of
-from wellhead.database.spans import Span, half_hours, marked
+from wellhead.database.spans import ALL_US, Span, half_hours, marked
 from wellhead.moments import DAY_US, HOUR_US
 from wellhead.report import (
     HISTOGRAMMED,
@@ -47,8 +47,6 @@ from wellhead.report import (
     TooManyLines,
 )
 
-ALL_US = (-(2**60), 2**60)
-"""From before to after everything in the books."""
 SLOTS_AT_ONCE = 50
 """After so many slots it is looked whether the answer is too long."""
 
@@ -64,6 +62,8 @@ class _Asked:
     connection: Connection
     question: Question
     known: Projects
+    edges_us: Sequence[int]
+    """Those of the question, as far as figures can be told apart there."""
     closed: Mapping[int, bool]
     """Days that are closed, in their order, and whether they have half hours."""
 
@@ -80,7 +80,8 @@ def answer(connection: Connection, question: Question) -> list[Line]:
     whole = replace(question, measures=measures)
     closed = closed_days.closed(connection)
     sums: Sums = {}
-    for found in _parts(_Asked(connection, whole, projects_of(connection, whole), closed)):
+    edges_us = closed_days.cuts_us(connection, question.edges_us, closed)
+    for found in _parts(_Asked(connection, whole, projects_of(connection, whole), edges_us, closed)):
         sums |= sorted((item for item in found.items() if item[1][-1]), key=lambda item: int(item[0][0]))
         if len(sums) > question.lines_max:
             raise TooManyLines(question.lines_max)
@@ -92,7 +93,7 @@ def answer(connection: Connection, question: Question) -> list[Line]:
 
 def _parts(asked: _Asked) -> Iterator[Sums]:
     """The sums of some slots at a time."""
-    edges = asked.question.edges_us
+    edges = asked.edges_us
     if asked.question.dimensions & UNROLLED:
         yield _by_session(asked, edges or ALL_US)
     elif not edges:
@@ -117,7 +118,7 @@ def _books_around(asked: _Asked) -> tuple[int, int] | None:
 
 def _of_most(asked: _Asked, first: int, end: int) -> Sums:
     """All of time less the hours outside of the only slot."""
-    since_us, until_us = asked.question.edges_us
+    since_us, until_us = asked.edges_us
     since, until = _whole_hours(asked)
     edges = ((0, since_us, since * HOUR_US), (0, until * HOUR_US, until_us))
     queries = [_ever(asked), *_of_calls(asked, [one for one in edges if one[1] < one[2]])]
@@ -130,7 +131,7 @@ def _of_most(asked: _Asked, first: int, end: int) -> Sums:
 
 
 def _whole_hours(asked: _Asked) -> tuple[int, int]:
-    since_us, until_us = asked.question.edges_us
+    since_us, until_us = asked.edges_us
     return -(-since_us // HOUR_US), until_us // HOUR_US
 
 

@@ -15,6 +15,7 @@ when they were closed.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -24,7 +25,7 @@ from sqlalchemy import Connection, Engine, Table
 from wellhead.database import calls, closed_days, packed_days, rollups
 from wellhead.database.bulk import Row
 from wellhead.database.day_figures import parts_of, sessions_of
-from wellhead.database.day_sheets import Part, Sums
+from wellhead.database.day_sheets import Part, Sums, Took
 from wellhead.database.directory import load_directory
 from wellhead.database.engine import outages
 from wellhead.database.limit_windows import differences
@@ -41,7 +42,7 @@ from wellhead.database.schema import (
     usage_total,
 )
 from wellhead.database.spans import HOURS_A_DAY
-from wellhead.histogram import merged, unpacked
+from wellhead.histogram import merged, packed, unpacked
 from wellhead.ledger.rollup import tally_by_day
 from wellhead.moments import DAY_US
 
@@ -134,7 +135,8 @@ def _of_day(reading: Connection, day: int, *, has_calls: bool) -> Iterator[Disag
             yield from _of_part({"day": day, "half_hour": half_hour}, kept, NOTHING)
     if has_calls:
         sessions = packed_days.kept_sessions(driver(reading), day), sessions_of(reading, day)
-        yield from _of_sheets("session_sheets", {"day": day}, _SESSION_KEY, *sessions)
+        if sessions[0] != sessions[1]:
+            yield from _of_sessions({"day": day}, *(one or ({}, {}) for one in sessions))
 
 
 def _of_part(where: Mapping[str, int], kept: tuple[Part, Sums], counted: Part) -> Iterator[Disagreement]:
@@ -150,13 +152,25 @@ def _of_part(where: Mapping[str, int], kept: tuple[Part, Sums], counted: Part) -
         yield from _with_histograms("model_sheets", names, len(where) + 2, *both)
 
 
+def _of_sessions(
+    where: Mapping[str, int], kept: tuple[Sums, Took], counted: tuple[Sums, Took]
+) -> Iterator[Disagreement]:
+    yield from _of_sheets("session_sheets", where, _SESSION_KEY, kept[0], counted[0])
+    place, names = tuple(where.values()), [*where, *_SESSION_KEY, *_COLUMNS]
+    both = (
+        [(*place, *key, *map(packed, map(Counter, some))) for key, some in took.items()]
+        for _, took in (kept, counted)
+    )
+    yield from _with_histograms("session_sheets", names, len(names) - len(_COLUMNS), *both)
+
+
 def _of_sheets(
-    table: str, where: Mapping[str, int], key: Sequence[str], kept: Sums | None, counted: Sums | None
+    table: str, where: Mapping[str, int], key: Sequence[str], kept: Sums, counted: Sums
 ) -> Iterator[Disagreement]:
     if kept == counted:
         return
     names, place = [*where, *key, *MEASURES], tuple(where.values())
-    both = ([(*place, *one, *sums) for one, sums in (some or {}).items()] for some in (kept, counted))
+    both = ([(*place, *one, *sums) for one, sums in some.items()] for some in (kept, counted))
     yield from _differences(table, names, len(where) + len(key), *both)
 
 

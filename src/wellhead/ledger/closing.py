@@ -23,7 +23,7 @@ from sqlalchemy import Engine
 from wellhead.database import closed_days, packed_days, retention
 from wellhead.database.bulk import Row
 from wellhead.database.day_figures import parts_of, sessions_of
-from wellhead.database.day_sheets import packed_part, session_keys, session_sheet
+from wellhead.database.day_sheets import packed_part, packed_sessions, session_keys
 from wellhead.database.engine import outages, transaction, writing_connection
 from wellhead.database.limits import driver
 from wellhead.database.packed_days import PackedDay
@@ -81,8 +81,8 @@ def _packed(reading: sqlalchemy.Connection, connection: Connection, day: int) ->
         parts.append((half_hour, packed_part(part, number_of)))
     sessions = None
     if has_calls and (some := sessions_of(reading, day)) is not None:
-        _number(connection, number_of, session_keys(some))
-        sessions = session_sheet(some, number_of)
+        _number(connection, number_of, session_keys(some[0]))
+        sessions = packed_sessions(*some, number_of)
     return PackedDay(day, has_calls, parts, sessions)
 
 

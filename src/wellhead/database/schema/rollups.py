@@ -215,9 +215,12 @@ session_sheets = Table(
     metadata,
     Column("day", Integer, primary_key=True, autoincrement=False),
     Column("sheet", LargeBinary, nullable=False),
+    Column("took", LargeBinary),
 )
 """Whole days by half hour (0 to 47), session, agent, number of a key, outcome and `streamed`.
 
-The ids of session, agent and outcome are places in its names.  Once calls of the day were removed, this is
-what is known of its sessions.
+The ids of session, agent and outcome are places in its names.  `took` has how long each call took, for
+percentiles of whatever they are told apart by: row by row the buckets (`wellhead.histogram`) of as many
+calls as the row counts latencies, then those of times to first byte.  NULL: it was not written down then.
+Once calls of the day were removed, this is what is known of its sessions.
 """
