@@ -24,8 +24,12 @@ PAGES = {
 }
 THEMES = ("light", "dark", "solarized-light", "terminal", "fluid")
 FIRST_LOAD_MAX = 250_000
-DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-"""Until all that changed is on the screen."""
+DRAWN = """async () => {
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const changing = document.getAnimations().filter((one) => one instanceof CSSTransition);
+    await Promise.allSettled(changing.map((one) => one.finished));
+}"""
+"""Until all that changed is on the screen: a busy machine may take its time for a change of colours."""
 NARROW = {"width": 360, "height": 740}
 
 
