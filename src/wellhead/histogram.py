@@ -16,10 +16,9 @@ from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from operator import add
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
@@ -45,9 +44,8 @@ def bounds(number: int) -> tuple[int, int]:
     return low << shift, low + 1 << shift
 
 
-@dataclass(frozen=True, slots=True)
-class Buckets:
-    """Calls by their bucket, of one bucket after the other."""
+class Buckets(NamedTuple):
+    """Calls by their bucket, of one bucket after the other.  (There are tens of thousands in an answer.)"""
 
     first: int = 0
     calls: Sequence[int] = ()

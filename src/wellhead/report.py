@@ -14,7 +14,7 @@ add up to the same totals.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from wellhead.errors import CallerError
 from wellhead.histogram import NO_BUCKETS, Buckets
@@ -134,8 +134,7 @@ class Name:
     """The beginning of the last day on which such a call ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Histogram:
+class Histogram(NamedTuple):
     """How long the calls of one line took."""
 
     latency: Buckets = NO_BUCKETS

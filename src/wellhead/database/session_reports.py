@@ -47,7 +47,7 @@ def by_session(
 
 def durations(
     connection: Connection, question: Question, slots: Mapping[int, Slots], lines: Lines
-) -> Iterator[tuple[list[Place], tuple[Numbers, Numbers], tuple[Numbers, Numbers]]]:
+) -> Iterator[tuple[list[Place], Sequence[Numbers], Sequence[Numbers]]]:
     """How long calls took, by day: places; of latencies and times to first byte which of them, and buckets.
 
     Raises `TooManyLines`.
@@ -62,14 +62,13 @@ def durations(
             raise TooManyLines(question.lines_max)
         at = np.full(len(sheet.sums), NOT_ASKED_FOR)
         at[rows.is_wanted] = rows.at
-        buckets = np.split(unpacked_numbers(took), [int(sheet.sums[:, 0].sum())])
         of_calls = [np.repeat(at, counts) for counts in sheet.sums.T]
-        wanted = [one != NOT_ASKED_FOR for one in of_calls]
-        yield (
-            rows.places,
-            (of_calls[0][wanted[0]], of_calls[1][wanted[1]]),
-            (buckets[0][wanted[0]], buckets[1][wanted[1]]),
-        )
+        buckets = np.split(unpacked_numbers(took), [len(of_calls[0])])
+        if not rows.is_wanted.all():
+            wanted = [one != NOT_ASKED_FOR for one in of_calls]
+            of_calls = [one[some] for one, some in zip(of_calls, wanted, strict=True)]
+            buckets = [one[some] for one, some in zip(buckets, wanted, strict=True)]
+        yield rows.places, of_calls, buckets
 
 
 def _of_days(

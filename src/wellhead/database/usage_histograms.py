@@ -46,6 +46,8 @@ Effects = Mapping[int, int]
 """By slot: whether it is added (1) or taken away (-1)."""
 BUCKETS = bucket(COUNT_MAX) + 1
 UNKNOWN_US = -1
+SHORT_PLACES = 2**31 // BUCKETS
+"""Of so many places codes are half as long, and sorted in half the time."""
 
 
 def histograms(connection: Connection, question: Question) -> dict[Place, Histogram]:
@@ -144,7 +146,8 @@ class _Took:
         """Of latencies and times to first byte, which of the places, and buckets."""
         codes = np.array([self._places.setdefault(one, len(self._places)) for one in places], np.int64)
         for counts, which, of_calls in zip(self._counts, at, numbers, strict=True):
-            counts.add(codes[which] * BUCKETS + of_calls)
+            found = codes[which] * BUCKETS + of_calls
+            counts.add(found.astype(np.int32) if len(self._places) < SHORT_PLACES else found)
 
     def histograms(self) -> dict[Place, Histogram]:
         """By slot and keys."""
