@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 from bench.rounds import percentile
 from bench.year import END_US, books, calls_wanted
 from wellhead.call_id import first_of
+from wellhead.compose_control import GARBAGE_MIN
 from wellhead.database.engine import make_engine
 from wellhead.database.reports import DatabaseReports
-from wellhead.hosting import GARBAGE_MIN
 from wellhead.intervals import Interval, edges_us
 from wellhead.moments import DAY_US, HOUR_US, MINUTE_US
 from wellhead.report import UNROLLED, CallFilter, Dimension, Key, Measure, Question, TooManyLines

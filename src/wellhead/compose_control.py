@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 SESSIONS_FILE = ".wellhead-session-secret"
 """Beside the database, where no setting has it."""
 
+GARBAGE_MIN = 25_000
+"""As in `hosting`.  A report makes tens of thousands of objects, none in circles; looking at them takes 50 ms."""
+
 
 def prepare_control() -> None:
     """Load what the control plane needs."""
@@ -81,7 +84,7 @@ async def _control(settings: Settings, listener: socket.socket, life: Life, log:
 
     await loops.start()
     try:
-        await serve(server(app, HttpToolsProtocol, life), listener, life, drain)
+        await serve(server(app, HttpToolsProtocol, life, garbage_min=GARBAGE_MIN), listener, life, drain)
     finally:
         await loops.end()
         await parts.aclose()

@@ -92,7 +92,11 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 def server(
-    app: Callable[..., Any], protocol: type[asyncio.Protocol], life: Life, delay_s: float = 0.0
+    app: Callable[..., Any],
+    protocol: type[asyncio.Protocol],
+    life: Life,
+    delay_s: float = 0.0,
+    garbage_min: int = GARBAGE_MIN,
 ) -> "uvicorn.Server":
     """uvicorn as a library: no logging set-up, headers, signal handlers or ticking clock of its own.
 
@@ -110,7 +114,7 @@ def server(
             # What was built so far stays for good: no collection need look at it again.
             gc.collect()
             gc.freeze()
-            gc.set_threshold(GARBAGE_MIN)
+            gc.set_threshold(garbage_min)
             life.say_ready()
 
         async def main_loop(self) -> None:
