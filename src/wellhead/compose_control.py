@@ -29,7 +29,7 @@ SESSIONS_FILE = ".wellhead-session-secret"
 """Beside the database, where no setting has it."""
 
 GARBAGE_MIN = 25_000
-"""As in `hosting`.  A report makes tens of thousands of objects, none in circles; looking at them takes 50 ms."""
+"""As in `hosting`.  Reports make many thousands of objects, none in circles: looking at them takes 50 ms."""
 
 
 def prepare_control() -> None:
