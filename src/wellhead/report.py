@@ -54,11 +54,11 @@ class Dimension(StrEnum):
 
 
 UNROLLED = frozenset({Dimension.SESSION, Dimension.AGENT})
-"""These are in the rows alone, so a question about them reads every row of its range."""
+"""These are in no rollup: a question about them reads every day of its range by itself."""
 OF_ENDS = frozenset({Dimension.OUTCOME, Dimension.STREAMED})
 """How calls ended."""
 HISTOGRAMMED = frozenset({Dimension.PROVIDER, Dimension.MODEL})
-"""Percentiles are known by these for all of time, at once; by others a call at a time."""
+"""There are histograms by these; percentiles by others are counted call by call."""
 
 
 class Measure(StrEnum):

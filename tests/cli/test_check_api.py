@@ -12,7 +12,8 @@ import pytest
 from fakes import web
 from fakes.commands import Commands
 from wellhead.cli import api_views
-from wellhead.cli.api_views import Api, ApiTrouble, View
+from wellhead.cli.api_views import View
+from wellhead.cli.control_api import Api, ApiTrouble
 
 TOO_LARGE = {"error": "The answer would have more than 5 lines.", "code": "REPORT_TOO_LARGE"}
 

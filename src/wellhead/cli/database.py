@@ -78,14 +78,14 @@ def check(
     """
     from dataclasses import asdict
 
-    from wellhead.cli import api_views, printing
+    from wellhead.cli import api_views, control_api, printing
     from wellhead.cli.reading import reading
     from wellhead.database.sums import sums
     from wellhead.ledger.check import check as compare
 
     settings = configured(config, database=database).settings
     path = settings.database.removeprefix("sqlite:///")
-    of = None if api is None else api_views.api(api, settings.control)
+    of = None if api is None else control_api.api(api, settings.control)
 
     def left_out(view: str) -> None:
         print(f"{view} is not compared: a day has more lines than an answer.", file=sys.stderr)
