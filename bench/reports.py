@@ -17,6 +17,7 @@ from bench.rounds import percentile
 from bench.year import END_US, books, calls_wanted
 from wellhead.call_id import first_of
 from wellhead.compose_control import GARBAGE_MIN
+from wellhead.control.usage_report import PERCENTS
 from wellhead.database.engine import make_engine
 from wellhead.database.reports import DatabaseReports
 from wellhead.intervals import Interval, edges_us
@@ -306,7 +307,7 @@ def _question(
 
 
 def _histograms(by: tuple[Dimension, ...], edges: tuple[int, ...]) -> Ask:
-    return lambda reports: reports.histograms(Question((), by, edges))
+    return lambda reports: reports.percentiles(Question((), by, edges), PERCENTS)
 
 
 def _times_ms(reports: DatabaseReports, ask: Ask) -> tuple[list[float], list[float]]:

@@ -1,4 +1,4 @@
-"""Percentiles from buckets, and buckets packed into a few bytes."""
+"""Buckets packed into a few bytes, and what adds up in them."""
 
 from collections import Counter
 
@@ -6,12 +6,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wellhead.histogram import (
-    Buckets,
+    Lanes,
     bucket,
+    lanes_for,
     merged,
     narrowed,
     packed,
-    percentiles_us,
     summed,
     unpacked,
     widened,
@@ -23,35 +23,25 @@ counts = st.integers(1, 300) | st.sampled_from([255, 256, 2**16 - 1, 2**16, 2**3
 histograms = st.dictionaries(buckets, counts, max_size=8)
 
 
-@given(st.lists(st.integers(0, 10**9), min_size=1), st.sampled_from([1, 50, 95, 99, 100]))
-def test_a_percentile_is_off_by_no_more_than_its_bucket_is_wide(durations: list[int], percent: int) -> None:
-    calls = Counter(map(bucket, durations))
-    exact = sorted(durations)[-(-len(durations) * percent // 100) - 1]
-    first = min(calls)
-    found, most = percentiles_us(
-        Buckets(first, [calls[n] for n in range(first, max(calls) + 2)]), (percent, 100)
-    )
-    assert found is not None
-    assert most is not None
-    assert found <= most
-    assert abs(found - exact) <= max(exact * 0.0625, 0.5)
+@given(st.lists(histograms, max_size=5), st.lists(histograms, max_size=3))
+@example([{200: 255}] * 5, [])
+@example([{200: 2**16 - 1}, {200: 2**16 - 1}], [{200: 2**16 - 1}])
+@example([{200: 2**32 - 1}], [])
+@example([{200: 2**32 - 1}, {200: 1}], [])
+def test_widened_histograms_add_up_as_numbers(some: list[dict[int, int]], less: list[dict[int, int]]) -> None:
+    added, taken = [list(map(packed, more)) for more in (some + less, less)]
+    lanes = lanes_for(added, len(added) + len(taken))
+    # What is taken away may come first.
+    total = -sum(widened(one, lanes) for one in taken) + sum(widened(one, lanes) for one in added)
+
+    assert held(narrowed(total, lanes), lanes) == dict(sum(map(Counter, some), Counter()))
 
 
-def test_without_calls_there_is_no_percentile() -> None:
-    assert percentiles_us(Buckets(), (50, 99)) == [None, None]
-    assert percentiles_us(Buckets(200, [0, 0]), (50,)) == [None]
-
-
-@given(st.lists(histograms, max_size=5), st.integers(0, 200))
-def test_widened_histograms_add_up_as_numbers(some: list[dict[int, int]], base: int) -> None:
-    some = [{number + base: count for number, count in one.items()} for one in some]
-    found = narrowed(sum(widened(packed(one), base) for one in some), base)
-
-    assert held(found) == dict(sum(map(Counter, some), Counter()))
-
-
-def held(some: Buckets) -> dict[int, int]:
-    return {number: count for number, count in enumerate(some.calls, some.first) if count}
+def held(found: bytes, lanes: Lanes) -> dict[int, int]:
+    counts = [
+        int.from_bytes(found[at : at + lanes.width], "little") for at in range(0, len(found), lanes.width)
+    ]
+    return {lanes.base + place: count for place, count in enumerate(counts) if count}
 
 
 @given(histograms)

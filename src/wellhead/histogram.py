@@ -1,4 +1,4 @@
-"""Log-scale histograms of durations, packed as the rollups keep them, and their percentiles.
+"""Log-scale histograms of durations, packed as the rollups keep them.
 
 Buckets are exact below 32 µs, then sixteen to each doubling, so that a duration
 seen from the middle of its bucket is off by 3.1 % at most.  A packed histogram is
@@ -13,10 +13,8 @@ in whatever order they were added up.
 
 import sys
 from array import array
-from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Hashable, Iterable, Mapping
 from operator import add
 from typing import NamedTuple, TypeVar
 
@@ -26,8 +24,8 @@ MANTISSA_BITS = 4
 """So many bits of a duration after its first one tell the bucket."""
 _HEAD_BYTES = 3
 _KINDS = {array(kind).itemsize: kind for kind in "BHIQ"}
-_WIDE_BYTES = 8
 _NARROW = 2**8, 2**16, 2**32
+_LANES = 4, 8
 assert set(_KINDS) == {1, 2, 4, 8}
 
 
@@ -42,31 +40,6 @@ def bounds(number: int) -> tuple[int, int]:
     shift = max((number >> MANTISSA_BITS) - 1, 0)
     low = number - (shift << MANTISSA_BITS)
     return low << shift, low + 1 << shift
-
-
-class Buckets(NamedTuple):
-    """Calls by their bucket, of one bucket after the other.  (There are tens of thousands in an answer.)"""
-
-    first: int = 0
-    calls: Sequence[int] = ()
-
-
-NO_BUCKETS = Buckets()
-
-
-def percentiles_us(histogram: Buckets, percents: Sequence[int]) -> list[int | None]:
-    """The durations that so many percent of the calls do not pass (nearest rank); `None` without calls."""
-    assert all(0 < percent <= 100 for percent in percents)
-    passed = list(accumulate(histogram.calls))
-    if not passed or not passed[-1]:
-        return [None] * len(percents)
-    ranks = (-(-passed[-1] * percent // 100) for percent in percents)
-    return [_middle_us(histogram.first + bisect_left(passed, rank)) for rank in ranks]
-
-
-def _middle_us(number: int) -> int:
-    low, end = bounds(number)
-    return (low + end - 1) // 2
 
 
 def packed(counts: Mapping[int, int]) -> bytes:
@@ -130,38 +103,53 @@ def summed(histograms: Iterable[bytes]) -> dict[int, int]:
     return {start + place: count for place, count in enumerate(total) if count}
 
 
-def first_of(histogram: bytes) -> int:
-    """The first bucket that has any calls, of a packed histogram that is not empty."""
-    return histogram[1] | histogram[2] << 8
+class Lanes(NamedTuple):
+    """Where widened histograms have the count of each bucket, so that they add up as numbers."""
+
+    base: int
+    """The bucket of the first lane."""
+    width: int
+    """In bytes."""
 
 
-def widened(histogram: bytes, base: int) -> int:
-    """One whole number with 64 bits for each bucket from `base` on: such numbers add up in one step.
+def lanes_for(histograms: Iterable[bytes], count: int) -> Lanes:
+    """Lanes no wider than need be, which no sum of so many of these runs over."""
+    heads = {one[:_HEAD_BYTES] for one in histograms if one}
+    most = count << 8 * max((head[0] for head in heads), default=0)
+    width = next((width for width in _LANES if most <= 256**width), _LANES[-1])
+    return Lanes(min(map(_first_of, heads), default=0), width)
+
+
+def widened(histogram: bytes, lanes: Lanes) -> int:
+    """One whole number with a lane for each bucket: such numbers add up in one step.
 
     Taken from each other they may be below zero in some bucket in between, as long as in the end none is.
     """
     if not histogram:
         return 0
     width, counts = histogram[0], histogram[_HEAD_BYTES:]
-    wide = bytearray(len(counts) // width * _WIDE_BYTES)
+    wide = bytearray(len(counts) // width * lanes.width)
     if width == 1:
-        wide[::_WIDE_BYTES] = counts
+        wide[:: lanes.width] = counts
     else:
         for byte in range(width):
-            wide[byte::_WIDE_BYTES] = counts[byte::width]
-    return int.from_bytes(wide, "little") << 8 * _WIDE_BYTES * ((histogram[1] | histogram[2] << 8) - base)
+            wide[byte :: lanes.width] = counts[byte::width]
+    return int.from_bytes(wide, "little") << 8 * lanes.width * (_first_of(histogram) - lanes.base)
 
 
-def narrowed(total: int, base: int) -> Buckets:
-    """What a sum of widened histograms holds."""
-    size = -(-total.bit_length() // (8 * _WIDE_BYTES))
-    return Buckets(base, _array(_WIDE_BYTES, total.to_bytes(size * _WIDE_BYTES, "little")))
+def narrowed(total: int, lanes: Lanes) -> bytes:
+    """The lanes of a sum of widened histograms, little-endian, to the last that has any calls."""
+    return total.to_bytes(-(-total.bit_length() // (8 * lanes.width)) * lanes.width, "little")
+
+
+def _first_of(histogram: bytes) -> int:
+    return histogram[1] | histogram[2] << 8
 
 
 def _with_one(histogram: bytes, number: int, more: int) -> bytes:
     """With so many calls more in one bucket; nothing where they do not fit into what is there."""
     width = histogram[0]
-    at = _HEAD_BYTES + (number - first_of(histogram)) * width
+    at = _HEAD_BYTES + (number - _first_of(histogram)) * width
     if not _HEAD_BYTES <= at < len(histogram):
         return b""
     count = int.from_bytes(histogram[at : at + width], "little") + more
@@ -173,7 +161,7 @@ def _with_one(histogram: bytes, number: int, more: int) -> bytes:
 def _lanes(histogram: bytes) -> tuple[int, list[int]]:
     if not histogram:
         return 0, []
-    return first_of(histogram), _array(histogram[0], histogram[_HEAD_BYTES:]).tolist()
+    return _first_of(histogram), _array(histogram[0], histogram[_HEAD_BYTES:]).tolist()
 
 
 def _array(width: int, lanes: bytes) -> "array[int]":

@@ -20,8 +20,8 @@ from wellhead.report import (
     CallPage,
     CallRow,
     Dimension,
+    Durations,
     Exchange,
-    Histogram,
     Key,
     Line,
     Movement,
@@ -243,8 +243,13 @@ class Reports(Protocol):
         """Sums over the calls that ended, by slot; raises `TooManyLines`."""
         ...
 
-    def histograms(self, question: Question) -> Mapping[tuple[int, tuple[Key, ...]], Histogram]:
-        """How long the calls of each line took, by slot and keys; raises `TooManyLines`."""
+    def percentiles(
+        self, question: Question, percents: Sequence[int]
+    ) -> Mapping[tuple[int, tuple[Key, ...]], Durations]:
+        """How long the calls of each line took, by slot and keys; raises `TooManyLines`.
+
+        `percents` are from 1 to 100.
+        """
         ...
 
     def names(self, dimension: Dimension, *, since_us: int, text: str, count: int) -> Sequence[Name]:

@@ -17,7 +17,6 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from wellhead.errors import CallerError
-from wellhead.histogram import NO_BUCKETS, Buckets
 
 Key = str | int | None
 """What stands in a dimension: text, a number for `streamed` and `key`; `None` when nobody said."""
@@ -134,11 +133,18 @@ class Name:
     """The beginning of the last day on which such a call ended."""
 
 
-class Histogram(NamedTuple):
-    """How long the calls of one line took."""
+class Durations(NamedTuple):
+    """How long the calls of one line took.
 
-    latency: Buckets = NO_BUCKETS
-    ttft: Buckets = NO_BUCKETS
+    Percentiles are in microseconds, in the order in which they were asked for; there are none
+    where it is known of no call.
+    """
+
+    latency_calls: int = 0
+    """Of how many it is known."""
+    latency_us: tuple[int, ...] = ()
+    ttft_calls: int = 0
+    ttft_us: tuple[int, ...] = ()
 
 
 _TEXTS = ("tool", "client", "provider", "model", "account", "session", "agent", "project")

@@ -210,11 +210,11 @@ def test_how_long_calls_took_is_told_of_days_once_they_are_closed_again(tmp_path
 
     assert list(closed_of(engine)) == [first]  # Its calls are gone: it cannot be counted again.
     asked = Question((), (Dimension.TOOL,), ((first + 1) * DAY_US, NOON_US))
-    before = DatabaseReports(engine).histograms(asked)
+    before = DatabaseReports(engine).percentiles(asked, (50, 99))
     assert close(engine, NOON_US // DAY_US, rest=lambda _: None) > 0
-    assert DatabaseReports(engine).histograms(asked) == before
+    assert DatabaseReports(engine).percentiles(asked, (50, 99)) == before
     gone = Question((), (Dimension.TOOL,), (first * DAY_US, (first + 1) * DAY_US))
-    assert DatabaseReports(engine).histograms(gone) == {}
+    assert DatabaseReports(engine).percentiles(gone, (50,)) == {}
     engine.dispose()
 
 

@@ -1,7 +1,7 @@
 """Whatever a question cuts and groups by, its lines are the sums over the rows."""
 
 import tempfile
-from collections import Counter, defaultdict
+from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ from wellhead.call import CallState, Opening, Settlement
 from wellhead.database import calls
 from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
-from wellhead.histogram import Buckets, bucket
+from wellhead.histogram import bounds, bucket
 from wellhead.intervals import Interval, edges_us
 from wellhead.ledger.closing import close
 from wellhead.moments import DAY_US, HOUR_US
-from wellhead.report import Dimension, Measure, Question, TooManyLines
+from wellhead.report import Dimension, Durations, Measure, Question, TooManyLines
 from wellhead.usage import NO_USAGE, Usage, UsageSource
 
 Call = tuple[Opening, Settlement]
@@ -149,33 +149,41 @@ def test_every_answer_is_the_sum_over_its_rows(made: list[Call], closed: int, as
     days_closed,
     st.lists(questions | questions_of_models, min_size=4, max_size=4),
 )
-def test_every_histogram_holds_the_calls_of_its_line(
+def test_every_line_has_the_percentiles_of_its_calls(
     made: list[Call], closed: int, asked: list[Question]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         engine = books_on_disk(Path(folder))
         book(engine, made, pending=2, closed=closed)
         for question in asked:
-            found = DatabaseReports(engine).histograms(question)
-            counted: defaultdict[Any, tuple[Counter[int], Counter[int]]]
-            counted = defaultdict(lambda: (Counter(), Counter()))
+            found = DatabaseReports(engine).percentiles(question, PERCENTS)
+            took: defaultdict[Any, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
             for opening, end in made:
                 if not is_about(question, opening, end):
                     continue
                 for slot, (since, until) in enumerate(pairwise(question.edges_us or (0, 2**62))):
                     if since <= end.finished_us < until:
-                        both = counted[slot, tuple(said(opening, end, one) for one in question.by)]
-                        for counts, us in zip(both, (end.latency_us, end.ttft_us), strict=True):
-                            counts.update([] if us is None else [bucket(us)])
-            told = {place: (held(one.latency), held(one.ttft)) for place, one in found.items()}
-            assert {place: both for place, both in told.items() if any(both)} == {
-                place: both for place, both in counted.items() if any(both)
+                        both = took[slot, tuple(said(opening, end, one) for one in question.by)]
+                        for durations, us in zip(both, (end.latency_us, end.ttft_us), strict=True):
+                            durations.extend([] if us is None else [us])
+            told = {place: one for place, one in found.items() if any(one)}
+            assert told == {
+                place: Durations(len(latency), ranked(latency), len(ttft), ranked(ttft))
+                for place, (latency, ttft) in took.items()
+                if latency or ttft
             }
         engine.dispose()
 
 
-def held(some: Buckets) -> Counter[int]:
-    return Counter({number: count for number, count in enumerate(some.calls, some.first) if count})
+PERCENTS = range(1, 101)
+"""As many as there are calls: so each of them is one."""
+
+
+def ranked(durations: list[int]) -> tuple[int, ...]:
+    """What so many percent of them do not pass, each seen from the middle of its bucket."""
+    in_order = sorted(durations)
+    found = [in_order[-(-len(in_order) * percent // 100) - 1] for percent in PERCENTS if in_order]
+    return tuple((low + end - 1) // 2 for low, end in (bounds(bucket(us)) for us in found))
 
 
 def is_about(question: Question, opening: Opening, end: Settlement) -> bool:
@@ -262,15 +270,14 @@ def test_an_answer_that_would_be_too_long_is_none(engine: Engine) -> None:
 @pytest.mark.parametrize(
     "edges", [(), (NOON_US, NOON_US + 2 * HOUR_US), (NOON_US + 1, NOON_US + HOUR_US + 9)]
 )
-def test_histograms_hold_every_call_of_their_range(engine: Engine, edges: tuple[int, ...]) -> None:
-    made = [a_call(after, after % 97, model=model) for model in ("a", "b") for after in (5, 700, HOUR_US + 3)]
-    book(engine, made)
+def test_percentiles_are_of_every_call_of_their_range(engine: Engine, edges: tuple[int, ...]) -> None:
+    took = (5, 700, HOUR_US + 3)
+    book(engine, [a_call(after, after % 97, model=model) for model in ("a", "b") for after in took])
 
-    found = DatabaseReports(engine).histograms(Question((), (Dimension.MODEL,), edges))
+    found = DatabaseReports(engine).percentiles(Question((), (Dimension.MODEL,), edges), PERCENTS)
     for model in ("a", "b"):
-        histogram = found[0, (model,)]
-        assert held(histogram.latency) == {bucket(after): 1 for after in (5, 700, HOUR_US + 3)}
-        assert sum(histogram.ttft.calls) == 3
+        assert found[0, (model,)].latency_us == ranked(list(took))
+        assert (found[0, (model,)].latency_calls, found[0, (model,)].ttft_calls) == (3, 3)
 
 
 @pytest.mark.parametrize(

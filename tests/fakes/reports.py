@@ -14,8 +14,8 @@ from wellhead.report import (
     CallPage,
     CallRow,
     Dimension,
+    Durations,
     Exchange,
-    Histogram,
     Key,
     Line,
     Movement,
@@ -105,7 +105,9 @@ class FakeReports:
         self._answer()
         return self.lines
 
-    def histograms(self, question: Question) -> Mapping[tuple[int, tuple[Key, ...]], Histogram]:
+    def percentiles(
+        self, question: Question, percents: Sequence[int]
+    ) -> Mapping[tuple[int, tuple[Key, ...]], Durations]:
         self._answer()
         return {}
 

@@ -122,13 +122,13 @@ def test_sessions_of_removed_calls_are_known_by_the_day(engine: Engine) -> None:
         (Measure.CALLS, Measure.COST_NANOUSD), (Dimension.SESSION, Dimension.MODEL), (0, NOON_US)
     )
     before = DatabaseReports(engine).usage(question)
-    took = DatabaseReports(engine).histograms(question)
-    assert any(one.latency.calls for one in took.values())
+    took = DatabaseReports(engine).percentiles(question, (50, 95))
+    assert any(one.latency_calls for one in took.values())
 
     remove(engine, NOON_US - 2 * DAY_US, wait=at_once)
 
     assert DatabaseReports(engine).usage(question) == before
-    assert DatabaseReports(engine).histograms(question) == took
+    assert DatabaseReports(engine).percentiles(question, (50, 95)) == took
     late = a_settlement(finished_us=NOON_US - 4 * DAY_US, cost_nanousd=5)
     clerk = Clerk(engine, lambda: NOON_US, this_process())
     clerk.sign_on()
@@ -158,12 +158,12 @@ def test_cuts_inside_of_half_hours_lose_no_removed_call(
     question = Question((Measure.CALLS, Measure.TIMED_CALLS), by, edges)
 
     lines = DatabaseReports(engine).usage(question)
-    took = DatabaseReports(engine).histograms(question)
+    took = DatabaseReports(engine).percentiles(question, (50, 95))
 
     assert sum(line.sums[Measure.CALLS] for line in lines) == DAYS * A_DAY
-    assert sum(sum(one.latency.calls) for one in took.values()) == DAYS * A_DAY
+    assert sum(one.latency_calls for one in took.values()) == DAYS * A_DAY
     timed = {(line.slot, line.keys): line.sums[Measure.TIMED_CALLS] for line in lines}
-    assert {place: sum(one.latency.calls) for place, one in took.items()} == timed
+    assert {place: one.latency_calls for place, one in took.items()} == timed
     # A half hour that is cut counts where it begins.
     first = next(line for line in lines if line.slot == min(line.slot for line in lines))
     assert edges[first.slot] <= NOON_US - 5 * DAY_US < edges[first.slot + 1]

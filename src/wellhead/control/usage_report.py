@@ -6,12 +6,12 @@ left out of a report, and one that would be too long is refused.
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import chain
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Query
-from fastapi.responses import JSONResponse
+import msgspec
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from wellhead import shown
@@ -25,7 +25,6 @@ from wellhead.control.parameters import only
 from wellhead.control.roles import VIEWER
 from wellhead.control.times import EXAMPLE, moment_us
 from wellhead.errors import CallerError
-from wellhead.histogram import percentiles_us
 from wellhead.intervals import BY_MINUTES, Interval, day_of, edges_us, midnight_us
 from wellhead.moments import DAY_US, EPOCH, HOUR_US
 from wellhead.money import usd
@@ -35,7 +34,7 @@ from wellhead.report import (
     UNKNOWN,
     UNROLLED,
     Dimension,
-    Histogram,
+    Durations,
     Key,
     Line,
     Measure,
@@ -51,14 +50,17 @@ BY_MINUTES_HOURS_MAX = 12
 SLOTS_MAX = 1_000
 LINES_MAX = 10_000
 PERCENTS = (50, 95, 99)
-TOKENS = (
-    Measure.INPUT_TOKENS,
-    Measure.OUTPUT_TOKENS,
-    Measure.CACHE_READ_TOKENS,
-    Measure.CACHE_WRITE_TOKENS,
-    Measure.REASONING_TOKENS,
-    Measure.TOTAL_TOKENS,
+PERCENTILES = tuple(f"p{percent}_{name}_ms" for name in ("latency", "ttft") for percent in PERCENTS)
+UNKNOWN_MS: list[float | None] = [None for _ in PERCENTS]
+NOT_KNOWN = Durations()
+TOKENS = tuple(
+    (one.value, one)
+    for one in (
+        *(Measure.INPUT_TOKENS, Measure.OUTPUT_TOKENS, Measure.CACHE_READ_TOKENS),
+        *(Measure.CACHE_WRITE_TOKENS, Measure.REASONING_TOKENS, Measure.TOTAL_TOKENS),
+    )
 )
+"""By their names: there are thousands of lines in an answer."""
 EVERY_CALL_HAS = {Dimension.OUTCOME: tuple(CallState), Dimension.STREAMED: ("0", "1")}
 """Dimensions with a few values and no others: any other filter would find nothing, and look right."""
 EXAMPLE_LINE: dict[str, Any] = {
@@ -182,7 +184,7 @@ def add_to(routes: APIRouter, reports: Reports, now_us: Callable[[], int]) -> No
         streamed: Exact = None,
         session: Exact = None,
         agent: Exact = None,
-    ) -> JSONResponse:
+    ) -> Response:
         """Over the calls that ended in the range; without one, over today and the six days before."""
         sent = (provider, model, tool, client, project, key, account, outcome, streamed, session, agent)
         where = {
@@ -195,7 +197,8 @@ def add_to(routes: APIRouter, reports: Reports, now_us: Callable[[], int]) -> No
         lines = _lines(reports, question, with_start=interval is not None, percentiles=percentiles)
         # Thousands of lines: they go out as they are, and their form is declared alone.
         range_ = {"from": shown.moment(edges[0]), "to": shown.moment(edges[-1])}
-        return JSONResponse({**range_, "tz": tz, "lines": lines})
+        body = msgspec.json.encode({**range_, "tz": tz, "lines": lines})
+        return Response(body, media_type="application/json")
 
 
 def _dimensions(group_by: str) -> tuple[Dimension, ...]:
@@ -284,14 +287,15 @@ def _lines(
             tuple(map(str, line.keys)),
         ),
     )
-    histograms = reports.histograms(question) if percentiles else {}
-    starts = [since for since, _ in pairwise(question.edges_us)]
+    took = reports.percentiles(question, PERCENTS) if percentiles else {}
+    starts = [{"start": shown.moment(since)} if with_start else {} for since in question.edges_us[:-1]]
+    by = [one.value for one in question.by]
     return [
         {
-            **({"start": shown.moment(starts[line.slot])} if with_start else {}),
-            **{one.value: key for one, key in zip(question.by, line.keys, strict=True)},
+            **starts[line.slot],
+            **dict(zip(by, line.keys, strict=True)),
             **_sums(line),
-            **(_percentiles(histograms.get((line.slot, line.keys), Histogram())) if percentiles else {}),
+            **(_percentiles(took.get((line.slot, line.keys), NOT_KNOWN)) if percentiles else {}),
         }
         for line in lines
     ]
@@ -306,7 +310,7 @@ def _sums(line: Line) -> dict[str, Any]:
         "aborted": sums[Measure.ABORTED_CALLS],
         "metered_calls": metered,
         "priced_calls": priced,
-        **{one.value: sums[one] if metered else None for one in TOKENS},
+        **{name: sums[one] if metered else None for name, one in TOKENS},
         "cost_usd": usd(sums[Measure.COST_NANOUSD]) if priced else None,
         "avg_latency_ms": _average_ms(sums[Measure.LATENCY_US], sums[Measure.TIMED_CALLS]),
         "avg_ttft_ms": _average_ms(sums[Measure.TTFT_US], sums[Measure.TTFT_CALLS]),
@@ -317,9 +321,6 @@ def _average_ms(total_us: int, count: int) -> float | None:
     return round(total_us / count / 1000, 3) if count else None
 
 
-def _percentiles(histogram: Histogram) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
-    for name, some in (("latency", histogram.latency), ("ttft", histogram.ttft)):
-        for percent, us in zip(PERCENTS, percentiles_us(some, PERCENTS), strict=True):
-            found[f"p{percent}_{name}_ms"] = None if us is None else us / 1000
-    return found
+def _percentiles(took: Durations) -> dict[str, float | None]:
+    both = [[us / 1000 for us in some] or UNKNOWN_MS for some in (took.latency_us, took.ttft_us)]
+    return dict(zip(PERCENTILES, chain(*both), strict=True))

@@ -28,8 +28,8 @@ from wellhead.database import (
     gauges,
     live,
     size,
-    usage_histograms,
     usage_names,
+    usage_percentiles,
     usage_reports,
 )
 from wellhead.database.engine import outages
@@ -44,8 +44,8 @@ from wellhead.report import (
     CallPage,
     CallRow,
     Dimension,
+    Durations,
     Exchange,
-    Histogram,
     Key,
     Line,
     Measure,
@@ -138,10 +138,12 @@ class DatabaseReports:
         with outages(), self._engine.connect() as connection:
             return usage_reports.answer(connection, question)
 
-    def histograms(self, question: Question) -> Mapping[tuple[int, tuple[Key, ...]], Histogram]:
+    def percentiles(
+        self, question: Question, percents: Sequence[int]
+    ) -> Mapping[tuple[int, tuple[Key, ...]], Durations]:
         """How long the calls of each line took, by slot and keys."""
         with outages(), self._engine.connect() as connection:
-            return usage_histograms.histograms(connection, question)
+            return usage_percentiles.percentiles(connection, question, percents)
 
     def names(self, dimension: Dimension, *, since_us: int, text: str, count: int) -> Sequence[Name]:
         """What the calls have in a dimension, the most used first."""
