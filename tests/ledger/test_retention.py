@@ -1,7 +1,9 @@
 """Old calls are removed, and no figure changes."""
 
 import sqlite3
+from collections import Counter
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -167,6 +169,34 @@ def test_cuts_inside_of_half_hours_lose_no_removed_call(
     # A half hour that is cut counts where it begins.
     first = next(line for line in lines if line.slot == min(line.slot for line in lines))
     assert edges[first.slot] <= NOON_US - 5 * DAY_US < edges[first.slot + 1]
+
+
+@pytest.mark.parametrize("width_us", [QUARTER_US, 5 * QUARTER_US, DAY_US])
+@pytest.mark.parametrize("first_us", [QUARTER_US, 3 * QUARTER_US + 1, HOUR_US - 20_000])
+def test_metrics_of_any_partition_have_every_removed_call_once(
+    engine: Engine, width_us: int, first_us: int
+) -> None:
+    book(engine)
+    reports = DatabaseReports(engine)
+    whole, exchanged = reports.qs_metrics(None, None, None), reports.exchange(None, None)
+    remove(engine, NOON_US - 2 * DAY_US, wait=at_once)
+    edges = range(NOON_US - 6 * DAY_US - first_us, NOON_US + 2 * DAY_US, width_us)
+
+    parts = [reports.qs_metrics(since, until, None) for since, until in pairwise(edges)]
+    assert sum(one["totals"]["total_requests"] for one in parts) == DAYS * A_DAY
+    for one in parts:
+        assert sum(hour["requests"] for hour in one["timeseries"]) == one["totals"]["total_requests"]
+    hours = Counter[str]()
+    for one in parts:
+        hours.update({hour["bucket_start"]: hour["requests"] for hour in one["timeseries"]})
+    assert hours == {hour["bucket_start"]: hour["requests"] for hour in whole["timeseries"]}
+
+    exchanges = [reports.exchange(since, until) for since, until in pairwise(edges)]
+    errors = sum((Counter(some.error_codes) for some in exchanges), Counter[tuple[bool, str]]())
+    assert errors == exchanged.error_codes
+    for some in exchanges:
+        went_wrong = (line.sums[Measure.CALLS] for line in some.lines if line.keys[1] != "completed")
+        assert sum(went_wrong) == sum(some.error_codes.values())
 
 
 def test_days_that_cannot_be_closed_keep_their_calls(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

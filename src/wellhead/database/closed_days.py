@@ -48,6 +48,12 @@ def cuts_us(connection: Connection, edges_us: Sequence[int], closed_: Mapping[in
     )
 
 
+def day_cuts_us(connection: Connection, edges_us: Sequence[int]) -> tuple[int, ...]:
+    """The same, of what is known by the day once calls were removed."""
+    removed_us = _removed_before_us(connection)
+    return tuple(edge if edge >= removed_us else -(-edge // DAY_US) * DAY_US for edge in edges_us)
+
+
 def _removed_before_us(connection: Connection) -> int:
     return connection.execute(select(retention.c.removed_before_us)).scalar() or 0
 

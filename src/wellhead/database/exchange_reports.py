@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, func, select, text
 
-from wellhead.database import usage_reports
+from wellhead.database import closed_days, usage_reports
 from wellhead.database.schema import calls, errors_daily, origins_daily
 from wellhead.figures import OTHER
 from wellhead.moments import DAY_US
@@ -33,14 +33,17 @@ END_US = 2**62
 
 
 def answer(connection: Connection, since_us: int | None, until_us: int | None) -> Exchange:
-    """All of it, from one state of the books."""
+    """All of it, from one state of the books.
+
+    Kinds of errors and origins of removed calls are known by the day: one that is cut counts where it begins.
+    """
     edges_us: tuple[int, ...] = ()
     if since_us is not None or until_us is not None:
         first = BEGINNING_US if since_us is None else max(since_us, BEGINNING_US)
         end = END_US if until_us is None else min(until_us, END_US)
-        if first >= end:
+        edges_us = closed_days.day_cuts_us(connection, (first, end))
+        if edges_us[0] >= edges_us[1]:
             return Exchange([], {}, {})
-        edges_us = (first, end)
     return Exchange(
         _lines(connection, edges_us),
         _error_codes(connection, edges_us),

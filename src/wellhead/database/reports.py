@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
 from wellhead.database import (
     attempts,
@@ -109,9 +109,8 @@ class DatabaseReports:
             if edges is not None:
                 for line in usage_reports.answer(connection, _of_models(edges, model)):
                     by_model[str(line.keys[0] or MODEL_UNKNOWN)].add(*(line.sums[one] for one in MEASURES))
-                for query in _hours(edges, model):
-                    for hour, requests, tokens in connection.execute(query):
-                        by_hour[hour].add(requests, tokens, 0, 0)
+                for hour, requests, tokens in _hours(connection, edges, model):
+                    by_hour[hour].add(requests, tokens, 0, 0)
         models = sorted(by_model.items(), key=lambda item: (-item[1].tokens, item[0]))
         return {
             "totals": {
@@ -253,41 +252,38 @@ def _edges(since_us: int | None, until_us: int | None) -> tuple[int, ...] | None
 
 
 def _of_models(edges: tuple[int, ...], model: str | None) -> Question:
-    where: dict[Dimension, Key] = {}
-    if model is not None:
-        where = {Dimension.MODEL: None if model == MODEL_UNKNOWN else model}
-    return Question(MEASURES, (Dimension.MODEL,), edges, where, MODELS_MAX)
+    return Question(MEASURES, (Dimension.MODEL,), edges, _where(model), MODELS_MAX)
 
 
-def _hours(edges: tuple[int, ...], model: str | None) -> list[Select[Any]]:
-    """The whole hours of a range from the rollup, and its edges from the rows."""
+def _where(model: str | None) -> Mapping[Dimension, Key]:
+    if model is None:
+        return {}
+    return {Dimension.MODEL: None if model == MODEL_UNKNOWN else model}
+
+
+def _hours(
+    connection: Connection, edges: tuple[int, ...], model: str | None
+) -> Iterator[tuple[int, int, int]]:
+    """Calls and tokens by hour: the whole hours of a range from the rollup, and what is cut of others."""
     t = models_hourly.c
-    whole = select(t.hour, func.sum(t.calls), func.sum(t.total_tokens))
-    whole = whole.group_by(t.hour)
+    whole = select(t.hour, func.sum(t.calls), func.sum(t.total_tokens)).group_by(t.hour)
     if model is not None:
         whole = whole.where(_is_model(t.model, model))
-    if not edges:
-        return [whole]
-    first, end = -(-edges[0] // HOUR_US), edges[1] // HOUR_US
-    if first > end:  # Within one hour.
-        return [_of_rows(edges[0], edges[1], model)]
-    queries = [whole.where(t.hour >= first, t.hour < end)]
-    if edges[0] < first * HOUR_US:
-        queries.append(_of_rows(edges[0], first * HOUR_US, model))
-    if end * HOUR_US < edges[1]:
-        queries.append(_of_rows(end * HOUR_US, edges[1], model))
-    return queries
-
-
-def _of_rows(since_us: int, until_us: int, model: str | None) -> Select[Any]:
-    t = calls.c
-    hour = t.finished_us // HOUR_US
-    query = (
-        select(hour, func.count(), func.sum(t.total_tokens))
-        .where(t.finished_us >= since_us, t.finished_us < until_us)
-        .group_by(hour)
-    )
-    return query if model is None else query.where(_is_model(t.model, model))
+    cut: list[tuple[int, int]] = []
+    if edges:
+        first, end = -(-edges[0] // HOUR_US), edges[1] // HOUR_US
+        whole = whole.where(t.hour >= first, t.hour < end)
+        cut = (
+            [(edges[0], first * HOUR_US), (end * HOUR_US, edges[1])]
+            if first <= end
+            else [(edges[0], edges[1])]
+        )
+    yield from map(tuple, connection.execute(whole))
+    for since_us, until_us in cut:
+        if since_us < until_us:
+            question = Question(MEASURES, (), (since_us, until_us), _where(model))
+            for line in usage_reports.answer(connection, question):
+                yield since_us // HOUR_US, line.sums[Measure.CALLS], line.sums[Measure.TOTAL_TOKENS]
 
 
 def _is_model(column: ColumnElement[str | None], model: str) -> ColumnElement[bool]:
