@@ -69,6 +69,8 @@ class Costed(msgspec.Struct, frozen=True, gc=False):
     trouble: tuple[str, ...] = ()
     steps: tuple[CostedStep, ...] = ()
     """Where there were several, each by a rate of its own; their costs add up to the whole."""
+    refused_nanousd: int | None = None
+    """A cost that nobody believes."""
 
     def rates(self) -> Iterator[UsedRate]:
         """Every rate that it refers to, some perhaps more than once."""

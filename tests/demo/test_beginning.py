@@ -17,6 +17,7 @@ from wellhead.database.registry import DatabaseRegistry
 from wellhead.demo import beginning, company
 from wellhead.demo.beginning import Secrets
 from wellhead.demo.run import demo_settings
+from wellhead.limit import Measure
 from wellhead.moments import DAY_US
 from wellhead.policy.keys import digest
 from wellhead.registry import KeyUse, LimitUse
@@ -109,6 +110,12 @@ def test_a_budget_is_nearly_used_and_one_is_over(made: Made) -> None:
     assert evaluations.used > 0
     assert limits["no bursts"].limit.scope.id == str(made.keys()["search-service"].key.id)
     assert all(limits[name].standings for name in ("all of us", "web app", "anybody, an hour"))
+
+
+def test_limits_count_what_was_called_before_them(made: Made) -> None:
+    """History adds to no windows: a limit that was there already would have missed its calls."""
+    limits = [use.limit for use in made.limits().values()]
+    assert {one.created_us for one in limits if one.measure is not Measure.CONCURRENT_CALLS} == {NOW_US}
 
 
 def test_secrets_are_of_good_keys_alone_and_open_them(made: Made) -> None:

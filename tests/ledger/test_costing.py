@@ -97,7 +97,8 @@ def test_what_a_provider_says_and_nobody_believes_waits_for_a_price_from_a_list(
     (audit,) = rows_of(engine, "cost_audits")
     assert (audit["reason"], audit["cost_state"], audit["cost_nanousd"]) == ("guard", "pending", None)
     assert audit["trouble"] == f"reported_usd:{told}"
-    assert ("cost.guard", {"call_id": call.id, "model": "demo-large"}) in said
+    about = {"call_id": call.id, "provider": call.provider, "model": "demo-large"}
+    assert ("cost.guard", {**about, "raw_cost": told}) in said
 
     pending = Chosen(0, 2**62, only_pending=True)
     Repricer(engine, prices, now_us=clock.now_us, rest=lambda _: None).run(pending, BACKFILL)

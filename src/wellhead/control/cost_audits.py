@@ -85,7 +85,9 @@ class CostAudit(BaseModel):
     match: str | None = Field(description="How the name was found: `exact`, `alias`, `fuzzy`, ...")
     rate: str | None = Field(description="The rate that was used.")
     prices: KeptPrices | None = Field(description="That rate, in nano-dollars per million.")
-    trouble: str | None = Field(description="What was odd about the counts.")
+    trouble: str | None = Field(
+        description="What was odd about the counts, or about a figure of the provider's."
+    )
     steps: list[CostStep] = Field(
         description="Where the answer was made in several, each at its own rate; they add up to the cost."
     )

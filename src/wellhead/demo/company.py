@@ -66,7 +66,6 @@ class Entry:
 
 
 PERSON, SERVICE, AGENT = ((("kind", kind),) for kind in ("person", "service", "agent"))
-NO_BURSTS = NewLimit(Measure.CALLS, Window.MINUTE, BURST_CALLS, sliding=True, name="no bursts")
 A_FEW = NewLimit(Measure.CONCURRENT_CALLS, Window.TOTAL, 4, name="a few at a time")
 OLD_LAPTOP = "ben-old-laptop"
 ROTATED = "nightly-report"
@@ -75,7 +74,7 @@ KEYS = (
     Entry(OLD_LAPTOP, "web app", "ben", tags=PERSON),
     Entry("chloe", "mobile app", "chloe", ends_d=-3, tags=PERSON),
     Entry("dmitri", "research", "dmitri", tags=PERSON),
-    Entry("search-service", "search", "search-service", tags=SERVICE, limits=(NO_BURSTS,)),
+    Entry("search-service", "search", "search-service", tags=SERVICE),
     Entry(ROTATED, "back office", ROTATED, tags=SERVICE),
     Entry("support-bot", "customer care", "support-bot", 31, tags=AGENT, limits=(A_FEW,)),
     Entry("ivy-contractor", "mobile app", "ivy", 29, ends_d=6, tags=PERSON),
@@ -201,6 +200,9 @@ def set_limits(registry: Registry, company: Company) -> None:
         NewLimit(cost, Window.DAY, 5 * NANOUSD_PER_USD, care, zone="Europe/Berlin", name="care, a day"),
         NewLimit(Measure.TOTAL_TOKENS, Window.DAY, 5_000_000, opus, shadow, name="opus, if we had a limit"),
         NewLimit(Measure.CALLS, Window.HOUR, 300, each_key, sliding=True, name="anybody, an hour"),
+        NewLimit(
+            Measure.CALLS, Window.MINUTE, BURST_CALLS, key("search-service"), sliding=True, name="no bursts"
+        ),
     ):
         registry.create_limit(OPERATOR, new)
 

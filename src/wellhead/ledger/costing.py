@@ -12,12 +12,9 @@ from wellhead.database.calls import Settled
 from wellhead.database.engine import transaction
 from wellhead.ledger.connection import HeldConnection
 from wellhead.ledger.say import Say
-from wellhead.money import COST_NANOUSD_MAX
+from wellhead.money import COST_NANOUSD_MAX, decimal_usd
 from wellhead.policy.limits import HOLD_TOKENS_MAX, priced
 from wellhead.ports import Prices
-
-GUARDED = "guard"
-"""The reason of a cost that nobody believes."""
 
 
 class Costing:
@@ -38,9 +35,11 @@ class Costing:
             with self._held.use() as connection, transaction(connection):
                 ids = {key: costs.rate_id(connection, rate, self._now_us()) for key, rate in new.items()}
             self._held.rate_ids.update(ids)
-        for call_id, cost in found.items():
-            if cost.reason == GUARDED:
-                self._say("cost.guard", call_id=call_id, model=cost.model)
+        for call, end in settled:
+            refused = found[call.id].refused_nanousd if call.id in found else None
+            if refused is not None:
+                about = {"provider": call.provider, "model": end.model_served or call.model}
+                self._say("cost.guard", call_id=call.id, **about, raw_cost=decimal_usd(refused))
         return found
 
     def with_cost(self, end: Settlement, cost: Costed | None) -> Settlement:

@@ -89,6 +89,7 @@ class PriceBook:
             how=None if match is None else match.how.value,
             trouble=found.trouble,
             steps=tuple(self._step(one) for one in found.steps),
+            refused_nanousd=found.refused_nanousd,
         )
 
     def _step(self, one: StepPrice) -> CostedStep:

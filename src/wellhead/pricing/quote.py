@@ -123,6 +123,8 @@ class Priced(msgspec.Struct, frozen=True):
     trouble: tuple[str, ...] = ()
     steps: tuple[StepPrice, ...] = ()
     """Of what was priced from the table and made in several steps."""
+    refused_nanousd: int | None = None
+    """The cost that is not believed."""
 
 
 def quote(
@@ -189,7 +191,10 @@ def priced(
     if reported_nanousd is not None:
         if not 0 <= reported_nanousd <= cost_max_nanousd:
             told = (f"reported_usd:{decimal_usd(reported_nanousd)}",)
-            return Priced(PriceState.PENDING, Reason.GUARD, match=match, trouble=told)
+            refused = reported_nanousd
+            return Priced(
+                PriceState.PENDING, Reason.GUARD, match=match, trouble=told, refused_nanousd=refused
+            )
         return Priced(PriceState.PRICED, Reason.REPORTED, reported_nanousd, match)
     if match is None:
         if is_a_model(model_served) or is_a_model(model):
@@ -199,7 +204,8 @@ def priced(
     if isinstance(found, Reason):
         return Priced(PriceState.PENDING, found, match=match)
     if found.nanousd > cost_max_nanousd:
-        return Priced(PriceState.PENDING, Reason.GUARD, None, match, found.lines, found.trouble)
+        refused = found.nanousd
+        return Priced(PriceState.PENDING, Reason.GUARD, None, match, found.lines, found.trouble, (), refused)
     return Priced(
         PriceState.PRICED, Reason.SETTLED, found.nanousd, match, found.lines, found.trouble, found.steps
     )

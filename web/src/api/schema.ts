@@ -1290,7 +1290,7 @@ export interface components {
             source: string;
             /** @description Where the answer was made in several, each at its own rate; they add up to the cost. */
             steps: components["schemas"]["CostStep"][];
-            /** @description What was odd about the counts. */
+            /** @description What was odd about the counts, or about a figure of the provider's. */
             trouble: string | null;
         };
         /** @description How the cost of a call came about. */
