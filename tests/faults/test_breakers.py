@@ -366,6 +366,7 @@ async def test_a_credential_that_is_refused_is_held_back_and_no_other(row: Row, 
     fault.client(let_through, whose="all others")
     fault.books(await row.ended("refused"), row.books, "whoever is to use it")
     fault.over_when("as for a provider")
+    await until(lambda: row.events("upstream.breaker_open", gateway))
     (opened,) = row.events("upstream.breaker_open", gateway)
     assert opened["providerId"] == f"{SUBJECT}/credential/{bad.id}"
 
