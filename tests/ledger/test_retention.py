@@ -199,6 +199,23 @@ def test_metrics_of_any_partition_have_every_removed_call_once(
         assert sum(went_wrong) == sum(some.error_codes.values())
 
 
+@pytest.mark.parametrize("by", [(), (Dimension.MODEL,), (Dimension.TOOL, Dimension.OUTCOME)])
+def test_a_range_of_most_of_the_books_has_the_removed_calls_of_the_half_hour_in_which_it_ends(
+    engine: Engine, by: tuple[Dimension, ...]
+) -> None:
+    book(engine)
+    remove(engine, NOON_US - DAY_US, wait=at_once)
+    since_us, end_us, reports = NOON_US - 6 * DAY_US, NOON_US + DAY_US, DatabaseReports(engine)
+
+    for cut_us in range(NOON_US - 2 * DAY_US - HOUR_US, NOON_US - 2 * DAY_US + 2 * HOUR_US, QUARTER_US):
+        parts = [
+            sum(line.sums[Measure.CALLS] for line in reports.usage(Question((Measure.CALLS,), by, edges)))
+            for edges in ((since_us, cut_us), (cut_us, end_us))
+        ]
+        later = 2 if cut_us > NOON_US - 2 * DAY_US else 3
+        assert parts == [(DAYS - later) * A_DAY, later * A_DAY]
+
+
 def test_days_that_cannot_be_closed_keep_their_calls(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     book(engine)
     monkeypatch.setattr("wellhead.ledger.closing._state", lambda *_: object())

@@ -14,7 +14,7 @@ Where from depends on what is asked for:
 
 What slots are made of is said in `wellhead.database.spans`; a few statements answer for
 some dozens of them.  All of time comes from `usage_total`, and so does a range that is
-most of it, less the hours outside.
+most of it, less what is outside.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -117,16 +117,12 @@ def _books_around(asked: _Asked) -> tuple[int, int] | None:
 
 
 def _of_most(asked: _Asked, first: int, end: int) -> Sums:
-    """All of time less the hours outside of the only slot."""
+    """All of time less what is outside of the only slot."""
     since_us, until_us = asked.edges_us
-    since, until = _whole_hours(asked)
-    edges = ((0, since_us, since * HOUR_US), (0, until * HOUR_US, until_us))
-    queries = [_ever(asked), *_of_calls(asked, [one for one in edges if one[1] < one[2]])]
-    found = _of_queries(asked, queries, limited=False)
-    for outside_ in ((first, since), (until, end)):
-        if outside_[0] < outside_[1]:
-            hours_us = tuple(hour * HOUR_US for hour in outside_)
-            _add(found, _rolled(asked, hours_us, limited=False).items(), -1)
+    found = _of_queries(asked, [_ever(asked)], limited=False)
+    for outside_us in ((first * HOUR_US, since_us), (until_us, end * HOUR_US)):
+        if outside_us[0] < outside_us[1]:
+            _add(found, _rolled(asked, outside_us, limited=False).items(), -1)
     return found
 
 
