@@ -197,6 +197,14 @@ def test_projects_and_keys_have_their_names(commands: Commands) -> None:
     assert (code, "wh_pasted" in line) == (2, False)
 
 
+@pytest.mark.parametrize("by", ["day", "model", "session"])
+def test_everything_has_calls_that_were_removed_too(books: Commands, by: str) -> None:
+    before = books.json("report", "--by", by, *EVERYTHING)
+    books.well("db", "prune", "--older-than", "30d", "--yes")
+    after = books.json("report", "--by", by, *EVERYTHING)
+    assert (after["lines"], after["total"]) == (before["lines"], before["total"])
+
+
 def test_books_without_calls_say_so(commands: Commands) -> None:
     commands.well("db", "init")
     printed = commands.well("report", "--since", "2026-03-01", "--until", "2026-03-02")

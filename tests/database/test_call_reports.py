@@ -18,7 +18,8 @@ from wellhead.database.engine import transaction, writing_connection
 from wellhead.database.reports import DatabaseReports
 from wellhead.database.schema import calls as calls_table
 from wellhead.database.schema import retention
-from wellhead.moments import HOUR_US
+from wellhead.ledger.retention import remove
+from wellhead.moments import DAY_US, HOUR_US
 from wellhead.report import CallFilter
 
 Call = tuple[Opening, Settlement | None]
@@ -239,6 +240,19 @@ def test_books_know_when_their_first_and_last_call_began(engine: Engine) -> None
     assert reports.call_times() == (None, None)
     book(engine, [(an_opening(n, started_us=NOON_US + n), None) for n in (3, 1, 2)])
     assert reports.call_times() == (NOON_US + 1, NOON_US + 3)
+
+
+def test_of_removed_calls_the_books_know_in_which_hour_the_first_and_the_last_ended(engine: Engine) -> None:
+    times_us = NOON_US - DAY_US + 5, NOON_US + 5
+    ends = [a_settlement(finished_us=us + HOUR_US) for us in times_us]
+    openings = [an_opening(number, started_us=us) for number, us in enumerate(times_us, start=1)]
+    book(engine, list(zip(openings, ends, strict=True)))
+    reports, first_us, last_us = DatabaseReports(engine), NOON_US - DAY_US + HOUR_US, NOON_US + HOUR_US
+
+    remove(engine, NOON_US, wait=lambda _: None)
+    assert reports.call_times() == (first_us, times_us[1])
+    remove(engine, NOON_US + DAY_US, wait=lambda _: None)
+    assert reports.call_times() == (first_us, last_us)
 
 
 def test_batches_of_hours_do_not_hide_calls_that_ended_long_after_they_began(engine: Engine) -> None:

@@ -3,7 +3,8 @@
 from sqlalchemy import Connection, Text, cast, func, or_, select
 
 from wellhead.database import call_pages
-from wellhead.database.schema import calls, keys, projects
+from wellhead.database.schema import calls, keys, projects, retention, usage_hourly
+from wellhead.moments import HOUR_US
 from wellhead.report import CallFilter, CallPage, CallRow
 
 _UUIDS = projects.alias("its_project")
@@ -67,8 +68,14 @@ def ended(
 
 
 def first_and_last_us(connection: Connection) -> tuple[int | None, int | None]:
-    """When the first and the last call in the books began."""
-    t = calls.c
-    first = connection.execute(select(t.started_us).order_by(t.id).limit(1)).scalar()
-    last = connection.execute(select(t.started_us).order_by(t.id.desc()).limit(1)).scalar()
+    """When the first and the last call in the books began; of removed ones, the hour in which they ended."""
+    t, hour = calls.c, usage_hourly.c.hour
+    first, last = (
+        connection.scalar(select(t.started_us).order_by(one).limit(1)) for one in (t.id, t.id.desc())
+    )
+    if connection.scalar(select(retention.c.removed_before_us)):
+        first_hour, last_hour = (connection.scalar(select(one(hour))) for one in (func.min, func.max))
+        if first_hour is not None and last_hour is not None:
+            first = first_hour * HOUR_US if first is None else min(first, first_hour * HOUR_US)
+            last = last_hour * HOUR_US if last is None else last
     return first, last
