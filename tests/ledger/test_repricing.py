@@ -199,6 +199,30 @@ def test_a_cost_that_was_never_on_record_stays(world: World) -> None:
     assert world.reprice(PerToken(water=9)).scanned == 0
 
 
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        ("UPDATE cost_audits SET cost_nanousd=36 WHERE number=1", [("cost_nanousd", 36, 45)]),
+        ("UPDATE cost_audits SET rate_id=1 WHERE number=1", [("rate_id", 1, 2)]),
+        (
+            "UPDATE cost_audits SET cost_state='pending',cost_nanousd=NULL WHERE number=1",
+            [("priced", 0, 1), ("pending", 1, 0), ("known", 0, 1), ("cost_nanousd", 0, 45)],
+        ),
+        ("UPDATE calls SET cost_state='unpriceable'", [("priced", 1, 0), ("unpriceable", 0, 1)]),
+    ],
+)
+def test_a_cost_that_is_not_that_of_its_last_record_is_told(
+    world: World, edit: str, told: list[tuple[str, int, int]]
+) -> None:
+    (id_,) = world.settle(PerToken(water=7), USUAL)
+    world.reprice(PerToken(water=9))
+    with world.engine.begin() as connection:
+        connection.exec_driver_sql(edit)
+    found = [one for one in check(world.engine, NOON_US) if one.table == "cost_audits"]
+    assert {(one.where["call_id"], one.where["number"]) for one in found} == {(id_, 1)}
+    assert sorted((one.figure, one.kept, one.counted) for one in found) == sorted(told)
+
+
 def test_a_price_that_nobody_knows_any_more_is_kept(world: World) -> None:
     world.settle(PerToken(water=7), USUAL)
     told = world.reprice(PerToken())

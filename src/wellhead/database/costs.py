@@ -1,9 +1,9 @@
 """The rows of rates and cost_audits: by which prices calls were priced, each time they were, and anew."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -24,6 +24,14 @@ _PENDING = "cost_state='pending'"
 _FROM_A_LIST = (
     "cost_state='priced' AND (SELECT reason FROM cost_audits WHERE call_id=calls.id AND number=0)<>'reported'"
 )
+
+
+class Cost(NamedTuple):
+    """What a call cost, as its row or the record of a pricing has it."""
+
+    state: str | None
+    nanousd: int | None
+    rate_id: int | None
 
 
 def _inserting(columns: Sequence[str]) -> Bulk:
@@ -154,6 +162,18 @@ def last_again_us(connection: sqlite3.Connection) -> int:
         "SELECT coalesce(max(at_us),0) FROM cost_audits WHERE number>0"
     ).fetchone()[0]
     return found
+
+
+def unlike_audits(connection: sqlite3.Connection) -> Iterator[tuple[int, int, Cost, Cost]]:
+    """Calls with another cost than their last pricing on record: its number, what it says, and the call's."""
+    query = (
+        "SELECT c.id,a.number,a.cost_state,a.cost_nanousd,a.rate_id,c.cost_state,c.cost_nanousd,c.rate_id"
+        " FROM calls c JOIN cost_audits a ON a.call_id=c.id"
+        " AND a.number=(SELECT max(number) FROM cost_audits WHERE call_id=c.id)"
+        " WHERE (a.cost_state,a.cost_nanousd,a.rate_id) IS NOT (c.cost_state,c.cost_nanousd,c.rate_id)"
+        " ORDER BY c.id"
+    )
+    return ((id_, number, Cost(*six[:3]), Cost(*six[3:])) for id_, number, *six in connection.execute(query))
 
 
 def put_right(connection: sqlite3.Connection, call_id: int, end: Settlement) -> None:

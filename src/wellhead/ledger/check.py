@@ -11,7 +11,7 @@ so a check takes the room of a day and of what has no day, however many calls th
 Of days whose calls were removed (see `retention`) only the totals can be compared.
 
 What was made of closed days is counted again from their hours and calls, just as it was
-when they were closed.
+when they were closed.  And what a call cost is held beside the last record of its pricing.
 """
 
 import sqlite3
@@ -22,8 +22,10 @@ from itertools import groupby
 
 from sqlalchemy import Connection, Engine, Table
 
-from wellhead.database import calls, closed_days, packed_days, rollups
+from wellhead.cost import CostState
+from wellhead.database import calls, closed_days, costs, packed_days, rollups
 from wellhead.database.bulk import Row
+from wellhead.database.costs import Cost
 from wellhead.database.day_figures import parts_of, sessions_of
 from wellhead.database.day_sheets import Part, Sums, Took
 from wellhead.database.directory import load_directory
@@ -60,6 +62,7 @@ BY_NONE = (usage_total, latency_total)
 _USAGE_KEY = [name for name, _ in USAGE_KEY]
 _MODEL_KEY = ["provider", "model", "outcome", "streamed"]
 _SESSION_KEY = ["half_hour", "session", "agent", *_USAGE_KEY]
+_COST = (*(one.value for one in CostState), "known", "cost_nanousd", "rate_id")
 NOTHING = Part({}, {})
 END_DAY = 2**31
 """Later than any day in the books."""
@@ -76,7 +79,7 @@ class Disagreement:
     kept: int
     """As it stands there; 0 where there is no row."""
     counted: int
-    """As the calls have it."""
+    """As the calls have it: of states 1 for the one that it is."""
 
 
 def check(engine: Engine, now_us: int) -> list[Disagreement]:
@@ -87,6 +90,7 @@ def check(engine: Engine, now_us: int) -> list[Disagreement]:
         found = list(_of_rollups(connection, since_us // DAY_US))
         for day, has_calls in closed_days.closed(reading).items():
             found += _of_day(reading, day, has_calls=has_calls and day * DAY_US >= since_us)
+        found += _of_costs(connection)
         limits = load_directory(connection).limits
         windows = differences(connection, limits, now_us)
     for one in windows:
@@ -172,6 +176,19 @@ def _of_sheets(
     names, place = [*where, *key, *MEASURES], tuple(where.values())
     both = ([(*place, *one, *sums) for one, sums in some.items()] for some in (kept, counted))
     yield from _differences(table, names, len(where) + len(key), *both)
+
+
+def _of_costs(connection: sqlite3.Connection) -> Iterator[Disagreement]:
+    for id_, number, kept, counted in costs.unlike_audits(connection):
+        where: dict[str, object] = {"call_id": id_, "number": number}
+        for figure, there, here in zip(_COST, _of_cost(kept), _of_cost(counted), strict=True):
+            if there != here:
+                yield Disagreement("cost_audits", where, figure, there, here)
+
+
+def _of_cost(cost: Cost) -> tuple[int, ...]:
+    states = (int(cost.state == one) for one in CostState)
+    return (*states, int(cost.nanousd is not None), cost.nanousd or 0, cost.rate_id or 0)
 
 
 class _Kept:
