@@ -177,3 +177,9 @@ def test_only_so_many_places_are_remembered_and_no_long_ones() -> None:
         places.of(a_request(path=f"/v1/{'x' * PLACE_CHARS_MAX}{n}"))
     assert places._remembered.cache_info().currsize == PLACES_MAX
     assert places._remembered.cache_info().misses == 2 * PLACES_MAX
+
+
+def test_where_nothing_is_served_the_caller_is_told_what_to_change() -> None:
+    openai = Provider("openai", ProviderType.OPENAI, "https://api.openai.com")
+    with pytest.raises(CallerError, match=r"Nothing is served at /chat/completions; .* has to end in /v1$"):
+        Places(Directory((openai,))).of(a_request(path="/chat/completions"))

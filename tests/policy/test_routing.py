@@ -4,7 +4,7 @@ import pytest
 
 from wellhead.directory import Directory, Provider, ProviderType
 from wellhead.errors import CallerError
-from wellhead.policy.routing import Place, choose, place, stays_below, target
+from wellhead.policy.routing import Place, advice, choose, family, place, stays_below, target
 
 OPENAI = Provider("openai", ProviderType.OPENAI, "https://api.openai.com")
 ANTHROPIC = Provider("anthropic", ProviderType.ANTHROPIC, "https://api.anthropic.com")
@@ -97,6 +97,45 @@ def test_gemini_names_model_and_streaming_in_the_path() -> None:
 @pytest.mark.parametrize("path", ["/", "/metrics", "/admin/usage", "/_qs/metrics", "/v1", "/nowhere/v1/x"])
 def test_everything_else_is_not_served(path: str) -> None:
     assert place(DIRECTORY, "GET", path, None) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "meant", "spoken"),
+    [
+        ("/v1/v1/messages", "/v1/messages", ProviderType.ANTHROPIC),
+        ("/v1/v1/chat/completions", "/v1/chat/completions", ProviderType.OPENAI),
+        ("/v1beta/v1beta/models/g:generateContent", "/v1beta/models/g:generateContent", ProviderType.GEMINI),
+        ("/v1/v1beta/models/g:generateContent", "/v1beta/models/g:generateContent", ProviderType.GEMINI),
+        ("/v1/api/chat", "/api/chat", ProviderType.OLLAMA),
+    ],
+)
+def test_a_version_that_is_there_twice_goes_to_nobody_with_the_key_of_another(
+    path: str, meant: str, spoken: ProviderType
+) -> None:
+    assert place(DIRECTORY, "POST", path, None) is None
+    assert advice(path) == f"; for {meant} take the version out of the client's base URL"
+    assert family(path) is spoken
+
+
+def test_a_version_that_is_there_twice_passes_where_it_is_asked_for() -> None:
+    alone = Directory(sole=OPENAI)
+    wanted = Directory((Provider("odd", ProviderType.OPENAI, "http://o", paths=("/v1/v1/x",)), *BUILT_IN))
+    assert place(alone, "POST", "/v1/v1/chat/completions", None) is not None
+    assert place(wanted, "POST", "/v1/v1/x", None) is not None
+    assert at("/groq/v1/v1/x").provider is GROQ
+    assert at("/v1/v1/x", selected="groq").provider is GROQ
+
+
+@pytest.mark.parametrize("path", ["/chat/completions", "/responses", "/models", "/messages/count_tokens"])
+def test_a_version_that_is_missing_is_asked_for(path: str) -> None:
+    assert place(DIRECTORY, "POST", path, None) is None
+    assert advice(path) == f"; for /v1{path} the client's base URL has to end in /v1"
+
+
+def test_who_looks_for_the_dashboard_at_the_gateway_is_told_where_it_is() -> None:
+    for path in ("/", "/admin", "/admin/stats", "/metrics", "/_qs/metrics"):
+        assert "control.bind" in advice(path)
+    assert advice("/favicon.ico") == ""
 
 
 def test_a_model_list_takes_what_equals_or_begins_with_an_entry() -> None:

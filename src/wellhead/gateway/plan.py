@@ -51,7 +51,8 @@ class Places:
             raise CallerError("key_in_path", 400, "A key stands in the path; send it in a header")
         # A prefix that is encoded has other bytes than those that would be cut off.
         if place is None or (prefix and not client.raw_path.startswith(prefix.encode() + b"/")):
-            raise CallerError("not_found", 404, f"Nothing is served at {client.path[:200]}")
+            told = f"Nothing is served at {client.path[:PLACE_CHARS_MAX]}"
+            raise CallerError("not_found", 404, told + routing.advice(client.path[:PLACE_CHARS_MAX]))
         if client.fields.get(b"upgrade", b"").lower() == b"websocket":
             told = "WebSocket is not served here; send the request as POST over HTTP"
             raise CallerError("websocket_unsupported", 426, told)

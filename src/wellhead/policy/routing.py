@@ -30,6 +30,7 @@ DIALECT_BY_SUFFIX: tuple[tuple[str, str], ...] = (
     ("/audio/translations", "openai_transcription"),
     ("/messages", "anthropic_messages"),
 )
+_WITHOUT_VERSION = (*(ending for ending, _ in DIALECT_BY_SUFFIX), "/models")
 OLLAMA_DIALECTS = {
     "/api/chat": "ollama_chat",
     "/api/generate": "ollama_generate",
@@ -62,6 +63,10 @@ NOT_GENERATING = (
     "/api/copy",
     "/api/delete",
 )
+CONTROL = ("/admin", "/metrics", "/_qs")
+"""What the control plane serves, where people look for it."""
+_TWICE = re.compile(r"/v1(?:beta)?(/(?:v1|v1beta|api)/.*)", re.DOTALL)
+"""A version that the base URL has and the client adds again."""
 _ODD = frozenset(";?#%\\")
 """Of these no path of an API is made."""
 _UP = re.compile(rb"(?:^|[/\\])\s*\.\.\s*(?:$|[/\\;?#\0])")
@@ -109,12 +114,30 @@ def place(directory: Directory, method: str, path: str, selected: str | None) ->
         else:
             provider, size = _prefixed(directory, path)
             path = path[size:]
+            # Else Anthropic's key, for one, would go where `/v1/` goes: to another provider.
+            if (
+                provider is None
+                and _TWICE.fullmatch(path)
+                and not any(path in p.paths for p in directory.providers)
+            ):
+                return None
     spoken = _family(path)
     if spoken is None:
         if provider is None:
             return None
         spoken = provider.type
     return _read_path(Place(spoken, path, size, provider), method)
+
+
+def advice(path: str) -> str:
+    """What to do about a path at which nothing is served, to follow that sentence; empty: nobody knows."""
+    if twice := _TWICE.fullmatch(path):
+        return f"; for {twice[1]} take the version out of the client's base URL"
+    if any(path == ending or path.startswith(ending + "/") for ending in _WITHOUT_VERSION):
+        return f"; for /v1{path} the client's base URL has to end in /v1"
+    if path == "/" or path.startswith(CONTROL):
+        return "; the dashboard, /admin and /metrics are at the address of control.bind"
+    return ""
 
 
 def choose(directory: Directory, place: Place, model: str | None, named: str | None) -> Provider:
@@ -178,7 +201,8 @@ def target(provider: Provider, raw_path: bytes, query: bytes) -> bytes:
 
 def family(path: str) -> ProviderType:
     """The family whose form of errors a caller of this path expects, wherever the path leads."""
-    return _family(path) or ProviderType.OPENAI
+    twice = _TWICE.fullmatch(path)
+    return _family(twice[1] if twice else path) or ProviderType.OPENAI
 
 
 def leads_elsewhere(path: str) -> bool:
