@@ -42,6 +42,7 @@ def row(page: Page, label: str, text: str) -> Locator:
 
 def test_empty_books_say_where_to_begin(tab: Tab) -> None:
     for path, words in {
+        "/": ("There are no calls in the books yet", "export OPENAI_BASE_URL=http://127.0.0.1:"),
         "/keys": ("No keys yet.", "“New key” makes one", "No projects yet.", "Begin with “New project”"),
         "/credentials": ("No credentials yet.", "“New credential” keeps"),
         "/limits": ("No limits yet", "Begin with “New limit”"),

@@ -4,6 +4,7 @@ import { useGateway } from "@/app/gateway";
 import { useWords } from "@/app/preferences";
 import { Copy } from "@/parts/copy";
 import { Empty } from "@/parts/states";
+import "./first-call.css";
 
 export function FirstCall() {
   const words = useWords();

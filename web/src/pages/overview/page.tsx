@@ -1,8 +1,10 @@
 /** What is being spent right now, by whom, and what is wrong. */
 
+import { useAsked } from "@/api/hooks";
 import { useFilters } from "@/app/filters";
 import { useWords } from "@/app/preferences";
 import { useView } from "@/app/view";
+import { FirstCall } from "@/pages/calls/first-call";
 import { Button } from "@/parts/button";
 import { FilterBar } from "@/parts/filter-bar";
 import { Grid, PageHead } from "@/parts/page";
@@ -23,7 +25,7 @@ const WAYS = ["all", "1", "0"] as const;
 
 export default function Page() {
   const words = useWords();
-  const { filters, set, clear } = useFilters();
+  const { filters, set } = useFilters();
   const totals = useTotals(useView().range);
   const isEmpty = totals.data !== undefined && !totals.isPlaceholderData && totals.data.lines.length === 0;
   const said = words.overview;
@@ -41,10 +43,7 @@ export default function Page() {
       <FilterBar dimensions={DIMENSIONS} />
       <KeyFigures />
       {isEmpty ? (
-        <Empty title={said.empty.title}>
-          <p>{isFiltered(filters) ? said.empty.filtered : said.empty.fresh}</p>
-          {isFiltered(filters) && <Button onClick={clear}>{words.app.filters.clear}</Button>}
-        </Empty>
+        <Nothing />
       ) : (
         <Grid>
           <UsageOverTime />
@@ -60,5 +59,20 @@ export default function Page() {
         </Grid>
       )}
     </div>
+  );
+}
+
+/** Nothing in the books, in the range, or that matches. */
+function Nothing() {
+  const words = useWords();
+  const { filters, clear } = useFilters();
+  const stats = useAsked("/admin/stats");
+  const said = words.overview.empty;
+  if (stats.data !== undefined && stats.data.last_request_at === null) return <FirstCall />;
+  return (
+    <Empty title={said.title}>
+      <p>{isFiltered(filters) ? said.filtered : said.fresh}</p>
+      {isFiltered(filters) && <Button onClick={clear}>{words.app.filters.clear}</Button>}
+    </Empty>
   );
 }

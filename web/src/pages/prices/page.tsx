@@ -14,7 +14,7 @@ import { Card, Grid, PageHead } from "@/parts/page";
 import { Pick } from "@/parts/pick";
 import { Answered, Empty } from "@/parts/states";
 import { Table } from "@/parts/table";
-import { UNKNOWN } from "@/pure/format";
+import { ratio, UNKNOWN } from "@/pure/format";
 import type { Option } from "@/pure/options";
 import { DAY_MS, HOUR_MS } from "@/pure/range";
 
@@ -287,11 +287,13 @@ function Used() {
                 {
                   name: words.prices.priced,
                   isNumber: true,
-                  by: (line) => line.priced_calls / line.calls,
-                  show: (line) =>
-                    line.priced_calls === line.calls
-                      ? words.prices.whole
-                      : words.prices.unpriced(format.count(line.calls - line.priced_calls)),
+                  // Of those whose usage is known: a call that was refused has nothing to be priced.
+                  by: (line) => ratio(line.priced_calls, line.metered_calls),
+                  show: (line) => {
+                    const unpriced = line.metered_calls - line.priced_calls;
+                    if (unpriced > 0) return words.prices.unpriced(format.count(unpriced));
+                    return line.priced_calls > 0 ? words.prices.whole : UNKNOWN;
+                  },
                 },
                 {
                   name: words.prices.cost,

@@ -54,6 +54,6 @@ export const prices: Words["prices"] = {
   calls: "Aufrufe",
   priced: "mit Preis",
   cost: "Kosten",
-  unpriced: (count) => `${count} ohne Kosten`,
+  unpriced: (count) => `${count} ohne Preis`,
   whole: "alle",
 };

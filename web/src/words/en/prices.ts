@@ -50,6 +50,6 @@ export const prices = {
   calls: "calls",
   priced: "priced",
   cost: "cost",
-  unpriced: (count: string) => `${count} without a cost`,
+  unpriced: (count: string) => `${count} without a price`,
   whole: "all",
 };
