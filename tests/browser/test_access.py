@@ -56,6 +56,14 @@ def test_empty_books_say_where_to_begin(tab: Tab) -> None:
     tab.quiet()
 
 
+@pytest.mark.parametrize("path", ["/", "/live", "/calls", "/spend", "/keys", "/accounts"])
+def test_what_empty_books_say_fits_a_telephone(browser: Browser, wellhead: Wellhead, path: str) -> None:
+    with a_tab(browser, wellhead.control_url, viewport={"width": 390, "height": 844}) as tab:
+        page = tab.open(path)
+        expect(page.locator(".state.empty").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
 def test_a_key_is_made_by_keys_alone(tab: Tab, wellhead: Wellhead) -> None:
     make(wellhead, "/admin/projects", name="shallow wells")
     deep = make(wellhead, "/admin/projects", name="deep wells")
