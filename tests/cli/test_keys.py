@@ -182,6 +182,13 @@ def test_one_that_is_not_there_is_said_with_what_to_do(commands: Commands, comma
     assert (code, line) == (1, "there is no such key; `wellhead keys list` shows what there is")
 
 
+def test_a_project_that_is_not_there_is_to_be_looked_for_among_projects(commands: Commands) -> None:
+    told = (1, "there is no project 'blue'; `wellhead projects list` shows what there is")
+    assert commands.refused("keys", "create", "laptop", "--project", "blue") == told
+    limit = ("--measure", "calls", "--window", "day", "--amount", "1")
+    assert commands.refused("limits", "create", "--project", "blue", *limit) == told
+
+
 @pytest.mark.parametrize("arguments", [("show",), ("revoke",), ("show", "1")])
 def test_a_key_that_was_pasted_for_its_number_is_not_repeated(
     commands: Commands, arguments: tuple[str, ...]

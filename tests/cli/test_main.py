@@ -33,6 +33,13 @@ def test_help_names_every_command(tmp_path: Path) -> None:
             ("serve", "--workers"),
             "wellhead: Option '--workers' requires an argument (see wellhead --help)",
         ),
+        (
+            ("keys", "list", "--state", "dead"),
+            (
+                "wellhead: Invalid value for '--state': 'dead' is not one of 'active', 'withered', 'revoked'"
+                " (see wellhead keys list --help)"
+            ),
+        ),
         (("serve", "--config", "no.yaml"), "wellhead: --config: must name a file that exists, not no.yaml"),
     ],
 )

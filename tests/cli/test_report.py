@@ -222,6 +222,14 @@ def test_books_that_are_not_there_are_not_made(commands: Commands) -> None:
     assert not commands.database.exists()
 
 
+def test_who_tried_the_demo_is_told_that_it_has_other_books(commands: Commands) -> None:
+    demo = commands.database.with_name("demo.db")
+    demo.parent.mkdir(parents=True)
+    demo.touch()
+    code, line = commands.refused("report")
+    assert (code, line.endswith(f"the demo's books are another: --database {demo}")) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -2,16 +2,22 @@
 
 import shlex
 import signal
+import socket
 import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
 
 import httpx
+import pytest
 
 from fakes.program import Wellhead
+from wellhead.config.control_settings import ControlSettings
+from wellhead.config.gateway_settings import GatewaySettings
 from wellhead.config.settings import Settings
-from wellhead.demo.run import demo_settings, where_to_look
+from wellhead.config.values import Address
+from wellhead.demo.run import demo_settings, main, where_to_look
+from wellhead.serve.sockets import BindError
 
 
 class Demo(Wellhead):
@@ -50,6 +56,18 @@ def keyed_calls(directory: Path) -> int:
         query = "SELECT count(key_id) FROM calls WHERE worker_id<>1023"
         found: int = books.execute(query).fetchone()[0]
     return found
+
+
+def test_an_address_that_is_in_use_is_told_before_a_history_is_made(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = Settings(
+            database=f"sqlite:///{tmp_path / 'real.db'}",
+            gateway=GatewaySettings(bind=Address("127.0.0.1", 0)),
+            control=ControlSettings(bind=Address("127.0.0.1", taken.getsockname()[1])),
+        )
+        with pytest.raises(BindError, match=r"control\.bind: cannot listen on .* is in use"):
+            main(settings)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_demo_has_a_past_and_a_present_and_ends_at_once(tmp_path: Path) -> None:

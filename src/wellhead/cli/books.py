@@ -27,6 +27,10 @@ T = TypeVar("T")
 UUID_CHARS = 36
 
 
+class NoSuchProject(NotFound):
+    """A project that an option names is not there, whatever the command is about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Books:
     """An open registry, and who works with it."""
@@ -47,9 +51,9 @@ class Books:
         same = [p for p in found if p.name == named]
         same = [p for p in same if p.archived_us is None] or same
         if not same:
-            raise NotFound(f"there is no project {named!r}")
+            raise NoSuchProject(f"there is no project {named!r}")
         if len(same) > 1:
-            raise NotFound(
+            raise NoSuchProject(
                 f"several archived projects are called {named!r}: name the one that is meant by its id"
             )
         return same[0]
@@ -76,6 +80,7 @@ def books(config: str | None, database: str | None, *, noun: str) -> Iterator[Bo
     except Invalid as error:
         raise typer.BadParameter(str(error)) from None
     except NotFound as error:
+        noun = "projects" if isinstance(error, NoSuchProject) else noun
         raise NotFound(f"{error}; `wellhead {noun} list` shows what there is") from None
     finally:
         engine.dispose()

@@ -136,7 +136,8 @@ class Groups(TyperGroup):
 commands = typer.Typer(
     name="wellhead",
     cls=Groups,
-    help="The meter and the valve at the source of an organisation's LLM traffic.",
+    help="The meter and the valve at the source of an organisation's LLM traffic.\n\n"
+    "Begin with `wellhead demo`, which needs no API key, or with `wellhead serve`.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -183,7 +184,7 @@ def _explain(error: typer.TyperException) -> int:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "wellhead"
     # What is too much may be a secret that was meant for stdin.
-    text = EXTRA_ARGUMENTS.sub(r"\1", error.format_message())
+    text = EXTRA_ARGUMENTS.sub(r"\1", error.format_message()).replace("Value error, ", "", 1)
     if text.startswith("Usage:"):  # a group without a command
         sys.stderr.write(text + "\n")
     else:

@@ -31,7 +31,11 @@ GatewayBind = Annotated[
 ]
 ControlBind = Annotated[
     str | None,
-    typer.Option("--control-bind", metavar="HOST:PORT", help="Where metrics and health are served."),
+    typer.Option(
+        "--control-bind",
+        metavar="HOST:PORT",
+        help="Where the dashboard, the admin API and metrics are served.",
+    ),
 ]
 Workers = Annotated[str | None, typer.Option("--workers", metavar="N", help="How many gateway processes.")]
 Database = Annotated[

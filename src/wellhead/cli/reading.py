@@ -1,5 +1,6 @@
 """Books that are only read: straight from the database, whether or not anything runs on it."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ def reading(url: str) -> Iterator["Engine"]:
 
     path = url.removeprefix("sqlite:///")
     if not Path(path).expanduser().exists():
-        raise BooksUnavailable(f"{path}: there is no such file; `wellhead db init` makes it")
+        raise BooksUnavailable(f"{path}: there is no such file; {_elsewhere(Path(path).expanduser())}")
     if not is_current(url):
         raise BooksUnavailable(
             f"{path}: it is of another version; bring it up to date with `wellhead db init`"
@@ -29,3 +30,13 @@ def reading(url: str) -> Iterator["Engine"]:
         yield engine
     finally:
         engine.dispose()
+
+
+def _elsewhere(missing: Path) -> str:
+    """What to do about books that are not there; whoever tried the demo has others."""
+    from wellhead.demo.run import DATABASE
+
+    demo = missing.with_name(DATABASE)
+    if missing != demo and demo.exists():
+        return f"the demo's books are another: --database {shlex.quote(str(demo))}"
+    return "`wellhead db init` makes it"

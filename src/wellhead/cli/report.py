@@ -74,7 +74,8 @@ By = Annotated[
     ),
 ]
 Since = Annotated[
-    str | None, typer.Option("--since", metavar="WHEN", help="A day, a moment, 7d, 12h, this-month, all.")
+    str | None,
+    typer.Option("--since", metavar="WHEN", help="A day, a moment, 7d, 12h, yesterday, this-month, all."),
 ]
 Until = Annotated[
     str | None, typer.Option("--until", metavar="WHEN", help="The same; a day or month is included.")
@@ -98,7 +99,12 @@ def report(
     account: Annotated[str | None, _filter("account")] = None,
     session: Annotated[str | None, _filter("session")] = None,
     agent: Annotated[str | None, _filter("agent")] = None,
-    outcome: Annotated[str | None, _filter("outcome")] = None,
+    outcome: Annotated[
+        str | None,
+        typer.Option(
+            "--outcome", metavar="OUTCOME", help="completed, failed, aborted, refused or interrupted."
+        ),
+    ] = None,
     sort: Annotated[Sort | None, typer.Option("--sort", help="What comes first.")] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, metavar="N", help="So many lines; the rest as one.")

@@ -82,7 +82,7 @@ def control(
     log_level: LogLevel = None,
     log_format: LogFormat = None,
 ) -> None:
-    """Run the control plane alone: metrics and health.
+    """Run the control plane alone: dashboard, admin API, metrics.
 
     Example: wellhead control --control-bind 127.0.0.1:9081
     """

@@ -28,6 +28,7 @@ from wellhead.config.settings import Settings
 from wellhead.demo import beginning, history, upstream
 from wellhead.demo.traffic import Traffic
 from wellhead.policy.keys import digest
+from wellhead.serve.sockets import bind_all
 from wellhead.serve.supervisor import Supervisor, with_master_key
 
 DATABASE = "demo.db"
@@ -38,6 +39,9 @@ STOP_MAX_S = 5.0
 
 def main(settings: Settings, *, calls_before: int = history.CALLS) -> int:
     """Run the demo until a signal; says the exit code."""
+    # An address that somebody else has is told before the history is made, which takes a while.
+    for checked in bind_all({"gateway": settings.gateway.bind, "control": settings.control.bind}).values():
+        checked.close()
     log = logs.configure(settings.log.level, settings.log.format, component="demo")
     listening = upstream.listener()
     try:
