@@ -93,7 +93,14 @@ async def test_a_source_that_hangs_is_waited_for_no_longer_than_the_bound(source
     assert await refused(source, timeout_s=0.05) == "the source took longer than 0.05 s"
 
 
-async def test_a_source_that_is_not_there_is_told_by_kind() -> None:
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://127.0.0.1:1/api.json", "the connection was refused"),
+        ("http://wellhead.invalid/api.json", "its name could not be resolved"),
+    ],
+)
+async def test_a_source_that_is_not_there_is_told_in_words(url: str, said: str) -> None:
     with pytest.raises(FetchFailed) as failed:
-        await fetch("http://127.0.0.1:1/api.json", agent="wellhead/1")
-    assert str(failed.value) == "the source could not be read: ClientConnectorError"
+        await fetch(url, agent="wellhead/1")
+    assert str(failed.value) == f"the source could not be read: {said}"

@@ -29,8 +29,19 @@ async def fetch(url: str, *, agent: str, timeout_s: float = TIMEOUT_S, size_max:
     except TimeoutError:
         raise FetchFailed(f"the source took longer than {timeout_s:g} s") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise FetchFailed(f"the source could not be read: {type(error).__name__}") from None
+        raise FetchFailed(f"the source could not be read: {_reason(error)}") from None
     return await asyncio.to_thread(_unpacked, body, encoding, size_max)
+
+
+def _reason(error: Exception) -> str:
+    """Why there was no answer, without the address that the library's own words would name."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "its name could not be resolved"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
+        return "TLS could not be set up (is its certificate valid?)"
+    if isinstance(getattr(error, "os_error", None), ConnectionRefusedError):
+        return "the connection was refused"
+    return type(error).__name__
 
 
 async def _body(url: str, agent: str, size_max: int) -> tuple[bytes, str]:
