@@ -7,12 +7,14 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
 from fakes.commands import Commands
+from fakes.ended import a_call, book
 from fakes.program import clean_environment
 from wellhead.database import call_export
 from wellhead.demo import history
@@ -76,6 +78,29 @@ def test_a_range_and_filters_choose(commands: Commands) -> None:
         commands, "status_code >= 400 AND model = 'claude-sonnet-5'"
     )
     assert exported(commands, "--outcome", "pending") == []
+
+
+def test_projects_keys_and_sessions_choose_as_they_do_in_reports(commands: Commands) -> None:
+    blue = commands.json("projects", "create", "blue")
+    commands.well("keys", "create", "laptop", "--project", "blue")
+    with closing(sqlite3.connect(commands.database)) as connection:
+        (number,) = connection.execute("SELECT id FROM projects").fetchone()
+    ours = a_call(UNTIL_US + 1, project_id=number, key_id=1, session="s1", agent="planner")
+    book(f"sqlite:///{commands.database}", [ours])
+    (id_,) = booked(commands, "project_id IS NOT NULL")
+    for option, value in (
+        ("--project", "blue"),
+        ("--project", blue["id"]),
+        ("--key", "laptop"),
+        ("--key", "1"),
+        ("--session", "s1"),
+        ("--agent", "planner"),
+    ):
+        assert exported(commands, option, value) == [id_]
+    others = booked(commands, "project_id IS NULL")
+    assert exported(commands, "--project", "unknown") == exported(commands, "--key", "unknown") == others
+    code, line = commands.refused("export", "--project", "green")
+    assert (code, "see `wellhead projects list`" in line) == (2, True)
 
 
 def test_stdout_is_the_default_and_csv(commands: Commands) -> None:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -17,12 +18,15 @@ from wellhead.call import CallState
 from wellhead.cli import printing, ranges
 from wellhead.cli.options import Config, Database, configured
 from wellhead.cli.reading import reading
+from wellhead.cli.wanted import wanted
 from wellhead.clock import wall_us
 from wellhead.errors import WellheadError
 from wellhead.exporting.formats import Format, writing
-from wellhead.report import UNKNOWN, CallFilter
+from wellhead.report import UNKNOWN, CallFilter, Dimension
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from wellhead.exporting.columns import Row
 
 STDOUT = "-"
@@ -59,6 +63,13 @@ def export(
     tool: Annotated[str | None, typer.Option(metavar="TOOL", help=_only("tool"))] = None,
     client: Annotated[str | None, typer.Option(metavar="CLIENT", help=_only("client"))] = None,
     provider: Annotated[str | None, typer.Option(metavar="PROVIDER", help=_only("provider"))] = None,
+    project: Annotated[
+        str | None, typer.Option(metavar="PROJECT", help=_only("project (name or id)"))
+    ] = None,
+    key: Annotated[str | None, typer.Option(metavar="KEY", help=_only("key (number or name)"))] = None,
+    account: Annotated[str | None, typer.Option(metavar="ACCOUNT", help=_only("account"))] = None,
+    session: Annotated[str | None, typer.Option(metavar="SESSION", help=_only("session"))] = None,
+    agent: Annotated[str | None, typer.Option(metavar="AGENT", help=_only("agent"))] = None,
     outcome: Annotated[
         CallState | None, typer.Option(help="Only calls that ended like this, or are pending.")
     ] = None,
@@ -80,16 +91,24 @@ def export(
     form = form or _form_of(output)
     range_us = ranges.range_us(since, until, 0, ranges.zone(tz), wall_us())
     states = () if outcome is None else (outcome.value,)
-    wanted = CallFilter(tool, client, provider, model, states, status_min, status_max)
+    texts = CallFilter(tool, client, provider, model, states, status_min, status_max, account, session, agent)
     if output == STDOUT and not form.is_text and sys.stdout.isatty():
         raise typer.BadParameter(f"{form} is nothing for a terminal: name a file with --output")
     write = writing(form)
     with reading(configured(config, database=database).settings.database) as engine, _told(output) as tell:
-        of = call_export.about(engine, wanted, *range_us)
-        pages = call_export.pages(engine, wanted, *range_us)
+        only = _named(engine, texts, project, key)
+        of = call_export.about(engine, only, *range_us)
+        pages = call_export.pages(engine, only, *range_us)
         with _written(output) as file:
             for piece in write(_counted(pages, lambda done: tell(done, max(of, done)))):
                 file.write(piece)
+
+
+def _named(engine: "Engine", texts: CallFilter, project: str | None, key: str | None) -> CallFilter:
+    """The filter with the project and the key that these names or numbers mean."""
+    whose = None if project is None else str(wanted(engine, Dimension.PROJECT, project) or UNKNOWN)
+    which = None if key is None else int(wanted(engine, Dimension.KEY, key) or 0)
+    return replace(texts, project=whose, key=which)
 
 
 def _form_of(output: str) -> Format:
