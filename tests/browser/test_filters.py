@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 from msgspec.structs import replace
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import TimeoutError as TooLate
 
 from browser import said
@@ -521,6 +521,17 @@ def test_a_range_of_ones_own_is_on_the_clocks_of_the_view(tab: Tab, asked: Asked
     if zone == "local":
         calls = [[said.stamp(at, ZONE), *row[1:]] for at, row in zip(began(asked, ends), calls, strict=True)]
     shows(page, CALLS_SHOWN, calls)
+
+
+def test_who_goes_to_another_range_by_a_link_is_not_shown_the_one_that_was_being_picked(tab: Tab) -> None:
+    page = tab.open("/?range=1w")
+    custom = page.get_by_role("button", name="custom", exact=True)
+    custom.click()
+    expect(page.get_by_role("button", name="Apply")).to_be_visible()
+    page.goto(f"{tab.home}#/?range=1mo")
+    expect(page.get_by_role("button", name="1mo", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(custom).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_role("button", name="Apply")).to_have_count(0)
 
 
 ENDS = {"from": 0, "to": 2}

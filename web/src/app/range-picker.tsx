@@ -13,15 +13,17 @@ export function RangePicker() {
   const [search, change] = useUrl();
   const { range, zone, isLocal } = useView();
   const name = rangeName(search);
-  const [isPicking, setPicking] = useState(false);
+  // Of which range another one is being picked; whoever went to another by a link picks no longer.
+  const [picking, setPicking] = useState<string | null>(null);
+  const here = [name, search.from, search.to].join(" ");
 
   const pick = (picked: RangeName) => {
-    setPicking(picked === "custom");
+    setPicking(picked === "custom" ? here : null);
     if (picked !== "custom") {
       change({ range: picked === DEFAULT_RANGE ? undefined : picked, from: undefined, to: undefined });
     }
   };
-  const shown = isPicking ? "custom" : name;
+  const shown = picking === here ? "custom" : name;
   return (
     <div className="range">
       <div className="segments" role="group" aria-label={words.app.range.label}>
@@ -39,7 +41,7 @@ export function RangePicker() {
         <option value="utc">{words.app.zone.utc}</option>
         <option value="local">{words.app.zone.local(LOCAL_ZONE)}</option>
       </select>
-      {shown === "custom" && <Custom key={zone} zone={zone} range={range} close={() => setPicking(false)} />}
+      {shown === "custom" && <Custom key={zone} zone={zone} range={range} close={() => setPicking(null)} />}
       <span className="range-said muted">
         {words.app.range.said(format.moment(range.from), format.moment(range.to), zone)}
       </span>
