@@ -114,6 +114,22 @@ async def test_the_model_is_passed_on_exactly() -> None:
     assert reports.asked == [(None, None, "Ünï/model:7b +x")]
 
 
+@pytest.mark.parametrize("blank", ["", "%20"])
+async def test_a_model_without_a_name_is_a_400(blank: str) -> None:
+    reports = FakeReports()
+    async with a_client(an_app(reports)) as client:
+        answer = await client.get(f"/_qs/metrics?model={blank}")
+    assert_one_shape(answer, 400, "INVALID_FILTER")
+    assert reports.asked == []
+
+
+async def test_where_there_are_no_parameters_an_unknown_one_is_told_so() -> None:
+    async with a_client(an_app()) as client:
+        answer = await client.get("/admin/stats?day=2026-03-01")
+    assert_one_shape(answer, 400, "UNKNOWN_PARAMETER")
+    assert answer.json()["error"] == "There is no parameter `day`; known are none."
+
+
 async def test_an_unknown_parameter_is_a_400_with_the_nearest_known_one() -> None:
     async with a_client(an_app()) as client:
         answer = await client.get("/_qs/metrics?form=2026-03-01")

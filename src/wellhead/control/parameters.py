@@ -20,7 +20,7 @@ def only(*names: str) -> Callable[[Request], Awaitable[None]]:
         for name, _ in request.query_params.multi_items():
             if name not in names:
                 near = get_close_matches(name, names, n=1)
-                known = ", ".join(f"`{one}`" for one in names)
+                known = ", ".join(f"`{one}`" for one in names) or "none"
                 hint = f"perhaps `{near[0]}` was meant." if near else f"known are {known}."
                 raise CallerError("UNKNOWN_PARAMETER", 400, f"There is no parameter `{name[:80]}`; {hint}")
             if name in seen:

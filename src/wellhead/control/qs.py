@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from wellhead.control.failures import Responses, described
+from wellhead.control.filters import a_filter
 from wellhead.control.operators import REFUSALS
 from wellhead.control.parameters import only
 from wellhead.control.roles import OPEN, VIEWER
@@ -101,4 +102,4 @@ def add_to(routes: APIRouter, reports: Reports) -> None:
         """Totals, totals by model and an hourly series over the calls that ended in [from, to)."""
         # A plain function: it runs in a thread, so a slow report holds up nothing else.
         since_us, until_us = range_us(since, until)
-        return reports.qs_metrics(since_us, until_us, model)
+        return reports.qs_metrics(since_us, until_us, a_filter("model", model))
