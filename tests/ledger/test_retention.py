@@ -199,6 +199,27 @@ def test_metrics_of_any_partition_have_every_removed_call_once(
         assert sum(went_wrong) == sum(some.error_codes.values())
 
 
+@pytest.mark.parametrize(
+    ("edit", "figures"),
+    [
+        ("models_hourly SET total_tokens=total_tokens+1", {"total_tokens"}),
+        ("models_hourly SET error_calls=0", {"error_calls"}),
+        ("models_hourly SET ttft=x''", {"ttft_calls"}),
+        ("errors_daily SET calls=calls-1", {"calls"}),
+    ],
+)
+def test_rollups_of_removed_days_are_held_beside_each_other(
+    engine: Engine, edit: str, figures: set[str]
+) -> None:
+    book(engine)
+    remove(engine, NOON_US - 2 * DAY_US, wait=at_once)
+    with engine.begin() as connection:
+        of_day = f"{'day' if 'daily' in edit else 'hour/24'}={NOON_US // DAY_US - 4}"
+        assert connection.execute(text(f"UPDATE {edit} WHERE {of_day}")).rowcount == 1
+    found = [one for one in check(engine, NOON_US) if one.table == edit.split()[0]]
+    assert {one.figure for one in found} == figures
+
+
 @pytest.mark.parametrize("by", [(), (Dimension.MODEL,), (Dimension.TOOL, Dimension.OUTCOME)])
 def test_a_range_of_most_of_the_books_has_the_removed_calls_of_the_half_hour_in_which_it_ends(
     engine: Engine, by: tuple[Dimension, ...]

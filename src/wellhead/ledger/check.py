@@ -8,7 +8,8 @@ by the day they ended on, and the rollups are read beside them::
     usage_hourly   ▓▓▓▓▓▓|▓▓▓▓▓▓|▓▓▓▓▓▓      read as far as that day
 
 so a check takes the room of a day and of what has no day, however many calls there are.
-Of days whose calls were removed (see `retention`) only the totals can be compared.
+Of days whose calls were removed (see `retention`) only the totals can be compared, and
+what two rollups have of a day.
 
 What was made of closed days is counted again from their hours and calls, just as it was
 when they were closed.  And what a call cost is held beside the last record of its pricing.
@@ -23,7 +24,7 @@ from itertools import groupby
 from sqlalchemy import Connection, Engine, Table
 
 from wellhead.cost import CostState
-from wellhead.database import calls, closed_days, costs, packed_days, rollups
+from wellhead.database import calls, closed_days, costs, packed_days, removed_days, rollups
 from wellhead.database.bulk import Row
 from wellhead.database.costs import Cost
 from wellhead.database.day_figures import parts_of, sessions_of
@@ -88,6 +89,8 @@ def check(engine: Engine, now_us: int) -> list[Disagreement]:
         connection = driver(reading)
         since_us = removed_before_us(connection)
         found = list(_of_rollups(connection, since_us // DAY_US))
+        for pair in removed_days.known_twice(reading, since_us // DAY_US):
+            found += _differences(*pair)
         for day, has_calls in closed_days.closed(reading).items():
             found += _of_day(reading, day, has_calls=has_calls and day * DAY_US >= since_us)
         found += _of_costs(connection)
