@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wellhead.database.sheet import joined, packed, rows_in, unpacked
+from wellhead.errors import BooksUnavailable
 
 LANES = 5
 rows = st.lists(st.tuples(*[st.integers(0, 2**40) | st.just(0)] * LANES), max_size=20)
@@ -25,6 +26,13 @@ def test_what_is_packed_comes_out_again(
     assert sheet.sums.tolist() == list(map(list, made))
     assert sheet.names == names
     assert len(sheet) == len(made)
+
+
+def test_a_damaged_sheet_says_what_to_do() -> None:
+    value = packed([[1, 2]], [(3, 4), (5, 6)])
+    for damaged in (value[:-1], value[:-1] + bytes([value[-1] ^ 1])):
+        with pytest.raises(BooksUnavailable, match="db rebuild"):
+            unpacked(damaged)
 
 
 @given(st.lists(rows, max_size=4), st.sampled_from([None, (3, 1)]))

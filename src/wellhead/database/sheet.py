@@ -23,6 +23,8 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from wellhead.errors import BooksUnavailable
+
 Numbers = NDArray[np.int64]
 _Bytes = NDArray[np.uint8]
 
@@ -31,6 +33,7 @@ _HEAD = struct.Struct("<IBB")
 _NUMBER = np.dtype("<u2")
 _ID, _SUM = np.dtype("<u4"), np.dtype("<i8")
 _LEVEL = 9
+DAMAGED = "what was made of a day is damaged; wellhead db rebuild makes it anew where its calls are there"
 _names = msgspec.json.Decoder(list[list[str]])
 
 
@@ -76,8 +79,11 @@ def compressed(value: bytes) -> bytes:
 
 
 def decompressed(value: bytes) -> bytes:
-    """What `compressed` made one of."""
-    return _own.decompressor.decompress(value)
+    """What `compressed` made one of; `BooksUnavailable` if it is damaged."""
+    try:
+        return _own.decompressor.decompress(value)
+    except zstandard.ZstdError as error:
+        raise BooksUnavailable(f"the database cannot be used: {DAMAGED}") from error
 
 
 def packed(
