@@ -11,6 +11,14 @@ from wellhead.control.bodies import Body
 from wellhead.control.roles import OPEN, Door
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1beta/models/g:generateContent", "/api/chat"])
+async def test_a_client_that_was_meant_for_the_gateway_is_told_so(path: str) -> None:
+    async with a_client(an_app()) as client:
+        answer = await client.post(path, json={})
+    assert_one_shape(answer, 404, "NOT_FOUND")
+    assert answer.json()["error"].endswith("the LLM API is at the address of gateway.bind.")
+
+
 @pytest.mark.parametrize("path", ["/nothing", "/_qs", "/_qs/metrics/", "/docs"])
 async def test_an_unknown_path_is_a_json_404(path: str) -> None:
     async with a_client(an_app()) as client:

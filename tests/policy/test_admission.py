@@ -281,7 +281,7 @@ TOLD = {
         ("rate_limited", 429, None),
         (
             "The limit 1 (1000 output tokens per hour for all calls) leaves no room: 0 used, "
-            "this call may take 4096; it can never fit"
+            "this call may take 4096; it can never fit; a smaller max_tokens makes it take less"
         ),
     ),
     "places": (

@@ -73,12 +73,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         case 401:
             return failure(401, "UNAUTHORIZED", str(error.detail), headers)
         case 404:
-            return failure(
-                404,
-                "NOT_FOUND",
-                f"There is nothing at {request.url.path}; metrics are at /_qs/metrics.",
-                headers,
-            )
+            path = request.url.path
+            return failure(404, "NOT_FOUND", f"There is nothing at {path}; {_elsewhere(path)}.", headers)
         case 405:
             allowed = ", ".join(_methods(request))
             said = f"{request.method} is not possible here; {allowed} is."
@@ -88,6 +84,13 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         case status:
             code = "BAD_REQUEST" if status < 500 else "INTERNAL"
             return failure(status, code, _sentence(str(error.detail)), headers)
+
+
+def _elsewhere(path: str) -> str:
+    """Where to look instead; clients of providers are now and then pointed at this address."""
+    if path.startswith(("/v1/", "/v1beta/", "/api/")):
+        return "the LLM API is at the address of gateway.bind"
+    return "/openapi.json lists what there is"
 
 
 def _methods(request: Request) -> list[str]:

@@ -161,6 +161,9 @@ def refusal(call: Opening, shortages: Sequence[Shortage], now_us: int) -> Refuse
     )
 
 
+_WITH_OUTPUT = (Measure.OUTPUT_TOKENS, Measure.TOTAL_TOKENS, Measure.COST)
+
+
 def _is_spent(shortage: Shortage) -> bool:
     """Whether it would not fit even if all calls under way used nothing."""
     if shortage.limit.measure is Measure.CONCURRENT_CALLS:
@@ -203,7 +206,9 @@ def _titled(limit: Limit) -> str:
 
 def _when(shortage: Shortage, now_us: int) -> str:
     if shortage.wanted > shortage.limit.amount:
-        return "it can never fit"
+        # Most that say nothing of their output are reserved far more than they will use.
+        is_output = shortage.wanted > 1 and shortage.limit.measure in _WITH_OUTPUT
+        return "it can never fit" + ("; a smaller max_tokens makes it take less" if is_output else "")
     if not _is_spent(shortage):
         return "try again when they are over"
     if shortage.frees_us is None:
