@@ -126,6 +126,20 @@ def test_a_theme_and_a_language_are_remembered(tab: Tab) -> None:
     assert page.evaluate("document.documentElement.dataset.theme") == "terminal"
 
 
+def test_a_page_that_cannot_be_loaded_breaks_no_other_and_is_there_when_tried_again(tab: Tab) -> None:
+    page = tab.open("/")
+    page.route("**/assets/**", lambda route: route.abort())
+    page.get_by_role("link", name="Limits", exact=True).click()
+    again = page.get_by_role("button", name="Try again")
+    again.wait_for()
+    page.get_by_role("link", name="Overview", exact=True).click()
+    page.wait_for_selector("main h1 >> text=Overview")
+    page.unroute("**/assets/**")
+    page.get_by_role("link", name="Limits", exact=True).click()
+    again.click()
+    page.wait_for_selector("main h1 >> text=Limits")
+
+
 def test_a_page_that_there_is_not_leads_back(tab: Tab) -> None:
     page = tab.open("/nowhere", wait=".state.empty")
     page.get_by_role("link", name="To the overview").click()

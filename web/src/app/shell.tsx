@@ -1,6 +1,6 @@
 /** What is around every page: the menu, the range of time, and what a person prefers. */
 
-import { Link, Outlet, useLocation } from "@tanstack/react-router";
+import { Link, Outlet, useLocation, useMatches } from "@tanstack/react-router";
 import { Component, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
 import { post } from "@/api/client";
 import { queries, useChange } from "@/api/hooks";
@@ -20,6 +20,8 @@ export function Shell() {
   // On a narrow screen; whoever went to a page wants to see that and not the menu.
   const [menuOpenAt, setMenuOpenAt] = useState<string | null>(null);
   const isMenuOpen = menuOpenAt === pathname;
+  // The page that the outlet shows, which the address is ahead of for a moment.
+  const shown = useMatches().at(-1)?.routeId;
   const page = PAGES.find(({ path }) => path === pathname);
   const main = useRef<HTMLElement>(null);
   const title = page === undefined ? words.app.name : `${words.app.pages[page.name]} – ${words.app.name}`;
@@ -60,7 +62,7 @@ export function Shell() {
           </Button>
         </div>
         <main id="main" ref={main} tabIndex={-1}>
-          <Unbroken key={pathname}>
+          <Unbroken key={shown}>
             <Suspense fallback={<Loading />}>
               <Outlet />
             </Suspense>
@@ -137,13 +139,20 @@ function Choices() {
   );
 }
 
-/** Shows what broke instead of a white page; another page works all the same. */
+/**
+ * Shows what broke instead of a white page; another page works all the same.  A page whose files could not be
+ * had (the program was away, or is newer by now) is had by loading everything again.
+ */
 class Unbroken extends Component<{ children: ReactNode }, { error: unknown }> {
   override state: { error: unknown } = { error: null };
   static getDerivedStateFromError(error: unknown) {
     return { error };
   }
   override render() {
-    return this.state.error === null ? this.props.children : <Failure error={this.state.error} />;
+    return this.state.error === null ? (
+      this.props.children
+    ) : (
+      <Failure error={this.state.error} again={() => location.reload()} />
+    );
   }
 }

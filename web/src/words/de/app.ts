@@ -89,7 +89,7 @@ export const app: Words["app"] = {
     unreachable: "Der Steuerprozess antwortet nicht. Läuft er? Es wird von selbst wieder versucht.",
     retryIn: (seconds) => `In ${seconds} s noch einmal versuchen.`,
     broken:
-      "Auf dieser Seite ist etwas kaputtgegangen. Laden Sie sie neu; bleibt es so, sagen Sie uns, was Sie getan haben.",
+      "Auf dieser Seite ist etwas kaputtgegangen, oder ihre Dateien waren nicht zu laden. Versuchen Sie es noch einmal; bleibt es so, sagen Sie uns, was Sie getan haben.",
   },
   filters: {
     label: "Filter",

@@ -87,7 +87,8 @@ export const app = {
     title: "This could not be loaded",
     unreachable: "The control process does not answer. Is it running? This is tried again by itself.",
     retryIn: (seconds: number) => `Try again in ${seconds} s.`,
-    broken: "Something broke in this page. Load it again; if it stays, tell us what you did.",
+    broken:
+      "Something broke in this page, or its files could not be loaded. Try again; if it stays, tell us what you did.",
   },
   filters: {
     label: "Filters",
