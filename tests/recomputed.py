@@ -95,9 +95,10 @@ def recompute(database: Path) -> Recomputed:
 def _priced(books: sqlite3.Connection) -> Iterator[tuple[Row, Row | None]]:
     """Every call that ended, with the last record of its price."""
     last = "SELECT max(number) FROM cost_audits WHERE call_id = calls.id"
-    query = "SELECT calls.*, a.number AS a_number, a.cost_state AS a_state, a.cost_nanousd AS a_nanousd,"
-    query += (
-        " a.rate_id AS a_rate, a.reason AS a_reason, a.steps AS a_steps FROM calls LEFT JOIN cost_audits AS a"
+    query = (
+        "SELECT calls.*, dialect, a.number AS a_number, a.cost_state AS a_state, a.cost_nanousd AS a_nanousd,"
+        " a.rate_id AS a_rate, a.reason AS a_reason, a.steps AS a_steps FROM calls"
+        " LEFT JOIN request_forms ON request_forms.number = request_form LEFT JOIN cost_audits AS a"
     )
     query += f" ON a.call_id = calls.id AND a.number = ({last}) WHERE calls.state <> 'pending'"
     for row in _rows(books, query):

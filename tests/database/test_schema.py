@@ -1,6 +1,7 @@
 from msgspec.structs import fields
 
 from wellhead.call import Opening, Settlement
+from wellhead.database.request_forms import FACTS
 from wellhead.database.schema import (
     TOKEN_COLUMNS,
     calls,
@@ -11,7 +12,7 @@ from wellhead.usage import Usage
 
 OF_THE_BOOKS = {
     *("state", "worker_id", "hold_nanousd", "reserve"),
-    *("admitted_us", "hold_input_tokens", "hold_output_tokens"),
+    *("admitted_us", "hold_input_tokens", "hold_output_tokens", "request_form"),
 }
 
 
@@ -22,7 +23,7 @@ def names(record: type) -> set[str]:
 def test_calls_have_the_fields_of_the_vocabulary_and_a_few_of_their_own() -> None:
     of_a_call = names(Opening) | names(Settlement) - {"usage", "tried"} | names(Usage)
 
-    assert set(calls.columns.keys()) == of_a_call | OF_THE_BOOKS
+    assert {*calls.columns.keys(), *FACTS} == of_a_call | OF_THE_BOOKS
 
 
 def test_token_columns_are_the_fields_of_usage_in_their_order() -> None:

@@ -2,6 +2,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from msgspec.structs import replace
+from msgspec.structs import astuple, fields, replace
 from sqlalchemy import inspect, text
 
 from fakes.books import NOON_US, an_opening, closed_of, rollups_of, rows_of
+from wellhead.call import Opening
 from wellhead.database import calls, retention, rollups, versions
 from wellhead.database.backup import checked
 from wellhead.database.bulk import placeholders
@@ -126,8 +128,8 @@ def test_books_with_calls_get_the_rollups_that_rebuilding_gives(tmp_path: Path) 
         for call, end in history(NOON_US, 1, 2_000)
     ]
     with closing(writing_connection(engine)) as connection, transaction(connection):
-        calls.insert(connection, calls.pending_rows(1, (opening for opening, _ in settled)))
-        calls.insert(connection, calls.pending_rows(1, [an_opening(5)]))
+        put_in(connection, [opening for opening, _ in settled])
+        put_in(connection, [an_opening(5)])
         calls.settle(connection, calls.settled_rows(settled))
         book_rollups_of_the_third_version(connection, settled)
 
@@ -147,7 +149,7 @@ def test_books_of_the_ninth_version_keep_what_was_removed_and_what_they_added_up
     engine = make_engine(url)
     settled = list(history(NOON_US, 1, 500))
     with closing(writing_connection(engine)) as connection, transaction(connection):
-        calls.insert(connection, calls.pending_rows(1, (opening for opening, _ in settled)))
+        put_in(connection, [opening for opening, _ in settled])
         calls.settle(connection, calls.settled_rows(settled))
         book_rollups_of_the_third_version(connection, settled)
     upgrade_to("0009", url)
@@ -173,7 +175,7 @@ def test_days_that_the_tenth_version_closed_are_open_until_they_are_closed_anew(
     engine = make_engine(url)
     settled = list(history(NOON_US, 1, 500))
     with closing(writing_connection(engine)) as connection, transaction(connection):
-        calls.insert(connection, calls.pending_rows(1, (opening for opening, _ in settled)))
+        put_in(connection, [opening for opening, _ in settled])
         calls.settle(connection, calls.settled_rows(settled))
         rollups.add(connection, tally(settled))
         day = settled[0][1].finished_us // DAY_US
@@ -197,7 +199,7 @@ def test_how_long_calls_took_is_told_of_days_once_they_are_closed_again(tmp_path
     settled = list(history(NOON_US, 3, 900))
     first = min(end.finished_us for _, end in settled) // DAY_US
     with closing(writing_connection(engine)) as connection, transaction(connection):
-        calls.insert(connection, calls.pending_rows(1, (opening for opening, _ in settled)))
+        put_in(connection, [opening for opening, _ in settled])
         calls.settle(connection, calls.settled_rows(settled))
         rollups.add(connection, tally(settled))
         for day in (first, first + 1):
@@ -295,6 +297,59 @@ def config_of_migrations() -> Config:
     config = Config()
     config.set_main_option("script_location", "wellhead.database:migrations")
     return config
+
+
+def test_calls_of_the_twelfth_version_are_made_as_before(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/books.db"
+    upgrade_to("0012", url)
+    engine = make_engine(url)
+    made = [
+        an_opening(1, user_agent="codex", credential_hash=b"a" * 32, session="s"),
+        an_opening(2, started_us=NOON_US + DAY_US, path="/v1/messages", method="GET"),
+        an_opening(3, user_agent="codex", credential_hash=b"a" * 32),
+    ]
+    with closing(writing_connection(engine)) as connection, transaction(connection):
+        put_in(connection, made)
+
+    upgrade(url)
+
+    with closing(writing_connection(engine)) as connection:
+        assert calls.pending_of(connection, 1, 10) == made
+        assert connection.execute("SELECT count(*) FROM request_forms").fetchone() == (2,)
+        more = an_opening(4, user_agent="codex", credential_hash=b"a" * 32)
+        calls.insert(connection, calls.pending_rows(1, [more]))  # It finds the form that is there.
+        assert connection.execute("SELECT count(*) FROM request_forms").fetchone() == (2,)
+        assert calls.pending_of(connection, 1, 10) == [*made, more]
+    engine.dispose()
+
+
+def test_very_many_calls_of_the_twelfth_version_are_taken_over_piece_by_piece(tmp_path: Path) -> None:
+    url, file = f"sqlite:///{tmp_path}/books.db", tmp_path / "books.db"
+    upgrade_to("0012", url)
+    engine = make_engine(url)
+    made = [an_opening(n, path=f"/v1/{n % 3}", user_agent="codex " * 20) for n in range(1, 45_000)]
+    with closing(writing_connection(engine)) as connection, transaction(connection):
+        put_in(connection, made)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = file.stat().st_size
+
+    upgrade(url, 0)
+
+    with closing(writing_connection(engine)) as connection:
+        assert calls.pending_of(connection, 1, 50_000) == made
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    assert file.stat().st_size < 1.1 * before  # New ones take the room of the old ones.
+
+
+def put_in(connection: sqlite3.Connection, openings: Sequence[Opening]) -> None:
+    """Pending calls, as books of up to the twelfth version have them."""
+    names = [field.name for field in fields(Opening)]
+    query = f"INSERT INTO calls ({','.join(names)},worker_id,state) VALUES {placeholders(len(names) + 2)}"
+    rows = ([int(v) if isinstance(v, bool) else v for v in astuple(one)] for one in openings)
+    connection.executemany(query, ([*row, 1, "pending"] for row in rows))
 
 
 def upgrade_to(revision: str, url: str) -> None:

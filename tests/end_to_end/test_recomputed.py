@@ -184,7 +184,10 @@ def test_it_notices_what_was_changed(books: Path, tmp_path: Path, edit: str, com
     copy = tmp_path / "books.db"
     shutil.copy(books, copy)
     with closing(sqlite3.connect(copy)) as connection, connection:
-        query = "SELECT max(id) FROM calls WHERE dialect = 'openai_responses' AND cost_state = 'priced'"
+        query = (
+            "SELECT max(id) FROM calls JOIN request_forms ON number = request_form"
+            " WHERE dialect = 'openai_responses' AND cost_state = 'priced'"
+        )
         connection.execute(edit.format(id=connection.execute(query).fetchone()[0]))
     assert any(complaint in line for line in recompute(copy).wrong)
 

@@ -1,16 +1,18 @@
 """What an export has of a call, and what it has not."""
 
+from wellhead.database.request_forms import FACTS
 from wellhead.database.schema import calls
 from wellhead.exporting.columns import COLUMNS, NAMES, Kind
 
 KEPT_TO_THE_BOOKS = {
-    *("worker_id", "reserve", "credential_hash"),
+    *("worker_id", "reserve", "request_form", "credential_hash"),
     *("admitted_us", "hold_nanousd", "hold_input_tokens", "hold_output_tokens"),
 }
 
 
 def test_every_column_of_a_call_is_exported_but_hashes_and_what_the_books_keep_for_themselves() -> None:
-    assert {column.of for column in COLUMNS} == {one.name for one in calls.columns} - KEPT_TO_THE_BOOKS
+    whole = {*calls.columns.keys(), *FACTS}
+    assert {column.of for column in COLUMNS} == whole - KEPT_TO_THE_BOOKS
 
 
 def test_a_column_is_called_as_in_the_books_unless_it_shows_for_people_what_another_one_holds() -> None:

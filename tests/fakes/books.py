@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.clock import wall_us
@@ -19,7 +19,8 @@ from wellhead.database.calls import Settled
 from wellhead.database.day_sheets import Part, Sums, Took
 from wellhead.database.engine import make_engine
 from wellhead.database.limits import driver
-from wellhead.database.schema import metadata
+from wellhead.database.request_forms import FACTS
+from wellhead.database.schema import metadata, request_forms, whole_calls
 from wellhead.database.versions import make_tables
 from wellhead.directory import Directory
 from wellhead.errors import BooksUnavailable, CallerError, Refused
@@ -178,9 +179,11 @@ def rows_of(engine: Engine, table: str) -> list[dict[str, Any]]:
     """All rows of a table, in the order of its key."""
     with engine.connect() as connection:
         chosen = metadata.tables[table]
-        return [
-            dict(row._mapping) for row in connection.execute(chosen.select().order_by(*chosen.primary_key))
-        ]
+        query = chosen.select().order_by(*chosen.primary_key)
+        if table == "calls":
+            query = select(*chosen.columns, *(request_forms.c[name] for name in FACTS))
+            query = query.select_from(whole_calls).order_by(chosen.c.id)
+        return [dict(row._mapping) for row in connection.execute(query)]
 
 
 def rollups_of(engine: Engine) -> dict[str, list[dict[str, Any]]]:

@@ -27,6 +27,8 @@ from typing import Any, Self
 
 import yaml
 
+from wellhead.database.request_forms import JOINED
+
 START_MAX_S = 60.0
 STOP_MAX_S = 60.0
 WAIT_MAX_S = 30.0
@@ -200,7 +202,7 @@ class Wellhead:
         """The rows of the ledger so far, oldest first; `after` is the last call that is not wanted."""
         with closing(sqlite3.connect(f"file:{self.database_path}?mode=ro", uri=True)) as connection:
             connection.row_factory = sqlite3.Row
-            query = "SELECT * FROM calls WHERE id > ? ORDER BY id"
+            query = f"SELECT * FROM {JOINED} WHERE id > ? ORDER BY id"
             return [dict(row) for row in connection.execute(query, (after,))]
 
     @property

@@ -14,6 +14,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+from wellhead.database.request_forms import JOINED
 from wellhead.database.schema import TOKEN_COLUMNS
 
 SETTLED_MAX_S = 10.0
@@ -80,5 +81,5 @@ class Booked:
     def _rows(self, after: int) -> list[Row]:
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
             connection.row_factory = sqlite3.Row
-            found = connection.execute("SELECT * FROM calls WHERE id > ? ORDER BY id", (after,))
+            found = connection.execute(f"SELECT * FROM {JOINED} WHERE id > ? ORDER BY id", (after,))
             return [Row(dict(row)) for row in found]

@@ -24,6 +24,7 @@ import psutil
 
 from fakes.program import Wellhead
 from fakes.wire import WireClient, WireServer, answer
+from wellhead.database.request_forms import JOINED
 
 MB = 1 << 20
 GRACE_S = 1.0
@@ -70,7 +71,7 @@ class Stand:
         place = f"file:{self.wellhead.database_path}?mode=ro"
         with closing(sqlite3.connect(place, uri=True)) as connection:
             connection.row_factory = sqlite3.Row
-            found = connection.execute("SELECT * FROM calls WHERE id > ? ORDER BY id", (self.seen,))
+            found = connection.execute(f"SELECT * FROM {JOINED} WHERE id > ? ORDER BY id", (self.seen,))
             return [dict(row) for row in found]
 
     async def ended(self, count: int = 1, timeout_s: float = 30.0) -> list[dict[str, Any]]:

@@ -32,7 +32,8 @@ ROWS = """
 import json, sqlite3, sys
 connection = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
 connection.row_factory = sqlite3.Row
-print(json.dumps([dict(row) for row in connection.execute("SELECT * FROM calls ORDER BY id")]))
+query = "SELECT * FROM calls LEFT JOIN request_forms ON number = request_form ORDER BY id"
+print(json.dumps([dict(row) for row in connection.execute(query)], default=repr))
 """
 
 

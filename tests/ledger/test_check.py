@@ -183,6 +183,11 @@ def test_so_are_those_of_closed_days(books: Engine, statement: str, told: tuple[
     assert check(books, NOON_US + DAY_US) == []
 
 
+def test_calls_of_which_nobody_knows_how_they_were_made_are_told(books: Engine) -> None:
+    edit(books, "DELETE FROM request_forms")
+    assert check(books, NOON_US) == [Disagreement("request_forms", {"number": 1}, "calls", 0, 4)]
+
+
 def test_nothing_is_changed(books: Engine) -> None:
     edit(books, "UPDATE usage_total SET calls = 99")
     assert check(books, NOON_US) == check(books, NOON_US) != []

@@ -98,6 +98,16 @@ def test_only_what_really_moved_is_added_up(clerk: Clerk, engine: Engine) -> Non
     assert len(rows_of(engine, "calls")) == 2
 
 
+def test_a_batch_that_was_taken_back_and_booked_again_says_how_its_calls_were_made(
+    clerk: Clerk, engine: Engine
+) -> None:
+    opening, stranger = an_opening(clerk.next_id(), path="/new"), an_opening(clerk.next_id())
+    clerk.book([opening], [(stranger, a_settlement())])  # Nobody opened that one, which shows in the end.
+    clerk.book([an_opening(clerk.next_id(), path="/other")], [])
+
+    assert [row["path"] for row in rows_of(engine, "calls")] == ["/new", "/other"]
+
+
 def test_a_batch_is_booked_whole_or_not_at_all(clerk: Clerk, engine: Engine) -> None:
     good, bad = opening(clerk), opening(clerk)
     clerk.book([good], [])

@@ -65,6 +65,7 @@ def test_calls_of_earlier_days_are_removed_and_every_figure_stays(engine: Engine
     done = remove(engine, NOON_US - 2 * DAY_US, wait=at_once)
 
     assert (done.calls, done.before_us) == (3 * A_DAY, midnight(NOON_US) - 2 * DAY_US)
+    assert len(rows_of(engine, "request_forms")) == 4  # Of the three days that are there and the one before.
     assert len(states(engine)) == 3 * A_DAY + 1
     assert rollups_of(engine) == before
     assert check(engine, NOON_US) == []

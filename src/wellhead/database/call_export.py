@@ -19,7 +19,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, Text, cast, fu
 from wellhead.call import CallState
 from wellhead.database.call_conditions import conditions
 from wellhead.database.engine import outages
-from wellhead.database.schema import calls, projects, usage_hourly
+from wellhead.database.request_forms import FACTS
+from wellhead.database.schema import calls, projects, request_forms, usage_hourly, whole_calls
 from wellhead.exporting.columns import COLUMNS, Row
 from wellhead.moments import HOUR_US
 from wellhead.report import CallFilter
@@ -34,10 +35,10 @@ Place = tuple[int, int]
 """Where a page ends: the `finished_us` and `id` of the last call that was looked at."""
 
 _PROJECT = func.coalesce(projects.c.uuid, cast(calls.c.project_id, Text))
-_SELECTED = tuple(
-    (_PROJECT if column.of == "project_id" else calls.c[column.of]).label(column.name) for column in COLUMNS
-)
-_FROM = calls.outerjoin(projects, projects.c.id == calls.c.project_id)
+_COLUMNS = {one.name: one for one in (*calls.columns, *(request_forms.c[name] for name in FACTS))}
+_OF = {**_COLUMNS, "project_id": _PROJECT}
+_SELECTED = tuple(_OF[column.of].label(column.name) for column in COLUMNS)
+_FROM = whole_calls.outerjoin(projects, projects.c.id == calls.c.project_id)
 _ENDED = calls.c.finished_us.is_not(None)
 """Without this the partial index is not used."""
 

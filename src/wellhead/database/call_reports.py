@@ -3,24 +3,38 @@
 from sqlalchemy import Connection, Text, cast, func, or_, select
 
 from wellhead.database import call_pages
-from wellhead.database.schema import calls, keys, projects, retention, usage_hourly
+from wellhead.database.request_forms import FACTS
+from wellhead.database.schema import (
+    calls,
+    keys,
+    projects,
+    request_forms,
+    retention,
+    usage_hourly,
+    whole_calls,
+)
 from wellhead.moments import HOUR_US
 from wellhead.report import CallFilter, CallPage, CallRow
 
 _UUIDS = projects.alias("its_project")
 _UUID = select(_UUIDS.c.uuid).where(_UUIDS.c.id == calls.c.project_id).scalar_subquery()
-SHOWN = (
-    *(one for one in calls.columns if one.name not in ("credential_hash", "reserve", "worker_id")),
-    func.coalesce(_UUID, cast(calls.c.project_id, Text)).label("project"),
+_KEPT_TO_THE_BOOKS = ("reserve", "worker_id", "request_form")
+IN_WHOLE = (
+    *(one for one in calls.columns if one.name not in _KEPT_TO_THE_BOOKS),
+    *(request_forms.c[name] for name in FACTS if name != "credential_hash"),
 )
+"""Columns of `whole_calls`."""
+_SHOWN = (*IN_WHOLE, func.coalesce(_UUID, cast(calls.c.project_id, Text)).label("project"))
+SELECTED = select(*_SHOWN).select_from(whole_calls)
+"""Calls as reports have them."""
 
 
 def one(connection: Connection, id_: int) -> CallRow | None:
     """A call by its id, with `key_name`, `key_prefix` and `project_name`; `None` if there is none."""
     names = keys.c.name.label("key_name"), keys.c.prefix.label("key_prefix")
-    source = calls.outerjoin(keys, keys.c.id == calls.c.key_id)
+    source = whole_calls.outerjoin(keys, keys.c.id == calls.c.key_id)
     source = source.outerjoin(projects, projects.c.id == calls.c.project_id)
-    query = select(*SHOWN, *names, projects.c.name.label("project_name")).select_from(source)
+    query = select(*_SHOWN, *names, projects.c.name.label("project_name")).select_from(source)
     row = connection.execute(query.where(calls.c.id == id_)).mappings().first()
     return None if row is None else dict(row)
 
@@ -39,7 +53,7 @@ def newest(
     place = call_pages.Place(call_pages.END if before is None else before, offset)
     find = call_pages.everything if wanted.is_everything else call_pages.page
     ids, further = find(connection, wanted, place, count=count, since_us=since_us, until_us=until_us)
-    query = select(*SHOWN).where(calls.c.id.in_(ids)).order_by(calls.c.id.desc())
+    query = SELECTED.where(calls.c.id.in_(ids)).order_by(calls.c.id.desc())
     rows = [dict(row) for row in connection.execute(query).mappings()]
     return CallPage(rows) if further is None else CallPage(rows, further.before, further.offset)
 
@@ -55,7 +69,7 @@ def ended(
     """So many calls that ended in [since, until), the last first; after one by its end and its id."""
     t = calls.c
     # Without this the partial index is not used.
-    query = select(*SHOWN).where(t.finished_us.is_not(None))
+    query = SELECTED.where(t.finished_us.is_not(None))
     if since_us is not None:
         query = query.where(t.finished_us >= since_us)
     if until_us is not None:

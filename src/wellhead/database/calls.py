@@ -12,6 +12,7 @@ from typing import Any
 from wellhead.call import CallState, Opening, Settlement
 from wellhead.cost import CostState
 from wellhead.database.bulk import Bulk, Row, Sparse, placeholders
+from wellhead.database.request_forms import FACTS, JOINED, Forms, form_of
 from wellhead.database.room import NOTHING_LEARNT, Room
 from wellhead.database.schema import TOKEN_COLUMNS, calls
 from wellhead.usage import Usage, UsageSource
@@ -19,12 +20,11 @@ from wellhead.usage import Usage, UsageSource
 IDS_PER_QUERY = 500
 TROUBLE_SEPARATOR = "; "
 _OPENING = (
-    *("id", "started_us", "provider", "dialect", "method", "path", "model", "tool", "client", "session"),
-    *("user_agent", "client_address", "credential_hash", "request_bytes", "message_count"),
-    *("max_output_tokens", "admitted_us"),
+    *("id", "started_us", "provider", "model", "tool", "client", "session", "client_address"),
+    *("request_bytes", "message_count", "max_output_tokens", "admitted_us"),
 )
 _HOLDS = ("hold_input_tokens", "hold_output_tokens", "hold_nanousd")
-_MOVED = ("provider", "path", "admitted_us", *_HOLDS)
+_MOVED = ("provider", "admitted_us", *_HOLDS)
 _OPENING_RARE = ("agent", "message_id", "origin", "project_id", "key_id", *_HOLDS)
 _SETTLEMENT = (
     *("finished_us", "status_code", "finish_reason", "upstream_request_id", "model_served", "service_tier"),
@@ -63,7 +63,9 @@ def _settling(columns: Sequence[str]) -> Bulk:
     )
 
 
-_INSERT = Sparse(_inserting, _OPENING_RARE, (*_OPENING, "streamed", "worker_id", "state", "reserve"))
+_INSERT = Sparse(
+    _inserting, _OPENING_RARE, (*_OPENING, "streamed", "worker_id", "state", "reserve", "request_form")
+)
 _SETTLE = Sparse(
     _settling,
     (*_SETTLEMENT_RARE, *_USAGE_RARE, "trouble"),
@@ -74,22 +76,27 @@ _SETTLE = Sparse(
     ),
 )
 
-_COLUMNS = tuple(column.name for column in calls.columns)
-_SELECT = f"SELECT {','.join(_COLUMNS)} FROM calls"  # noqa: S608
+_COLUMNS = (*(column.name for column in calls.columns), *FACTS)
+_SELECT = f"SELECT {','.join(_COLUMNS)} FROM {JOINED}"  # noqa: S608
 
 
 def pending_rows(worker_id: int, openings: Iterable[Opening], room: Room = NOTHING_LEARNT) -> list[Row]:
     """New calls, in the form that `insert` takes, each with room for its end."""
     kept_for = room.kept_for
     return [
-        (*_opening_rare_values(o), *_opening_values(o), int(o.streamed), worker_id, "pending", kept_for(o))
+        (
+            *_opening_rare_values(o),
+            *_opening_values(o),
+            *(int(o.streamed), worker_id, "pending", kept_for(o), form_of(o)),
+        )
         for o in openings
     ]
 
 
-def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-    """Book new calls as pending."""
-    _INSERT.run(connection, rows)
+def insert(connection: sqlite3.Connection, rows: Sequence[Row], forms: Forms | None = None) -> None:
+    """Book new calls as pending; `forms` are those of this connection."""
+    number = (Forms() if forms is None else forms).number
+    _INSERT.run(connection, [(*row[:-1], number(connection, row[-1])) for row in rows])
 
 
 def settled_rows(settled: Iterable[Settled]) -> list[Row]:
@@ -117,11 +124,12 @@ def pending_among(connection: sqlite3.Connection, ids: Sequence[int]) -> set[int
     return found
 
 
-def move(connection: sqlite3.Connection, opening: Opening) -> bool:
+def move(connection: sqlite3.Connection, opening: Opening, forms: Forms) -> bool:
     """Change a pending call to what it is when another provider serves it; whether it still was pending."""
-    changed = ",".join(f"{name}=?" for name in _MOVED)
+    changed = ",".join(f"{name}=?" for name in (*_MOVED, "request_form"))
     query = f"UPDATE calls SET {changed} WHERE id=? AND state='pending'"  # noqa: S608
-    return connection.execute(query, (*_moved_values(opening), opening.id)).rowcount == 1
+    form = forms.number(connection, form_of(opening))
+    return connection.execute(query, (*_moved_values(opening), form, opening.id)).rowcount == 1
 
 
 def known_among(connection: sqlite3.Connection, ids: Sequence[int]) -> set[int]:
@@ -213,7 +221,7 @@ def _cost_state(settlement: Settlement) -> str:
 
 def _opening(values: dict[str, Any]) -> Opening:
     return Opening(
-        streamed=bool(values["streamed"]), **{name: values[name] for name in _OPENING + _OPENING_RARE}
+        streamed=bool(values["streamed"]), **{name: values[name] for name in _OPENING + _OPENING_RARE + FACTS}
     )
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select, text
 
+from wellhead.database.call_reports import IN_WHOLE
 from wellhead.database.engine import file_of, outages
-from wellhead.database.schema import calls, projects
+from wellhead.database.schema import calls, projects, whole_calls
 from wellhead.errors import BooksUnavailable
 from wellhead.report import CallRow
 
@@ -25,7 +26,6 @@ CALLS_PER_LOOK = 1_000
 IDS_PER_LOOK = 100_000
 OPEN_MAX = 10_000
 
-_SHOWN = tuple(one for one in calls.columns if one.name not in ("credential_hash", "reserve", "worker_id"))
 _PENDING = text("state = 'pending'")
 """As it is in the index; a bound value would not be recognised."""
 
@@ -110,5 +110,6 @@ def project_names_by_number(engine: Engine) -> dict[int, tuple[str, str]]:
 def _rows(connection: Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
     if not ids:
         return []
-    found = connection.execute(select(*_SHOWN).where(calls.c.id.in_(ids))).mappings()
+    query = select(*IN_WHOLE).select_from(whole_calls).where(calls.c.id.in_(ids))
+    found = connection.execute(query).mappings()
     return [dict(row) for row in found]

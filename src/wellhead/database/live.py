@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, func, select, text
 
 from wellhead.call import CallState
-from wellhead.database.call_reports import SHOWN
+from wellhead.database.call_reports import SELECTED
 from wellhead.database.schema import calls
 from wellhead.report import CallRow, Movement, Seen
 
@@ -60,6 +60,6 @@ def _ended(connection: Connection, seen: Seen, count: int) -> tuple[dict[int, in
 def _rows(connection: Connection, ids: Sequence[int]) -> list[CallRow]:
     found: list[CallRow] = []
     for start in range(0, len(ids), IDS_PER_QUERY):
-        query = select(*SHOWN).where(calls.c.id.in_(ids[start : start + IDS_PER_QUERY]))
+        query = SELECTED.where(calls.c.id.in_(ids[start : start + IDS_PER_QUERY]))
         found += [dict(row) for row in connection.execute(query).mappings()]
     return found

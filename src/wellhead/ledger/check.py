@@ -41,6 +41,7 @@ from wellhead.database.schema import (
     latency_total,
     models_hourly,
     origins_daily,
+    request_forms,
     usage_hourly,
     usage_total,
 )
@@ -88,7 +89,7 @@ def check(engine: Engine, now_us: int) -> list[Disagreement]:
     with outages(), engine.connect() as reading, reading.begin():
         connection = driver(reading)
         since_us = removed_before_us(connection)
-        found = list(_of_rollups(connection, since_us // DAY_US))
+        found = [*_of_forms(connection), *_of_rollups(connection, since_us // DAY_US)]
         for pair in removed_days.known_twice(reading, since_us // DAY_US):
             found += _differences(*pair)
         for day, has_calls in closed_days.closed(reading).items():
@@ -104,6 +105,15 @@ def check(engine: Engine, now_us: int) -> list[Disagreement]:
             if kept != count:
                 found.append(Disagreement("limit_windows", where, figure, kept, count))
     return found
+
+
+def _of_forms(connection: sqlite3.Connection) -> Iterator[Disagreement]:
+    query = (
+        "SELECT request_form,count(*) FROM calls"
+        " WHERE request_form NOT IN (SELECT number FROM request_forms) GROUP BY 1"
+    )
+    for number, count in connection.execute(query):
+        yield Disagreement(request_forms.name, {"number": number}, "calls", 0, count)
 
 
 def _of_rollups(connection: sqlite3.Connection, first_day: int) -> Iterator[Disagreement]:

@@ -199,7 +199,7 @@ class Clerk:
 
     def _move(self, was: Opening, plan: Plan) -> Opening:
         """The call as it is booked now."""
-        with self._held.use() as connection, transaction(connection):
+        with self._held.transaction() as connection:
             if not is_current(connection, self.directory):
                 raise _RegistryMoved
             limit_windows.add(connection, self._admission.released(was))
@@ -208,7 +208,7 @@ class Clerk:
                 raise _NotAdmitted(decision.rulings[was.id])
             (moved,) = *plan.free, *decision.admitted
             limit_windows.add(connection, decision.rows)
-            if not calls.move(connection, moved):
+            if not calls.move(connection, moved, self._held.forms):
                 raise BooksUnavailable("this worker was taken for dead")
         return moved
 
@@ -258,10 +258,11 @@ class Clerk:
         """Book calls that went out before they could be booked, and those that turned to another provider."""
         # Of a call that did both, or turned twice, the last counts.
         fitted = {opening.id: fitted_opening(opening) for opening in openings}
-        with self._held.use() as connection, transaction(connection):
+        with self._held.transaction() as connection:
             there = calls.known_among(connection, list(fitted))
             new = [opening for opening in fitted.values() if opening.id not in there]
-            calls.insert(connection, calls.pending_rows(self.worker.slot, new, self._room))
+            rows = calls.pending_rows(self.worker.slot, new, self._room)
+            calls.insert(connection, rows, self._held.forms)
             for was in calls.open_among(connection, list(there)):
                 to = fitted[was.id]
                 if (to.provider, to.admitted_us) != (was.provider, was.admitted_us):
@@ -273,7 +274,7 @@ class Clerk:
         if not is_current(connection, self.directory):
             self._adopt(load_directory(connection, self._rules.vaults))
         limit_windows.add(connection, self._admission.released(was))
-        calls.move(connection, to)
+        calls.move(connection, to, self._held.forms)
 
     def _settle(self, connection: sqlite3.Connection, settled: Sequence[Settled]) -> None:
         """Book ends of calls that are known to be pending, limits and rollups included; under the lock."""
@@ -319,7 +320,7 @@ class Clerk:
         ended = {opening.id for opening, _ in settled}
         goes_idle = bool(ended) and not plan.free and not plan.limited and self._open.keys() <= ended
         started_ns = time.monotonic_ns()
-        with self._held.use() as connection, transaction(connection):
+        with self._held.transaction() as connection:
             if not is_current(connection, self.directory):
                 raise _RegistryMoved
             # Asked under the lock: whoever recovers this worker from here on waits for this batch.
@@ -339,7 +340,8 @@ class Clerk:
                 refused += [pair for pair in unsent if pair[0].id not in known]
             admitted = {call.id: call for call in (*plan.free, *decision.admitted)}
             more = [*decision.admitted, *(call for call, _ in refused)]
-            calls.insert(connection, free_rows + calls.pending_rows(self.worker.slot, more, self._room))
+            rows = free_rows + calls.pending_rows(self.worker.slot, more, self._room)
+            calls.insert(connection, rows, self._held.forms)
             if not ends.book(connection):
                 raise _SomeWereSettled
             limit_windows.add(connection, decision.rows)

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine
 
-from wellhead.database.engine import file_of, outages, wait_for_locks, writing_connection
+from wellhead.database.engine import file_of, outages, transaction, wait_for_locks, writing_connection
+from wellhead.database.request_forms import Forms
 from wellhead.errors import BooksUnavailable
 
 
@@ -22,6 +23,7 @@ class HeldConnection:
         self._patience_s: float | None = None
         self.rate_ids: dict[bytes, int] = {}
         """The numbers of rates in that file, as far as they are known."""
+        self.forms = Forms()
 
     @contextmanager
     def use(self) -> Iterator[sqlite3.Connection]:
@@ -41,6 +43,18 @@ class HeldConnection:
             self.hang_up()
             raise
 
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction on the connection, in which calls may be put in."""
+        with self.use() as connection:
+            try:
+                with transaction(connection):
+                    yield connection
+            except BaseException:
+                self.forms.taken_back()
+                raise
+            self.forms.committed()
+
     def wait_for_locks(self, patience_s: float | None = None) -> None:
         """Wait no longer than that for other processes' locks from here on; `None`: as long as usual."""
         self._patience_s = patience_s
@@ -50,6 +64,7 @@ class HeldConnection:
     def hang_up(self) -> None:
         """Let the connection go."""
         self.rate_ids.clear()  # The next one may be to another file.
+        self.forms.forget()
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from wellhead.database import closed_days, retention
+from wellhead.database import closed_days, request_forms, retention
 from wellhead.database.engine import outages, transaction, writing_connection
 from wellhead.ledger.closing import close
 from wellhead.ledger.rollup import tally
@@ -80,6 +80,8 @@ def remove(
                 if old:
                     ids = [opening.id for opening, _ in old]
                     retention.remove(connection, ids, tally(old).latency_total)
+                else:
+                    request_forms.remove(connection, before_us)
             if not old:
                 break
             removed += len(old)

@@ -23,7 +23,7 @@ from wellhead.database.schema.access import (
     registry,
 )
 from wellhead.database.schema.base import ID, TOKEN_COLUMNS, metadata
-from wellhead.database.schema.calls import attempts, calls, cost_audits, rates
+from wellhead.database.schema.calls import attempts, calls, cost_audits, rates, request_forms, whole_calls
 from wellhead.database.schema.rollups import (
     MEASURES,
     SPENDING_KEY,
@@ -82,11 +82,13 @@ __all__ = [
     "quota_gauges",
     "rates",
     "registry",
+    "request_forms",
     "retention",
     "session_sheets",
     "usage_hourly",
     "usage_keys",
     "usage_sheets",
     "usage_total",
+    "whole_calls",
     "workers",
 ]

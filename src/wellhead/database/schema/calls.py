@@ -25,9 +25,7 @@ calls = Table(
     Column("finished_us", BigInteger),
     # What the request said.
     Column("provider", Text, nullable=False),
-    Column("dialect", Text, nullable=False),
-    Column("method", Text, nullable=False),
-    Column("path", Text, nullable=False),
+    Column("request_form", BigInteger, nullable=False),
     Column("model", Text),
     Column("streamed", Boolean, nullable=False),
     Column("tool", Text),
@@ -35,12 +33,10 @@ calls = Table(
     Column("session", Text),
     Column("agent", Text),
     Column("message_id", Text),
-    Column("user_agent", Text),
     Column("origin", Text),
     Column("client_address", Text),
     Column("project_id", BigInteger),
     Column("key_id", BigInteger),
-    Column("credential_hash", LargeBinary(32)),
     Column("request_bytes", BigInteger),
     Column("message_count", Integer),
     Column("max_output_tokens", BigInteger),
@@ -102,6 +98,23 @@ Index(
 _LONG = text("finished_us - started_us > 3600000000")
 Index("calls_long", calls.c.finished_us, sqlite_where=_LONG, postgresql_where=_LONG)
 """Calls that took more than an hour: few, and among those that ended at a time not to be expected."""
+
+request_forms = Table(
+    "request_forms",
+    metadata,
+    Column("number", ID, primary_key=True),
+    Column("digest", LargeBinary(16), nullable=False, unique=True),
+    Column("day", Integer, nullable=False),
+    Column("dialect", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("user_agent", Text),
+    Column("credential_hash", LargeBinary(32)),
+    sqlite_autoincrement=True,
+)
+"""What a client's requests have in common; of a day each, so that it can go with the day's calls."""
+
+whole_calls = calls.outerjoin(request_forms, request_forms.c.number == calls.c.request_form)
 
 rates = Table(
     "rates",
