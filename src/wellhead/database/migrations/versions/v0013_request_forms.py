@@ -1,6 +1,6 @@
 """How requests are made, once for the calls of a day that were made alike: 80 bytes less for each of them.
 
-All calls are written anew: 100,000 in about a second, and a second time in the log until it is done.
+All calls are written anew: 100,000 in two or three seconds, and a second time in the log until it is done.
 """
 
 import hashlib
