@@ -1,12 +1,14 @@
+import os
 import sqlite3
 import stat
 from contextlib import closing
+from errno import EACCES, EIO, EPERM, EROFS
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
-from wellhead.database.engine import JOURNAL_BYTES_MAX, make_engine, transaction, writing_connection
+from wellhead.database.engine import JOURNAL_BYTES_MAX, make_engine, outages, transaction, writing_connection
 from wellhead.errors import BooksUnavailable
 
 A_WORKER = (
@@ -115,6 +117,22 @@ def test_a_transaction_that_fails_leaves_nothing_behind(engine: Engine) -> None:
 
         assert not connection.in_transaction
         assert connection.execute("SELECT count(*) FROM workers").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("number", "has_advice"), [(EACCES, True), (EPERM, True), (EROFS, True), (EIO, False)]
+)
+def test_where_it_may_not_write_it_says_how_to_choose_another_place(number: int, has_advice: bool) -> None:
+    with pytest.raises(BooksUnavailable) as caught, outages():
+        raise OSError(number, os.strerror(number), "books.db")
+    assert ("choose a place with --database" in str(caught.value)) == has_advice
+
+
+def test_a_file_that_is_only_to_be_read_is_told_with_the_same_advice(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "books.db").close()
+    with closing(sqlite3.connect(f"file:{tmp_path}/books.db?mode=ro", uri=True)) as reading:
+        with pytest.raises(BooksUnavailable, match=r"readonly database; .* --database"), outages():
+            reading.execute("CREATE TABLE t (id)")
 
 
 def test_a_place_that_cannot_be_written_is_said_to_be_unavailable(tmp_path: Path) -> None:

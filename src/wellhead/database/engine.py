@@ -6,6 +6,7 @@ machine.  Transactions are begun by us, never by the driver, so that a read is
 one snapshot and a write takes its lock at the start.
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -128,10 +129,19 @@ def outages() -> Iterator[None]:
         cause = error.orig if isinstance(error, DBAPIError) else error
         if isinstance(cause, _MISTAKES):
             raise
-        advice = RESTORE if getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGED else ""
-        raise BooksUnavailable(f"the database cannot be used: {cause}{advice}") from error
+        raise BooksUnavailable(f"the database cannot be used: {cause}{_advice(cause)}") from error
 
 
+def _advice(cause: BaseException | None) -> str:
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    if code in _DAMAGED:
+        return RESTORE
+    may_not_write = isinstance(cause, OSError) and cause.errno in _NOT_WRITABLE
+    return ELSEWHERE if may_not_write or code == sqlite3.SQLITE_READONLY else ""
+
+
+ELSEWHERE = "; it has to be where Wellhead may write: choose a place with --database"
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 RESTORE = "; stop everything that uses it and put a copy in its place: wellhead db restore FILE"
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _MISTAKES = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
