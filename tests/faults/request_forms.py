@@ -232,6 +232,21 @@ HOSTS = {
         b"GET /v1/models HTTP/1.0\r\n\r\n", line=b"GET /v1/models HTTP/1.1", body=b"", stays=False
     ),
 }
+KEYS = {
+    "one of each": Form(
+        get(b"/v1/models").replace(b"host", b"authorization: Bearer a\r\nx-api-key: b\r\nhost"),
+        line=b"GET /v1/models HTTP/1.1",
+        body=b"",
+    ),
+    "the same twice": Form(
+        head(b"authorization: Bearer a\r\nAuthorization: Bearer a\r\ncontent-length: 2", b"{}")
+    ),
+    **{
+        f"two of {name} that differ": no(head(b"%b: a\r\n%b: b\r\ncontent-length: 2" % (raw, raw), b"{}"))
+        for name in ("authorization", "x-api-key", "x-goog-api-key", "api-key", "x-wellhead-key")
+        for raw in [name.encode()]
+    },
+}
 HOPS = {
     "naming the length": Form(head(b"connection: content-length\r\ncontent-length: 2", b"{}")),
     "naming the coding": Form(
@@ -253,5 +268,6 @@ RULES: dict[str, dict[str, Form]] = {
     "Methods": METHODS,
     "Versions": VERSIONS,
     "Host": HOSTS,
+    "Credentials": KEYS,
     "Connection": HOPS,
 }

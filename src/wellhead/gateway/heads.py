@@ -9,12 +9,14 @@ may yet be read in two ways, by us and by whatever stands before or behind us::
               framing lines with `_` for `-`, which some servers take for the same
     target    a fragment, an authority, `*`, or another scheme than http
     host      none, or more than one (RFC 9112, 3.2)
+    key       several lines that differ, of which we and the upstream may each take another
     version   any but 1.0 and 1.1; methods that are another protocol's
 
 `docs/reliability.md` has the whole table.
 """
 
 from wellhead.errors import CallerError
+from wellhead.policy.identify import HEADERS, OWN_HEADER
 from wellhead.ports import Headers
 
 NOT_SERVED = frozenset(
@@ -37,6 +39,7 @@ NOT_SERVED = frozenset(
     )
 )
 """Methods of tunnels, of loops and of other protocols that the parser knows as well."""
+CREDENTIALS = frozenset((*HEADERS, OWN_HEADER))
 _NEARLY_FRAMING = frozenset((b"content_length", b"transfer_encoding"))
 
 
@@ -56,6 +59,7 @@ def objection(method: bytes, version: str, target: bytes, headers: Headers) -> C
 
 def _objection_to_lines(version: str, headers: Headers) -> CallerError | None:
     hosts, codings = 0, 0
+    credentials: dict[bytes, bytes] = {}
     for name, value in headers:
         if name == b"host":
             hosts += 1
@@ -64,6 +68,8 @@ def _objection_to_lines(version: str, headers: Headers) -> CallerError | None:
             if codings > 1 or version == "1.0" or value.lower() != b"chunked":
                 told = "The only transfer coding that is understood is chunked, once, in HTTP/1.1"
                 return CallerError("transfer_coding_unsupported", 501, told)
+        elif name in CREDENTIALS and credentials.setdefault(name, value) != value:
+            return bad_request(f"A request says once what its {name.decode()} is")
         elif name in _NEARLY_FRAMING:
             return bad_request("A line of the head is named nearly as the one that frames the body")
     if hosts > 1 or (not hosts and version == "1.1"):
