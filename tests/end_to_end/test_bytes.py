@@ -19,6 +19,7 @@ import pytest_asyncio
 from fakes.stand import MB, Stand, a_stand
 from fakes.wire import Exchange, Script, WireAnswer, WireClient, WireRequest, talk
 from wellhead.demo.encoding import ENCODERS
+from wellhead.gateway.heads import CREDENTIALS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -215,7 +216,10 @@ def some_text(random: Random, size: int) -> bytes:
 
 
 def some_lines(random: Random, names: tuple[bytes, ...]) -> Lines:
-    return [(random.choice(names), _value(random)) for _ in range(random.randint(0, 8))]
+    lines = [(random.choice(names), _value(random)) for _ in range(random.randint(0, 8))]
+    # Credentials of one name that differ are refused.
+    first = dict(reversed(lines))
+    return [(name, first[name] if name.lower() in CREDENTIALS else value) for name, value in lines]
 
 
 def _value(random: Random) -> bytes:
