@@ -205,13 +205,13 @@ def _reports() -> Iterator[tuple[str, Ask]]:
             ("_by_day", edges_us(since, until, Interval.DAY, UTC)),
             ("_by_day_in_new_york", zoned),
         ):
-            yield f"percentiles_{days}d{name}", _histograms((Dimension.PROVIDER, Dimension.MODEL), edges)
-    yield "percentiles_ever", _histograms((Dimension.MODEL,), ())
+            yield f"percentiles_{days}d{name}", _percentiles((Dimension.PROVIDER, Dimension.MODEL), edges)
+    yield "percentiles_ever", _percentiles((Dimension.MODEL,), ())
     for hours, interval in ((1, Interval.MINUTE), (6, Interval.FIVE_MINUTES), (12, Interval.FIVE_MINUTES)):
         edges = edges_us(END_US - hours * HOUR_US - 1, END_US, interval, UTC)
         for by in GROUPS:
             yield f"report_{len(by)}_dimensions_{hours}h_by_{interval}", _question(EVERYTHING, by, edges)
-        yield f"percentiles_{hours}h_by_{interval}", _histograms((Dimension.MODEL,), edges)
+        yield f"percentiles_{hours}h_by_{interval}", _percentiles((Dimension.MODEL,), edges)
 
 
 def _in_zones() -> Iterator[tuple[str, Ask]]:
@@ -223,11 +223,11 @@ def _in_zones() -> Iterator[tuple[str, Ask]]:
                     name = f"report_of_{'_and_'.join(by)}_{days}d_by_{interval}_in_{named}"
                     yield name, _question(EVERYTHING, by, edges)
             asked = f"{days}d_by_{interval}_in_{named}"
-            yield f"percentiles_of_all_{asked}", _histograms((), edges)
-            yield f"percentiles_of_models_{asked}", _histograms((Dimension.MODEL,), edges)
+            yield f"percentiles_of_all_{asked}", _percentiles((), edges)
+            yield f"percentiles_of_models_{asked}", _percentiles((Dimension.MODEL,), edges)
             for by in GROUPS_IN_ZONES if days <= UNROLLED_DAYS else ():
                 if (days, interval) != (30, Interval.HOUR) or by not in TOO_LONG_BY_HOUR:
-                    yield f"percentiles_of_{'_and_'.join(by)}_{asked}", _histograms(by, edges)
+                    yield f"percentiles_of_{'_and_'.join(by)}_{asked}", _percentiles(by, edges)
 
 
 def _names() -> Iterator[tuple[str, Ask]]:
@@ -306,7 +306,7 @@ def _question(
     return ask
 
 
-def _histograms(by: tuple[Dimension, ...], edges: tuple[int, ...]) -> Ask:
+def _percentiles(by: tuple[Dimension, ...], edges: tuple[int, ...]) -> Ask:
     return lambda reports: reports.percentiles(Question((), by, edges), PERCENTS)
 
 

@@ -25,7 +25,7 @@ MANTISSA_BITS = 4
 _HEAD_BYTES = 3
 _KINDS = {array(kind).itemsize: kind for kind in "BHIQ"}
 _NARROW = 2**8, 2**16, 2**32
-_LANES = 4, 8
+_LANE_WIDTHS = 4, 8
 assert set(_KINDS) == {1, 2, 4, 8}
 
 
@@ -116,7 +116,7 @@ def lanes_for(histograms: Iterable[bytes], count: int) -> Lanes:
     """Lanes no wider than need be, which no sum of so many of these runs over."""
     heads = {one[:_HEAD_BYTES] for one in histograms if one}
     most = count << 8 * max((head[0] for head in heads), default=0)
-    width = next((width for width in _LANES if most <= 256**width), _LANES[-1])
+    width = next((width for width in _LANE_WIDTHS if most <= 256**width), _LANE_WIDTHS[-1])
     return Lanes(min(map(_first_of, heads), default=0), width)
 
 

@@ -37,6 +37,16 @@ def test_differences_are_told_and_end_with_1(commands: Commands) -> None:
     assert commands.json("db", "check") == []
 
 
+def test_what_a_rebuild_does_not_mend_is_told_without_that_advice(commands: Commands) -> None:
+    commands.well("db", "init")
+    needed = "id, state, worker_id, started_us, provider, request_form, streamed"
+    edit(commands, f"INSERT INTO calls ({needed}) VALUES (1, 'pending', 1, 1, 'p', 7, 0)")
+    ended = commands.run("db", "check")
+    assert (ended.code, ended.err) == (1, "")
+    (line,) = ended.out.splitlines()[1:]
+    assert line.split() == ["request_forms", "number=7", "calls", "0", "1"]
+
+
 def test_programs_get_them_in_json(commands: Commands) -> None:
     commands.well("db", "init")
     edit(commands, INSERT)

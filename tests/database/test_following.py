@@ -1,5 +1,7 @@
 """Following calls: each once, whatever order they are booked in, however many and whatever the clock does."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,3 +107,9 @@ def test_another_file_in_its_place_is_read_and_none_is_an_outage(engine: Engine,
     for left in tmp_path.glob("books.db-*"):
         left.unlink()
     assert ids(following) == [2]
+
+
+def test_it_is_there_without_what_adds_reports_up() -> None:
+    """`wellhead tail` and `statusline` are to begin at once."""
+    code = "import sys, wellhead.cli.tail, wellhead.database.following; assert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -58,7 +58,7 @@ def test_whoever_else_books_such_a_call_finds_its_form(connection: sqlite3.Conne
 
 
 def test_a_form_that_is_known_is_not_looked_for(connection: sqlite3.Connection) -> None:
-    forms = Forms()
+    forms = Forms(lambda: NOON_US + DAY_US)  # It is the day after.
     put_in(connection, forms, an_opening(1))
     seen: list[str] = []
     connection.set_trace_callback(seen.append)
@@ -93,6 +93,22 @@ def test_of_very_many_forms_some_are_forgotten_and_none_confused(connection: sql
     assert forms.number(connection, form_of(made[7])) == forms.number(connection, form_of(made[7]))
     found = calls.open_among(connection, [1, 7, KNOWN_MAX + 1, 2**40])
     assert [one.path.rsplit("/")[-1] for one in found] == ["1", "7", str(KNOWN_MAX + 1), "1"]
+
+
+def test_a_form_that_was_removed_since_it_was_known_is_made_again(connection: sqlite3.Connection) -> None:
+    now_us = NOON_US
+    forms = Forms(lambda: now_us)
+    put_in(connection, forms, an_opening(1))
+    now_us = NOON_US + 5 * DAY_US
+    connection.execute("DELETE FROM calls")
+    request_forms.remove(connection, NOON_US // DAY_US * DAY_US + 5 * DAY_US)
+    put_in(connection, Forms(), an_opening(2, path="/v1/other"))
+    late = an_opening(3)  # Of a spool, say.
+
+    put_in(connection, forms, late)
+
+    assert calls.open_among(connection, [3]) == [late]
+    assert list(request_forms.missing(connection)) == []
 
 
 def test_forms_of_days_whose_calls_are_gone_go_too(connection: sqlite3.Connection) -> None:

@@ -3,28 +3,14 @@
 from sqlalchemy import Connection, Text, cast, func, or_, select
 
 from wellhead.database import call_pages
-from wellhead.database.request_forms import FACTS
-from wellhead.database.schema import (
-    calls,
-    keys,
-    projects,
-    request_forms,
-    retention,
-    usage_hourly,
-    whole_calls,
-)
+from wellhead.database.request_forms import SHOWN_COLUMNS
+from wellhead.database.schema import calls, keys, projects, retention, usage_hourly, whole_calls
 from wellhead.moments import HOUR_US
 from wellhead.report import CallFilter, CallPage, CallRow
 
 _UUIDS = projects.alias("its_project")
 _UUID = select(_UUIDS.c.uuid).where(_UUIDS.c.id == calls.c.project_id).scalar_subquery()
-_KEPT_TO_THE_BOOKS = ("reserve", "worker_id", "request_form")
-IN_WHOLE = (
-    *(one for one in calls.columns if one.name not in _KEPT_TO_THE_BOOKS),
-    *(request_forms.c[name] for name in FACTS if name != "credential_hash"),
-)
-"""Columns of `whole_calls`."""
-_SHOWN = (*IN_WHOLE, func.coalesce(_UUID, cast(calls.c.project_id, Text)).label("project"))
+_SHOWN = (*SHOWN_COLUMNS, func.coalesce(_UUID, cast(calls.c.project_id, Text)).label("project"))
 SELECTED = select(*_SHOWN).select_from(whole_calls)
 """Calls as reports have them."""
 

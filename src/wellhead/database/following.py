@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select, text
 
-from wellhead.database.call_reports import IN_WHOLE
 from wellhead.database.engine import file_of, outages
+from wellhead.database.request_forms import SHOWN_COLUMNS
 from wellhead.database.schema import calls, projects, whole_calls
 from wellhead.errors import BooksUnavailable
 from wellhead.report import CallRow
@@ -110,6 +110,6 @@ def project_names_by_number(engine: Engine) -> dict[int, tuple[str, str]]:
 def _rows(connection: Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
     if not ids:
         return []
-    query = select(*IN_WHOLE).select_from(whole_calls).where(calls.c.id.in_(ids))
+    query = select(*SHOWN_COLUMNS).select_from(whole_calls).where(calls.c.id.in_(ids))
     found = connection.execute(query).mappings()
     return [dict(row) for row in found]

@@ -24,7 +24,7 @@ from itertools import groupby
 from sqlalchemy import Connection, Engine, Table
 
 from wellhead.cost import CostState
-from wellhead.database import calls, closed_days, costs, packed_days, removed_days, rollups
+from wellhead.database import calls, closed_days, costs, packed_days, removed_days, request_forms, rollups
 from wellhead.database.bulk import Row
 from wellhead.database.costs import Cost
 from wellhead.database.day_figures import parts_of, sessions_of
@@ -41,7 +41,6 @@ from wellhead.database.schema import (
     latency_total,
     models_hourly,
     origins_daily,
-    request_forms,
     usage_hourly,
     usage_total,
 )
@@ -89,7 +88,11 @@ def check(engine: Engine, now_us: int) -> list[Disagreement]:
     with outages(), engine.connect() as reading, reading.begin():
         connection = driver(reading)
         since_us = removed_before_us(connection)
-        found = [*_of_forms(connection), *_of_rollups(connection, since_us // DAY_US)]
+        found = [
+            Disagreement("request_forms", {"number": number}, "calls", 0, count)
+            for number, count in request_forms.missing(connection)
+        ]
+        found += _of_rollups(connection, since_us // DAY_US)
         for pair in removed_days.known_twice(reading, since_us // DAY_US):
             found += _differences(*pair)
         for day, has_calls in closed_days.closed(reading).items():
@@ -105,15 +108,6 @@ def check(engine: Engine, now_us: int) -> list[Disagreement]:
             if kept != count:
                 found.append(Disagreement("limit_windows", where, figure, kept, count))
     return found
-
-
-def _of_forms(connection: sqlite3.Connection) -> Iterator[Disagreement]:
-    query = (
-        "SELECT request_form,count(*) FROM calls"
-        " WHERE request_form NOT IN (SELECT number FROM request_forms) GROUP BY 1"
-    )
-    for number, count in connection.execute(query):
-        yield Disagreement(request_forms.name, {"number": number}, "calls", 0, count)
 
 
 def _of_rollups(connection: sqlite3.Connection, first_day: int) -> Iterator[Disagreement]:

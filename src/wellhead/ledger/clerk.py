@@ -90,7 +90,7 @@ class Clerk:
         self._say = say
         self._admission = self._admission_of(rules.directory)
         self._registration = Registration(process, now_us)
-        self._held = HeldConnection(engine, self._registration.unheard)
+        self._held = HeldConnection(engine, self._registration.unheard, now_us)
         self._costing = Costing(rules.prices, self._held, now_us, say)
         self._pruning = Pruning(self._held)
         self._open: dict[int, Opening] = {}  # The calls in flight by their ids, as they were booked.

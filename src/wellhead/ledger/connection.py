@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine
 
+from wellhead.clock import wall_us
 from wellhead.database.engine import file_of, outages, transaction, wait_for_locks, writing_connection
 from wellhead.database.request_forms import Forms
 from wellhead.errors import BooksUnavailable
@@ -14,7 +15,9 @@ from wellhead.errors import BooksUnavailable
 class HeldConnection:
     """Belongs to one thread.  `moved` is called when the file of the books turns out to be another one."""
 
-    def __init__(self, engine: Engine, moved: Callable[[], None]) -> None:
+    def __init__(
+        self, engine: Engine, moved: Callable[[], None], now_us: Callable[[], int] = wall_us
+    ) -> None:
         self._engine = engine
         self._moved = moved
         self._connection: sqlite3.Connection | None = None
@@ -23,7 +26,7 @@ class HeldConnection:
         self._patience_s: float | None = None
         self.rate_ids: dict[bytes, int] = {}
         """The numbers of rates in that file, as far as they are known."""
-        self.forms = Forms()
+        self.forms = Forms(now_us)
 
     @contextmanager
     def use(self) -> Iterator[sqlite3.Connection]:
@@ -45,7 +48,7 @@ class HeldConnection:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A transaction on the connection, in which calls may be put in."""
+        """All or nothing; what is known of forms goes along with it."""
         with self.use() as connection:
             try:
                 with transaction(connection):

@@ -9,7 +9,6 @@ from wellhead.cost import Costed
 from wellhead.database import costs
 from wellhead.database.bulk import Row
 from wellhead.database.calls import Settled
-from wellhead.database.engine import transaction
 from wellhead.ledger.connection import HeldConnection
 from wellhead.ledger.say import Say
 from wellhead.money import COST_NANOUSD_MAX, decimal_usd
@@ -32,7 +31,7 @@ class Costing:
         used = {rate.digest: rate for cost in found.values() for rate in cost.rates()}
         new = {digest: rate for digest, rate in used.items() if digest not in self._held.rate_ids}
         if new:
-            with self._held.use() as connection, transaction(connection):
+            with self._held.transaction() as connection:
                 ids = {key: costs.rate_id(connection, rate, self._now_us()) for key, rate in new.items()}
             self._held.rate_ids.update(ids)
         for call, end in settled:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from wellhead.database import limit_windows
-from wellhead.database.engine import transaction
 from wellhead.ledger.connection import HeldConnection
 from wellhead.limit import Limit
 
@@ -33,6 +32,6 @@ class Pruning:
             after = self._after
             if after is None:
                 return
-            with self._held.use() as connection, transaction(connection):
+            with self._held.transaction() as connection:
                 after = limit_windows.prune(connection, by_id, now_us, after, PRUNE_ROWS)
             self._after = after

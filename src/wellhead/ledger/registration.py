@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wellhead.database import calls, workers
-from wellhead.database.engine import transaction
 from wellhead.database.workers import Load, Process, Worker
 from wellhead.ledger.connection import HeldConnection
 from wellhead.ledger.ids import Ids
@@ -55,7 +54,7 @@ class Registration:
     def sign_on(self, held: HeldConnection) -> None:
         """Register under a free slot."""
         now_us = self._now_us()
-        with held.use() as connection, transaction(connection):
+        with held.transaction() as connection:
             taken = {worker.slot for worker in workers.registered(connection)}
             # Another slot than the one just lost, so that its ids can be told from the new ones.
             lost = {self._worker.slot} if self._worker else set()
